@@ -1,0 +1,69 @@
+# Each environment is made once, by the first target that needs it; after that nothing here uses the network.
+#   make demo     the embedded network, opened: writes reluatlas-demo/report.html
+#   make test     the test suite (ARGS="-k slice" are passed on to pytest)
+VENV  ?= .venv
+BIN    = $(VENV)/bin
+PIP    = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+ARGS  ?=
+
+.PHONY: demo test lint format types layers bench dev clean
+
+demo: $(VENV)/.stamp-core
+	$(BIN)/reluatlas demo
+
+test: $(VENV)/.stamp-test
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# Everything that the checks need, torch included.
+dev: $(VENV)/.stamp-dev
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.stamp-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.stamp-dev
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: $(VENV)/.stamp-dev
+	$(BIN)/lint-imports
+
+# Scripts, one per question; each checks its answer before it times it.
+bench: $(VENV)/.stamp-dev
+	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "make bench: there is no script in benchmarks/ yet." >&2; exit 2; }
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+clean:
+	rm -rf build dist out reluatlas-demo .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.stamp-venv:
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for name in python3.11 python3; do \
+	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python="$$name"; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	  echo "make: no Python 3.11 or newer on the PATH. Install it, or say where it is: make PYTHON=/path/to/python3.11" >&2; exit 2; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo "make: $$python is older than 3.11 or lacks the modules venv and ensurepip (Debian: apt-get install python3-venv)." >&2; exit 2; \
+	fi; \
+	"$(BIN)/python" -c 'import pip' >/dev/null 2>&1 || { echo "Making an environment in $(VENV) (once; downloads the packages, takes a minute or two)"; "$$python" -m venv "$(VENV)"; }
+	@touch $@
+
+$(VENV)/.stamp-core: pyproject.toml | $(VENV)/.stamp-venv
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.stamp-test: pyproject.toml | $(VENV)/.stamp-venv
+	$(PIP) -e ".[test]"
+	@touch $@ $(VENV)/.stamp-core
+
+$(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(VENV)/.stamp-venv
+	$(PIP) -e ".[test,dev,torch]"
+	@touch $@ $(VENV)/.stamp-core $(VENV)/.stamp-test

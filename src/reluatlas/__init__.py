@@ -1,0 +1,65 @@
+"""A trained ReLU network, opened as the continuous piecewise-linear function that it is.
+
+Names that need compiled kernels or a model's own format are imported when they are first used,
+so that `import reluatlas` costs little more than NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from reluatlas import errors
+from reluatlas._version import __version__
+from reluatlas.affine import AffineMaps
+from reluatlas.domain import Box, Segment, Slice, Space
+from reluatlas.network.graph import Network
+
+if TYPE_CHECKING:
+    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.cells.count import count_cells
+    from reluatlas.cells.enumerate import enumerate_cells
+    from reluatlas.cells.files import load_complex
+    from reluatlas.figures import plot
+    from reluatlas.importers.load import load
+
+__all__ = [
+    "AffineMaps",
+    "Box",
+    "Network",
+    "PolyhedralComplex",
+    "Segment",
+    "Slice",
+    "Space",
+    "__version__",
+    "count_cells",
+    "enumerate_cells",
+    "errors",
+    "load",
+    "load_complex",
+    "plot",
+]
+
+# name: "module:attribute", or "module" where the name is the module itself
+_HOME_OF_LAZY_NAME = {
+    "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
+    "count_cells": "reluatlas.cells.count:count_cells",
+    "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
+    "load": "reluatlas.importers.load:load",
+    "load_complex": "reluatlas.cells.files:load_complex",
+    "plot": "reluatlas.figures.plot",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF_LAZY_NAME:
+        raise AttributeError(f"module `reluatlas` has no attribute `{name}`")
+    home, _, attribute = _HOME_OF_LAZY_NAME[name].partition(":")
+    module = import_module(home)
+    value = getattr(module, attribute) if attribute else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

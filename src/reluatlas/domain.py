@@ -1,0 +1,301 @@
+"""Where we look: `Box`, `Slice`, `Segment`, `Space`.
+
+A bounded domain is a box in k coordinates `u` and an affine embedding `x = origin + u @ basis` into
+the n inputs of a network. For a `Box` the coordinates are the inputs themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.errors import DimensionError, DomainError
+
+_BASIS_QUANTUM = 2.0**-53
+_FLAT = 1e-12
+
+
+def _finite_vector(value: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DomainError(f"`{name}` is not an array of numbers. Pass numbers.") from None
+    if not np.all(np.isfinite(array)):
+        raise DomainError(f"`{name}` holds NaN or an infinite number; a domain needs finite ones.")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """The axis-parallel box `{x : low <= x <= high}` in input space.
+
+    Parameters
+    ----------
+    low, high : array_like, shape (n,), or float
+        Opposite corners, in input units. Numbers are repeated `dim` times.
+    dim : int, optional
+        Dimension, needed when `low` and `high` are both numbers.
+
+    Raises
+    ------
+    DomainError
+        When the box is empty or flat in some coordinate, or not finite.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, *, dim: int | None = None) -> None:
+        lo, hi = _finite_vector(low, "low"), _finite_vector(high, "high")
+        if dim is not None and (isinstance(dim, bool) or dim != int(dim) or dim < 1):
+            raise DomainError(f"`dim={dim!r}` is not a positive whole number of dimensions.")
+        if lo.ndim == 0 and hi.ndim == 0:
+            if dim is None:
+                raise DomainError("`Box` got two numbers and no dimension. Pass `dim=`, or one number per input.")
+            lo, hi = np.full(dim, lo), np.full(dim, hi)
+        elif lo.ndim > 1 or hi.ndim > 1:
+            raise DomainError(f"`low` and `high` must be vectors; got shapes {lo.shape} and {hi.shape}.")
+        else:
+            size = max(lo.size if lo.ndim else 1, hi.size if hi.ndim else 1)
+            lo = np.full(size, lo) if lo.ndim == 0 else lo
+            hi = np.full(size, hi) if hi.ndim == 0 else hi
+        if lo.shape != hi.shape or (dim is not None and lo.size != dim):
+            raise DomainError(
+                f"`low` has {lo.size} numbers, `high` {hi.size}"
+                + (f", `dim` is {dim}" if dim is not None else "")
+                + "; they must agree."
+            )
+        if lo.size == 0:
+            raise DomainError("`Box` has no dimension. Pass at least one side.")
+        bad = np.flatnonzero(~(lo < hi))
+        if bad.size:
+            i = int(bad[0])
+            raise DomainError(
+                f"`Box` is empty or flat in coordinate {i}: low {lo[i]:g}, high {hi[i]:g}. "
+                "Each low must be below its high."
+            )
+        lo.setflags(write=False)
+        hi.setflags(write=False)
+        object.__setattr__(self, "low", lo)
+        object.__setattr__(self, "high", hi)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the domain itself (k)."""
+        return self.low.size
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs of the networks it fits (n)."""
+        return self.low.size
+
+    @property
+    def box(self) -> Box:
+        """The box of coordinates: the domain itself."""
+        return self
+
+    @property
+    def unit_volume(self) -> float:
+        """Volume in input space of one unit of coordinate volume."""
+        return 1.0
+
+    @property
+    def volume(self) -> float:
+        """Volume in input units."""
+        return float(np.prod(self.high - self.low))
+
+    def frame(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `origin` (n,) and `basis` (k, n) with `x = origin + u @ basis`."""
+        return np.zeros(self.dim), np.eye(self.dim)
+
+    def embed(self, U: ArrayLike) -> NDArray[np.float64]:
+        """Return the points of input space at coordinates `U` (..., k)."""
+        return np.array(U, dtype=np.float64)
+
+    def __repr__(self) -> str:
+        return f"Box(low={_short(self.low)}, high={_short(self.high)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A k-dimensional box laid into an n-dimensional input space.
+
+    The set `{origin + u @ basis : box.low <= u <= box.high}`. The stored float64 numbers are its
+    definition: everything that is later called exact is exact for them.
+
+    Parameters
+    ----------
+    origin : array_like, shape (n,) or an input's shape
+        The point at coordinates 0.
+    basis : array_like, shape (k, n)
+        Linearly independent rows, need not be orthonormal.
+    box : Box
+        Range of the coordinates, k-dimensional.
+    """
+
+    origin: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    box: Box
+
+    def __init__(self, origin: ArrayLike, basis: ArrayLike, *, box: Box) -> None:
+        base = _finite_vector(origin, "origin").reshape(-1)
+        rows = np.atleast_2d(_finite_vector(basis, "basis"))
+        rows = rows.reshape(rows.shape[0], -1)
+        if not isinstance(box, Box):
+            raise DomainError(
+                f"`box` is a {type(box).__name__}; expected a `Box` of coordinates, such as `Box(-1, 1, dim=2)`."
+            )
+        if rows.shape[1] != base.size:
+            raise DimensionError(
+                f"`basis` has rows of {rows.shape[1]} numbers but `origin` has {base.size}; they must agree."
+            )
+        if rows.shape[0] != box.dim:
+            raise DimensionError(
+                f"`basis` has {rows.shape[0]} rows but `box` has {box.dim} sides; pass one side per row."
+            )
+        _require_independent(rows, "`basis` has linearly dependent rows: the slice is flat. Pass independent rows.")
+        base.setflags(write=False)
+        rows.setflags(write=False)
+        object.__setattr__(self, "origin", base)
+        object.__setattr__(self, "basis", rows)
+        object.__setattr__(self, "box", box)
+
+    @classmethod
+    def through(cls, points: ArrayLike, *, margin: float = 0.2) -> Slice:
+        """Return the slice spanned by k + 1 points.
+
+        The basis is orthonormal to float64 rounding (the first axis points from the first point to
+        the second), so coordinates are in input units. The box is the bounding box of the points,
+        widened on each side by `margin` times its extent.
+
+        Parameters
+        ----------
+        points : array_like, shape (k + 1, *input_shape)
+            Affinely independent points.
+        margin : float
+            Share of the bounding box, in slice coordinates, to add on each side.
+
+        Raises
+        ------
+        DomainError
+            When the points are affinely dependent, as three collinear ones.
+        """
+        try:
+            stack = np.stack([np.asarray(p, dtype=np.float64).reshape(-1) for p in points])  # type: ignore[union-attr]
+        except (TypeError, ValueError):
+            raise DomainError("`points` must be points of one shape, all numbers.") from None
+        if not np.all(np.isfinite(stack)):
+            raise DomainError("`points` holds NaN or an infinite number; a domain needs finite ones.")
+        if stack.shape[0] < 2:
+            raise DomainError(
+                "`points` has one point; k + 1 points span a k-dimensional slice. Pass three for a plane."
+            )
+        if not np.isfinite(margin) or margin < 0:
+            raise DomainError(f"`margin={margin!r}` must be a number of at least 0.")
+        base, edges = stack[0], stack[1:] - stack[0]
+        what = "three collinear points" if len(stack) == 3 else "affinely dependent points"
+        if edges.shape[0] > edges.shape[1]:
+            raise DomainError(
+                f"`points` has {len(stack)} points in a space of {edges.shape[1]} inputs; "
+                f"at most {edges.shape[1] + 1} can be independent."
+            )
+        _require_independent(edges, f"`points` are {what}: the slice is flat. Pass points in general position.")
+        basis = np.linalg.qr(edges.T)[0].T
+        basis *= np.sign(np.einsum("ij,ij->i", basis, edges))[:, None]
+        basis = np.round(basis / _BASIS_QUANTUM) * _BASIS_QUANTUM + 0.0
+        coords = (stack - base) @ basis.T
+        low, high = coords.min(axis=0), coords.max(axis=0)
+        pad = margin * (high - low)
+        return cls(base, basis, box=Box(low - pad, high + pad))
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the slice (k)."""
+        return self.basis.shape[0]
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension of the input space (n)."""
+        return self.basis.shape[1]
+
+    @property
+    def unit_volume(self) -> float:
+        """k-volume in input space of one unit of coordinate volume."""
+        return float(np.sqrt(np.linalg.det(self.basis @ self.basis.T)))
+
+    @property
+    def volume(self) -> float:
+        """k-volume in input units."""
+        return self.box.volume * self.unit_volume
+
+    def frame(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `origin` (n,) and `basis` (k, n) with `x = origin + u @ basis`."""
+        return self.origin, self.basis
+
+    def embed(self, U: ArrayLike) -> NDArray[np.float64]:
+        """Return the points of input space at coordinates `U` (..., k)."""
+        return self.origin + np.asarray(U, dtype=np.float64) @ self.basis
+
+    def coordinates(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the coordinates (..., k) of the points of the slice nearest to `X` (..., n)."""
+        offset = np.asarray(X, dtype=np.float64) - self.origin
+        return np.linalg.lstsq(self.basis.T, offset.reshape(-1, self.n_inputs).T, rcond=None)[0].T.reshape(
+            *offset.shape[:-1], self.dim
+        )
+
+    def __repr__(self) -> str:
+        return f"Slice(k={self.dim} in n={self.n_inputs}, box={self.box!r})"
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """The line segment from `a` to `b` in input space, with coordinate t in [0, 1]."""
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    dim: int = field(default=1, init=False)
+
+    def __init__(self, a: ArrayLike, b: ArrayLike) -> None:
+        start, end = _finite_vector(a, "a").reshape(-1), _finite_vector(b, "b").reshape(-1)
+        if start.shape != end.shape:
+            raise DimensionError(f"`a` has {start.size} numbers and `b` {end.size}; they must agree.")
+        if np.array_equal(start, end):
+            raise DomainError("`a` and `b` are the same point: the segment is flat. Pass two different points.")
+        object.__setattr__(self, "a", start)
+        object.__setattr__(self, "b", end)
+        object.__setattr__(self, "dim", 1)
+
+    @property
+    def n_inputs(self) -> int:
+        """Dimension of the input space (n)."""
+        return self.a.size
+
+
+@dataclass(frozen=True)
+class Space:
+    """All of R^n."""
+
+    n_inputs: int
+
+    def __post_init__(self) -> None:
+        if self.n_inputs < 1:
+            raise DomainError(f"`Space({self.n_inputs})`: the dimension must be at least 1.")
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the space (n)."""
+        return self.n_inputs
+
+
+def _require_independent(rows: NDArray[np.float64], message: str) -> None:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if np.any(norms == 0) or np.linalg.svd(rows / norms, compute_uv=False)[-1] < _FLAT:
+        raise DomainError(message)
+
+
+def _short(values: NDArray[np.float64]) -> str:
+    if values.size <= 4:
+        return "[" + ", ".join(f"{v:g}" for v in values) + "]"
+    return f"[{values[0]:g}, ..., {values[-1]:g}] ({values.size})"

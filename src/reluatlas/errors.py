@@ -1,0 +1,55 @@
+"""The exceptions of reluatlas: one root, each child also a subclass of the nearest builtin.
+
+Every message is one sentence or two that say what was given (the argument as code), what was
+expected, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class ReluAtlasError(Exception):
+    """Root of all exceptions that reluatlas raises on purpose."""
+
+
+class DimensionError(ReluAtlasError, ValueError):
+    """Two things that must have the same dimension or shape do not."""
+
+
+class DomainError(ReluAtlasError, ValueError):
+    """A domain is empty, flat, not finite, or of a kind that the operation cannot take."""
+
+
+class ArgumentError(ReluAtlasError, ValueError):
+    """An argument has a value that makes no sense for the operation."""
+
+
+class ModelFileError(ReluAtlasError, ValueError):
+    """A model file is missing, empty, truncated, not a model, or not safe to read."""
+
+
+class NonFiniteError(ReluAtlasError, ValueError):
+    """A weight or an input is NaN or infinite."""
+
+
+class UnsupportedLayerError(ReluAtlasError, TypeError):
+    """A model holds an operator that is not continuous piecewise linear, or not supported yet."""
+
+
+class ImportMismatchError(ReluAtlasError, ValueError):
+    """The imported network and the model it came from do not compute the same values."""
+
+
+class ResultFileError(ReluAtlasError, ValueError):
+    """A saved result is missing, truncated, of another version, or not a result of reluatlas."""
+
+
+class MissingDependencyError(ReluAtlasError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class OnFaceError(ReluAtlasError, ValueError):
+    """A point lies on a face shared by several cells where a single cell was asked for."""
+
+
+class InternalError(ReluAtlasError, RuntimeError):
+    """A certainty that reluatlas relies on was violated: a bug in reluatlas, please report it."""
