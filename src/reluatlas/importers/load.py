@@ -1,0 +1,140 @@
+"""How is a network opened? `load`, which finds out what kind of model it was given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reluatlas.errors import ArgumentError, ModelFileError
+from reluatlas.importers.finish import finish
+from reluatlas.network.graph import Network
+
+_KINDS = (
+    "a path (.onnx, .onnx.gz; .pt, .pth or .safetensors with `module=`), a torch module, an ONNX ModelProto, "
+    "a fitted scikit-learn MLP, or a list of layers [(W, b), ...]"
+)
+
+
+def load(
+    model: Any,
+    *,
+    module: Any = None,
+    input_shape: Sequence[int] | None = None,
+    mean: Any = None,
+    std: Any = None,
+) -> Network:
+    """Return the network that a model is, checked against the model itself.
+
+    The network's coefficients are the model's stored weights, upcast exactly to float64; everything
+    that had to be rounded, folded or dropped (a softmax at the end) is in `Network.notes`. Before it
+    is returned, network and model are run on the same random inputs, tensor by tensor.
+
+    Parameters
+    ----------
+    model : path, module or list
+        `.onnx` or `.onnx.gz` file; `.pt`/`.pth` state dict or `.safetensors` file, with `module`;
+        `torch.nn.Module`; `onnx.ModelProto`; fitted `MLPClassifier` or `MLPRegressor`; or layers
+        `[(W, b), ...]` with ReLU between them, `W` of shape (out, in).
+    module : torch.nn.Module, optional
+        The architecture that a state dict belongs to. It is copied, never changed.
+    input_shape : sequence of int, optional
+        Shape of one input, without a batch axis. Needed where the model does not fix it.
+    mean, std : array_like, optional
+        The network takes inputs in the user's units and the model gets `(x - mean) / std`. Numbers,
+        one number per channel, or arrays of the input's shape.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing, empty, truncated, not a model, or not safe to read.
+    UnsupportedLayerError
+        An operator is not continuous piecewise linear, or not supported; names the node.
+    NonFiniteError
+        A weight is NaN or infinite.
+    DimensionError, ArgumentError
+        Shapes do not fit, or an argument makes no sense.
+    ImportMismatchError
+        Network and model differ; names the first node where they part.
+    MissingDependencyError
+        The model needs a package that is not installed.
+
+    Guarantees: exact coefficients but for the roundings in `Network.notes`; deterministic. The
+    user's model is never changed, and no code stored in a file is ever run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = load([(np.array([[1.0], [-1.0]]), np.zeros(2)), (np.array([[1.0, 1.0]]), np.zeros(1))])
+    >>> float(net([-3.0])[0])  # relu(x) + relu(-x) = |x|
+    3.0
+    """
+    shape = None if input_shape is None else _checked_shape(input_shape)
+    units = {"mean": mean, "std": std}
+    if isinstance(model, str | Path):
+        path = Path(model)
+        if path.name.lower().endswith((".pt", ".pth", ".safetensors")):
+            return _from_state_file(path, module, shape, units)
+        if module is not None:
+            raise ArgumentError(f"`module` was given with `{path}`; it is for .pt, .pth and .safetensors files only.")
+        if not path.name.lower().endswith((".onnx", ".onnx.gz")):
+            known = "" if path.exists() else " (and there is no such file)"
+            raise ModelFileError(
+                f"`{path}` has no known ending{known}; expected .onnx, .onnx.gz, .pt, .pth or .safetensors."
+            )
+        from reluatlas.importers.onnx_graph import from_onnx_file
+
+        return finish(from_onnx_file(path, input_shape=shape, **units))
+    if module is not None:
+        raise ArgumentError("`module` was given, but `model` is no file; expected a .pt, .pth or .safetensors path.")
+    if _is_a(model, "torch.nn", "Module"):
+        from reluatlas.importers.torch_export import from_module
+
+        return finish(from_module(model, input_shape=shape, **units))
+    if _is_a(model, "onnx", "ModelProto"):
+        from reluatlas.importers.onnx_graph import from_onnx_model
+
+        return finish(from_onnx_model(model, input_shape=shape, **units))
+    if _is_a(model, "sklearn.base", "BaseEstimator"):
+        from reluatlas.importers.scikit import from_scikit
+
+        return finish(_same_shape(from_scikit(model, **units), shape))
+    if isinstance(model, list | tuple):
+        from reluatlas.importers.arrays import from_arrays
+
+        return finish(_same_shape(from_arrays(model, **units), shape))
+    raise ArgumentError(f"`model` is of type `{type(model).__name__}`; expected {_KINDS}.")
+
+
+def _from_state_file(path: Path, module: Any, shape: tuple[int, ...] | None, units: dict[str, Any]) -> Network:
+    from reluatlas.importers.torch_export import from_module
+    from reluatlas.importers.torch_files import with_state
+
+    if module is not None and not _is_a(module, "torch.nn", "Module"):
+        raise ArgumentError(f"`module` is a {type(module).__name__}; expected a torch.nn.Module instance.")
+    return finish(from_module(with_state(path, module), input_shape=shape, source=path.name, **units))
+
+
+def _is_a(model: Any, package: str, name: str) -> bool:
+    # an object of a class can only exist where its package is imported: nothing is imported here
+    home = sys.modules.get(package)
+    return home is not None and isinstance(model, getattr(home, name, ()))
+
+
+def _same_shape(imported: Any, shape: tuple[int, ...] | None) -> Any:
+    fixed = imported.low.builder.shape(0)
+    if shape is not None and shape != fixed:
+        raise ArgumentError(f"`input_shape` is {shape} but the model takes inputs of shape {fixed}. Leave it out.")
+    return imported
+
+
+def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(s) for s in input_shape)
+        whole = all(int(s) == s for s in input_shape)
+    except (TypeError, ValueError):
+        shape, whole = (), False
+    if not shape or not whole or any(s < 1 for s in shape):
+        raise ArgumentError(f"`input_shape` is {input_shape!r}; expected positive whole numbers, such as (1, 28, 28).")
+    return shape

@@ -1,0 +1,298 @@
+"""Which ONNX operators are supported, and how is each lowered? `OPERATORS`, the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reluatlas.errors import DimensionError
+from reluatlas.importers import lowering as lo
+from reluatlas.importers.lowering import Lowering, Tensor, Value
+from reluatlas.importers.weights import batch_norm
+
+Inputs = Sequence[Value | None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One node to be lowered.
+
+    Attributes
+    ----------
+    attributes : mapping
+        The node's attributes, defaults of its opset filled in.
+    run : callable
+        Runs the node itself (ONNX's reference evaluator) on other inputs.
+    opset : int
+    """
+
+    attributes: Mapping[str, Any]
+    run: Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]
+    opset: int
+
+
+Operator = Callable[[Lowering, Call, Inputs], list[Tensor] | Tensor]
+
+
+def supported() -> str:
+    """Return the names of the supported operators, for messages and docs."""
+    return ", ".join(sorted(OPERATORS))
+
+
+def _tensor(low: Lowering, value: Value | None, what: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    raise low.unsupported(f"its {what} must depend on the network's input, and nothing else may.")
+
+
+def _constant(low: Lowering, value: Value | None, what: str) -> np.ndarray:
+    if isinstance(value, Tensor):
+        raise low.unsupported(f"its {what} depends on the network's input; expected a constant.")
+    if value is None:
+        raise DimensionError(f"{low.label} has no {what}.")
+    return value
+
+
+def _rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
+    # the operator itself, run on the entries' numbers, tells which entry goes where
+    start, tensors, given = 0, [], []
+    for value in inputs:
+        if isinstance(value, Tensor):
+            given.append(value.marks() + start)
+            tensors.append(value)
+            start += value.size
+        else:
+            given.append(value)
+    return [lo.rearrange(low, tensors, np.asarray(marks, dtype=np.int64)) for marks in call.run(given)]
+
+
+def _first_rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
+    _tensor(low, inputs[0], "data")
+    for value in inputs[1:]:
+        if value is not None:
+            _constant(low, value, "shape or index")
+    return _rearranged(low, call, inputs)
+
+
+def _concat(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
+    filled = [v if isinstance(v, Tensor) or v is None else _constant_tensor(low, v) for v in inputs]
+    return _rearranged(low, call, filled)
+
+
+def _constant_tensor(low: Lowering, value: np.ndarray) -> Tensor:
+    return low.affine([], [], low.coefficients(value, "a constant"), value.shape)
+
+
+def _unchanged(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return _tensor(low, inputs[0], "data")
+
+
+def _dropout(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    training = inputs[2] if len(inputs) > 2 else None
+    if training is not None and np.any(_constant(low, training, "training mode")):
+        raise low.unsupported("it is in training mode. Export the model in evaluation mode.")
+    low.builder.note("dropped", low.name, "dropout does nothing in evaluation mode")
+    return _tensor(low, inputs[0], "data")
+
+
+def _cast(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    from onnx import TensorProto as T
+
+    target = call.attributes.get("to", T.DOUBLE)
+    if target not in (T.FLOAT, T.DOUBLE, T.FLOAT16, T.BFLOAT16):
+        raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
+    return _tensor(low, inputs[0], "data")
+
+
+def _sum(low: Lowering, values: Sequence[Value], scales: Sequence[float]) -> Tensor:
+    tensors = [(v, s) for v, s in zip(values, scales, strict=True) if isinstance(v, Tensor)]
+    shift = np.zeros(())
+    for value, s in zip(values, scales, strict=True):
+        if not isinstance(value, Tensor):
+            shift = shift + s * low.coefficients(value, "the constant")
+    if len(tensors) == 1:
+        return lo.scale_shift(low, tensors[0][0], tensors[0][1], shift)
+    total = lo.combine(low, [t for t, _ in tensors], [s for _, s in tensors])
+    return total if not shift.any() and shift.shape == () else lo.scale_shift(low, total, 1.0, shift)
+
+
+def _add(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return _sum(low, _all(low, inputs), [1.0] * len(inputs))
+
+
+def _sub(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return _sum(low, _all(low, inputs), [1.0, -1.0])
+
+
+def _all(low: Lowering, inputs: Inputs) -> list[Value]:
+    values = [v for v in inputs if v is not None]
+    if len(values) != len(inputs):
+        raise DimensionError(f"{low.label} lacks an input.")
+    return values
+
+
+def _mul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    a, b = _all(low, inputs)
+    if isinstance(a, Tensor):
+        return lo.scale_shift(low, a, _constant(low, b, "second factor"))
+    return lo.scale_shift(low, _tensor(low, b, "factor"), a)
+
+
+def _div(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    a, b = _all(low, inputs)
+    return lo.divide(low, _tensor(low, a, "dividend"), _constant(low, b, "divisor"))
+
+
+def _neg(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.scale_shift(low, _tensor(low, inputs[0], "data"), -1.0)
+
+
+def _matmul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    a, b = _all(low, inputs)
+    if isinstance(a, Tensor):
+        return lo.matmul(low, a, _constant(low, b, "second factor"), constant="right")
+    return lo.matmul(low, _tensor(low, b, "factor"), a, constant="left")
+
+
+def _gemm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    a, b = _all(low, inputs[:2])
+    c = inputs[2] if len(inputs) > 2 else None
+    at = call.attributes
+    turned = [v if not at[f] else _transposed(low, v) for v, f in ((a, "transA"), (b, "transB"))]
+    alpha, beta = float(at["alpha"]), float(at["beta"])
+    bias = None
+    if c is not None and not isinstance(c, Tensor):
+        bias = lo.scaled(low, c, beta)
+    if isinstance(turned[0], Tensor):
+        matrix = lo.scaled(low, _constant(low, turned[1], "second factor"), alpha)
+        out = lo.matmul(low, turned[0], matrix, constant="right", bias=bias)
+    else:
+        second = _tensor(low, turned[1], "factor")
+        out = lo.matmul(low, second, lo.scaled(low, turned[0], alpha), constant="left", bias=bias)
+    return lo.combine(low, [out, c], [1.0, beta]) if isinstance(c, Tensor) else out
+
+
+def _transposed(low: Lowering, value: Value) -> Value:
+    if isinstance(value, Tensor):
+        return lo.rearrange(low, [value], value.marks().T)
+    return value.T
+
+
+def _relu(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.piecewise(low, _tensor(low, inputs[0], "data"), [0.0], [0.0, 1.0], [0.0, 0.0])
+
+
+def _leaky(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.leaky_relu(low, _tensor(low, inputs[0], "data"), float(call.attributes["alpha"]))
+
+
+def _prelu(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    a, b = _all(low, inputs)
+    return lo.leaky_relu(low, _tensor(low, a, "data"), _constant(low, b, "slope"))
+
+
+def _abs(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.piecewise(low, _tensor(low, inputs[0], "data"), [0.0], [-1.0, 1.0], [0.0, 0.0])
+
+
+def _clip(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    bounds: list[float | None] = [call.attributes.get("min"), call.attributes.get("max")]
+    for i, value in enumerate(inputs[1:3]):
+        if value is not None:
+            bounds[i] = float(_constant(low, value, "bound").reshape(()))
+    return lo.clip(low, _tensor(low, inputs[0], "data"), *bounds)
+
+
+def _hard_sigmoid(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    at = call.attributes
+    z = lo.scale_shift(low, _tensor(low, inputs[0], "data"), float(at["alpha"]), float(at["beta"]))
+    return lo.clip(low, z, 0.0, 1.0)
+
+
+def _max(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.extreme(low, _all(low, inputs), sign=1)
+
+
+def _min(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.extreme(low, _all(low, inputs), sign=-1)
+
+
+def _final(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.drop_final(low, _tensor(low, inputs[0], "data"))
+
+
+def _batch_norm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    if call.attributes.get("training_mode"):
+        raise low.unsupported("it is in training mode. Export the model in evaluation mode.")
+    x = _tensor(low, inputs[0], "data")
+    names = ("scale", "bias", "mean", "variance")
+    scale, shift, mean, variance = [
+        low.coefficients(_constant(low, v, n), n) for v, n in zip(inputs[1:5], names, strict=True)
+    ]
+    a, b, rounded = batch_norm(scale, shift, mean, variance, float(call.attributes["epsilon"]))
+    return lo.channels(low, x, a, b, rounded=rounded)
+
+
+REARRANGING = ("DepthToSpace", "Expand", "Flatten", "Gather", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze",
+               "Tile", "Transpose", "Unsqueeze")  # fmt: skip
+
+# operators that a dropped softmax or sigmoid may still be followed by
+PASSING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+
+OPERATORS: dict[str, Operator] = {
+    **dict.fromkeys(REARRANGING, _first_rearranged),
+    "Abs": _abs,
+    "Add": _add,
+    "BatchNormalization": _batch_norm,
+    "Cast": _cast,
+    "CastLike": _unchanged,
+    "Clip": _clip,
+    "Concat": _concat,
+    "Div": _div,
+    "Dropout": _dropout,
+    "Gemm": _gemm,
+    "HardSigmoid": _hard_sigmoid,
+    "Identity": _unchanged,
+    "LeakyRelu": _leaky,
+    "LogSoftmax": _final,
+    "MatMul": _matmul,
+    "Max": _max,
+    "Min": _min,
+    "Mul": _mul,
+    "Neg": _neg,
+    "PRelu": _prelu,
+    "Relu": _relu,
+    "Sigmoid": _final,
+    "Softmax": _final,
+    "Sub": _sub,
+    "Sum": _add,
+}
+
+# what to say of operators that users meet and that cannot be supported
+REASONS = {
+    **dict.fromkeys(
+        ("Elu", "Celu", "Selu", "Gelu", "Mish", "Softplus", "Softsign", "Tanh", "Erf", "Exp", "HardSwish", "Swish"),
+        "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
+    ),
+    **dict.fromkeys(
+        ("ThresholdedRelu", "Sign", "Floor", "Ceil", "Round", "Shrink", "ArgMax", "ArgMin", "Where", "Hardmax"),
+        "it is not continuous. Leave it out of the model.",
+    ),
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If"), "recurrent and branching models have no single graph."
+    ),
+    **dict.fromkeys(
+        ("QuantizeLinear", "DequantizeLinear", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"),
+        "quantised models compute in integers. Export the model in floats.",
+    ),
+}
+
+# operators that may be run on constants: the above, and those of shape arithmetic
+FOLDED = frozenset(OPERATORS) | {
+    "And", "Ceil", "Constant", "ConstantOfShape", "Equal", "Floor", "GatherND", "Greater", "Less", "Mod", "Not", "Or",
+    "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size",
+    "Sqrt", "Where",
+}  # fmt: skip

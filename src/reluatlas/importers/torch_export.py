@@ -1,0 +1,308 @@
+"""How does a torch module become a network? `torch.export` sees its graph; a walk lowers it."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.errors import (
+    ArgumentError,
+    DimensionError,
+    ImportMismatchError,
+    ModelFileError,
+    ReluAtlasError,
+    UnsupportedLayerError,
+)
+from reluatlas.importers import lowering as lo
+from reluatlas.importers.check import NATIVE_TOLERANCE, ModelRuns
+from reluatlas.importers.finish import Imported, begin
+from reluatlas.importers.lowering import Lowering, Tensor
+from reluatlas.importers.torch_operators import (
+    KEPT,
+    OPERATORS,
+    PASSING,
+    REARRANGING,
+    REASONS,
+    UNCHANGED,
+    Call,
+    supported,
+)
+from reluatlas.importers.torch_run import all_tensors, fixes_type, fold, is_float, module_runner
+from reluatlas.network.graph import FloatArray, Shape
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A module's graph: its nodes in order, the constants they read, the names of input and output."""
+
+    nodes: Sequence[Any]
+    constants: Mapping[str, Any]
+    input: str
+    output: str
+
+
+def from_module(
+    module: Any, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None, source: str = ""
+) -> Imported:
+    """Return the network of a torch module in evaluation mode; see `reluatlas.load`.
+
+    The module is copied; training flags, types, devices and gradients of the original stay as they are.
+    """
+    import torch
+
+    source = source or type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        raise UnsupportedLayerError(
+            f"`{source}` is a TorchScript module. Pass the torch.nn.Module that it was made from."
+        )
+    try:
+        twin = copy.deepcopy(module).eval().cpu().requires_grad_(False)
+    except Exception as problem:
+        raise ArgumentError(
+            f"`{source}` cannot be copied: {_first_line(problem)}. Pass a plain torch.nn.Module."
+        ) from problem
+    shape = input_shape or _guessed_shape(twin, source)
+    floats = [p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)]
+    dtype = floats[0] if floats else torch.float32
+    example = torch.zeros(1, *shape, dtype=dtype)
+    captured = capture(twin, example, source)
+
+    low, x, norm = begin(shape, has_batch=True, mean=mean, std=std, name=captured.input)
+    values: dict[str, Any] = {captured.input: x}
+    values.update({name: c.double() if is_float(c) else c for name, c in captured.constants.items()})
+    low.name, low.operator = captured.input, "input"
+    low.checkpoint(captured.input, x)
+    for node in captured.nodes:
+        values[node.name] = lower_node(low, node, values)
+    output = values[captured.output]
+    if not isinstance(output, Tensor):
+        raise UnsupportedLayerError(f"the output of `{source}` does not depend on its input.")
+    return Imported(low, output, _runs(twin, captured, dtype, floats, output, source), norm, source)
+
+
+def capture(twin: Any, example: Any, source: str) -> Captured:
+    """Return the graph that a module computes on an example.
+
+    Raises
+    ------
+    DimensionError
+        When the module does not take inputs of the example's shape.
+    UnsupportedLayerError
+        When `torch.export` cannot capture it, or it has other than one input and one output.
+    """
+    import torch
+
+    shape = tuple(example.shape[1:])
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            made = twin(example)
+        except Exception as problem:
+            raise DimensionError(
+                f"`{source}` does not run on one input of shape {shape} (with a batch axis of 1 in front): "
+                f"{_first_line(problem)}. Pass the right `input_shape=`."
+            ) from problem
+        if not isinstance(made, torch.Tensor):
+            raise UnsupportedLayerError(
+                f"`{source}` gives a {type(made).__name__}; expected one tensor. Wrap the module."
+            )
+        try:
+            program = torch.export.export(twin, (example,))
+            table = torch.export.default_decompositions()
+            for overload in list(table):
+                if str(overload).partition(".")[2].partition(".")[0] in KEPT:
+                    table.pop(overload)
+            program = program.run_decompositions(table)
+        except Exception as problem:
+            raise UnsupportedLayerError(
+                f"torch.export cannot capture `{source}`: {_first_line(problem)}. "
+                "Its graph must not depend on the data."
+            ) from problem
+    return _captured(program, source)
+
+
+def _captured(program: Any, source: str) -> Captured:
+    signature = program.graph_signature
+    inputs, constants = [], {}
+    for spec in signature.input_specs:
+        kind, target = spec.kind.name, spec.target
+        if kind == "USER_INPUT":
+            inputs.append(spec.arg.name)
+        elif kind in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
+            stored = program.state_dict if target in program.state_dict else program.constants
+            constants[spec.arg.name] = stored[target].detach()
+        else:
+            raise UnsupportedLayerError(f"`{source}` takes a {kind.lower().replace('_', ' ')}; expected tensors only.")
+    outputs = [s.arg.name for s in signature.output_specs]
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise UnsupportedLayerError(
+            f"`{source}` has {len(inputs)} inputs and {len(outputs)} outputs and changes of state; "
+            "expected one and one."
+        )
+    nodes = [
+        n
+        for n in program.graph.nodes
+        # assertions about types hold at the module's own precision only, and compute nothing
+        if n.op not in ("placeholder", "output") and not operator_names(n)[0].startswith("_assert")
+    ]
+    return Captured(nodes, constants, inputs[0], outputs[0])
+
+
+def lower_node(low: Lowering, node: Any, values: Mapping[str, Any]) -> Any:
+    """Return what one node of the captured graph makes: a tensor, several, or a constant."""
+    from torch.fx.node import map_arg
+
+    packet, full = operator_names(node)
+    low.name, low.operator = node.name, packet
+    if node.op != "call_function":
+        raise low.unsupported(f"a node of kind {node.op} is not expected in a captured graph.")
+    args = map_arg(node.args, lambda n: values[n.name])
+    kwargs = map_arg(node.kwargs, lambda n: values[n.name])
+    tensors = _tensors_in((*args, *kwargs.values()))
+    if packet == "getitem":
+        return args[0][args[1]]
+    if not tensors:
+        return fold(node.target, args, kwargs)
+    for t in tensors:
+        if t.dropped and packet not in PASSING:
+            raise UnsupportedLayerError(
+                f"{t.dropped} is followed by {low.label}: it is not piecewise linear, and can be left out only at "
+                "the very end of a model."
+            )
+    try:
+        made = _lowered(low, node.target, packet, full, args, kwargs)
+    except ReluAtlasError:
+        raise
+    except Exception as problem:
+        raise ModelFileError(f"{low.label} cannot be read: {_first_line(problem)}.") from problem
+    if isinstance(made, Tensor) and not made.dropped:
+        low.checkpoint(node.name, made)
+    return made
+
+
+def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwargs: Any) -> Any:
+    import torch
+
+    call = Call(_by_name(target, args, kwargs))
+    if packet in UNCHANGED:
+        wanted = call.get("dtype")
+        if wanted is not None and not wanted.is_floating_point:
+            raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
+        first = args[0]
+        return [first] if packet == "native_dropout" else first
+    if packet in REARRANGING:
+        return _rearranged(low, target, args, kwargs)
+    operator = OPERATORS.get(full) or OPERATORS.get(packet)
+    if operator is None:
+        reason = REASONS.get(packet, "it is not in the table.")
+        raise UnsupportedLayerError(f"{low.label} is not supported: {reason} Supported operators: {supported()}.")
+    arrays = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in call.arguments.items()}
+    return operator(low, Call(arrays))
+
+
+def _rearranged(low: Lowering, target: Any, args: Any, kwargs: Any) -> Any:
+    import torch
+
+    tensors: list[Tensor] = []
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, Tensor) or (isinstance(value, torch.Tensor) and is_float(value)):
+            t = value if isinstance(value, Tensor) else low.affine([], [], value.numpy(), tuple(value.shape))
+            start = sum(other.size for other in tensors)
+            tensors.append(t)
+            return torch.from_numpy(t.marks() + start)
+        if isinstance(value, list | tuple):
+            return type(value)(marked(v) for v in value)
+        return value
+
+    marks = target(*marked(tuple(args)), **{k: marked(v) for k, v in kwargs.items()})
+    if isinstance(marks, torch.Tensor):
+        return lo.rearrange(low, tensors, np.array(marks.numpy()))
+    return [lo.rearrange(low, tensors, np.array(m.numpy())) for m in marks]
+
+
+def operator_names(node: Any) -> tuple[str, str]:
+    """Return the operator's packet and overload, such as `add` and `add.Tensor`."""
+    name = str(node.target)
+    if name.startswith("aten."):
+        name = name[len("aten.") :]
+        return name.partition(".")[0], name
+    name = getattr(node.target, "__name__", name)
+    return name, name
+
+
+def _by_name(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    schema = getattr(target, "_schema", None)
+    if schema is None:
+        return dict(kwargs)
+    out = {}
+    for i, argument in enumerate(schema.arguments):
+        default = argument.default_value if argument.has_default_value() else None
+        out[argument.name] = args[i] if i < len(args) else kwargs.get(argument.name, default)
+    return out
+
+
+def _tensors_in(values: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found.extend(_tensors_in(value))
+    return found
+
+
+def _guessed_shape(twin: Any, source: str) -> Shape:
+    import torch
+
+    # a dense first layer fixes the shape; anything else leaves lengths free
+    first = next((m for m in twin.modules() if next(m.parameters(recurse=False), None) is not None), None)
+    if isinstance(first, torch.nn.Linear):
+        return (first.in_features,)
+    raise ArgumentError(
+        f"`{source}` does not say what shape its inputs have. Pass `input_shape=`, without the batch axis."
+    )
+
+
+def _runs(twin: Any, captured: Captured, dtype: Any, floats: Sequence[Any], output: Tensor, source: str) -> ModelRuns:
+    import torch
+
+    coarsest = max((torch.finfo(d).eps for d in floats), default=torch.finfo(dtype).eps)
+
+    def tensors(kind: Any, tolerance: float) -> Callable[[FloatArray], Mapping[str, NDArray]]:
+        run_module = module_runner(twin, kind)
+
+        def run(z: FloatArray) -> Mapping[str, NDArray]:
+            out = all_tensors(captured, z, kind)
+            own = None if kind == torch.float64 and fixes_type(captured.nodes) else run_module(z)
+            if own is None:
+                return out
+            graph = out[captured.output].reshape(own.shape)
+            usable = np.isfinite(own)
+            scale = np.abs(own[usable]).max(initial=0.0)
+            if np.any(
+                np.abs(own - graph)[usable] > 100 * max(tolerance, coarsest if kind != torch.float64 else 0) * scale
+            ):
+                raise ImportMismatchError(
+                    f"the graph that torch.export captured of `{source}` is not what it computes."
+                )
+            return out if output.dropped else {**out, captured.output: own}
+
+        return run
+
+    # bfloat16 is no NumPy type: its points are float32 numbers that it holds exactly
+    point_type = (
+        np.dtype(np.float16) if coarsest > 1e-4 else np.dtype(np.float64 if dtype == torch.float64 else np.float32)
+    )
+    return ModelRuns(tensors(torch.float64, 1e-12), tensors(dtype, NATIVE_TOLERANCE), None, float(coarsest), point_type)
+
+
+def _first_line(problem: BaseException) -> str:
+    text = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
+    return f"{type(problem).__name__}: {text[:200]}".rstrip(".: ")

@@ -1,0 +1,255 @@
+"""Which ATen operators are supported, and how is each lowered? `OPERATORS`, the table.
+
+Keys are names of overload packets (`add`) or of single overloads (`max.other`). Operators that only
+move entries are run by torch itself on the entries' numbers; see `REARRANGING`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reluatlas.importers import lowering as lo
+from reluatlas.importers.lowering import Lowering, Tensor, Value
+from reluatlas.importers.weights import batch_norm
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operator: its arguments by name, defaults filled in, torch tensors as arrays."""
+
+    arguments: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument, or the default when the operator has none of that name."""
+        return self.arguments.get(name, default)
+
+
+Operator = Callable[[Lowering, Call], Tensor | list[Tensor]]
+
+
+def supported() -> str:
+    """Return the names of the supported operators, for messages and docs."""
+    return ", ".join(sorted({name.partition(".")[0] for name in (*OPERATORS, *REARRANGING)}))
+
+
+def _tensor(low: Lowering, value: Any, what: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    raise low.unsupported(f"its {what} must depend on the network's input, and nothing else may.")
+
+
+def _constant(low: Lowering, value: Any, what: str) -> np.ndarray:
+    if isinstance(value, Tensor):
+        raise low.unsupported(f"its {what} depends on the network's input; expected a constant.")
+    return np.asarray(value, dtype=np.float64)
+
+
+def _sum(low: Lowering, a: Any, b: Any, factors: tuple[float, float]) -> Tensor:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return lo.combine(low, [a, b], factors)
+    t, scale, constant, factor = (
+        (a, factors[0], b, factors[1]) if isinstance(a, Tensor) else (b, factors[1], a, factors[0])
+    )
+    return lo.scale_shift(low, _tensor(low, t, "term"), scale, lo.scaled(low, constant, factor))
+
+
+def _add(low: Lowering, call: Call) -> Tensor:
+    return _sum(low, call["self"], call["other"], (1.0, float(call.get("alpha", 1))))
+
+
+def _sub(low: Lowering, call: Call) -> Tensor:
+    return _sum(low, call["self"], call["other"], (1.0, -float(call.get("alpha", 1))))
+
+
+def _rsub(low: Lowering, call: Call) -> Tensor:
+    return _sum(low, call["self"], call["other"], (-float(call.get("alpha", 1)), 1.0))
+
+
+def _neg(low: Lowering, call: Call) -> Tensor:
+    return lo.scale_shift(low, _tensor(low, call["self"], "argument"), -1.0)
+
+
+def _mul(low: Lowering, call: Call) -> Tensor:
+    a, b = call["self"], call["other"]
+    if isinstance(a, Tensor):
+        return lo.scale_shift(low, a, _constant(low, b, "second factor"))
+    return lo.scale_shift(low, _tensor(low, b, "factor"), a)
+
+
+def _div(low: Lowering, call: Call) -> Tensor:
+    if call.get("rounding_mode") is not None:
+        raise low.unsupported("it rounds, which is not continuous.")
+    return lo.divide(low, _tensor(low, call["self"], "dividend"), _constant(low, call["other"], "divisor"))
+
+
+def _product(low: Lowering, a: Any, b: Any, bias: Any = None) -> Tensor:
+    if isinstance(a, Tensor):
+        return lo.matmul(low, a, _constant(low, b, "second factor"), constant="right", bias=bias)
+    return lo.matmul(low, _tensor(low, b, "factor"), a, constant="left", bias=bias)
+
+
+def _matmul(low: Lowering, call: Call) -> Tensor:
+    return _product(low, call["self"], call.get("mat2", call.get("other", call.get("vec"))))
+
+
+def _linear(low: Lowering, call: Call) -> Tensor:
+    weight = _constant(low, call["weight"], "weight")
+    bias = call["bias"]
+    return lo.matmul(
+        low,
+        _tensor(low, call["input"], "input"),
+        np.swapaxes(weight, 0, -1),
+        constant="right",
+        bias=None if bias is None else _constant(low, bias, "bias"),
+    )
+
+
+def _addmm(low: Lowering, call: Call) -> Tensor:
+    alpha, beta = float(call.get("alpha", 1)), float(call.get("beta", 1))
+    second = call.get("mat2", call.get("batch2", call.get("vec")))
+    first = call.get("mat1", call.get("batch1", call.get("mat")))
+    if isinstance(first, Tensor):
+        second = lo.scaled(low, _constant(low, second, "second factor"), alpha)
+    else:
+        first = lo.scaled(low, first, alpha)
+    start = call["self"]
+    if isinstance(start, Tensor):
+        return lo.combine(low, [start, _product(low, first, second)], [beta, 1.0])
+    return _product(low, first, second, lo.scaled(low, start, beta))
+
+
+def _relu(low: Lowering, call: Call) -> Tensor:
+    return lo.piecewise(low, _tensor(low, call["self"], "argument"), [0.0], [0.0, 1.0], [0.0, 0.0])
+
+
+def _abs(low: Lowering, call: Call) -> Tensor:
+    return lo.piecewise(low, _tensor(low, call["self"], "argument"), [0.0], [-1.0, 1.0], [0.0, 0.0])
+
+
+def _leaky(low: Lowering, call: Call) -> Tensor:
+    return lo.leaky_relu(low, _tensor(low, call["self"], "argument"), float(call["negative_slope"]))
+
+
+def _prelu(low: Lowering, call: Call) -> Tensor:
+    x, slope = _tensor(low, call["self"], "argument"), _constant(low, call["weight"], "slope")
+    if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 1:
+        slope = slope.reshape(-1, *(1,) * (len(x.shape) - 2))
+    return lo.leaky_relu(low, x, slope)
+
+
+def _clamp(low: Lowering, call: Call) -> Tensor:
+    x = _tensor(low, call["self"], "argument")
+    bounds = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
+    if all(b is None or np.ndim(b) == 0 for b in bounds) and not any(isinstance(b, Tensor) for b in bounds):
+        return lo.clip(low, x, *bounds)
+    for bound, sign in zip(bounds, (1, -1), strict=True):
+        if bound is not None:
+            x = lo.extreme(low, [x, bound if isinstance(bound, Tensor) else np.asarray(bound)], sign=sign)
+    return x
+
+
+def _relu6(low: Lowering, call: Call) -> Tensor:
+    return lo.clip(low, _tensor(low, call["self"], "argument"), 0.0, 6.0)
+
+
+def _hard_sigmoid(low: Lowering, call: Call) -> Tensor:
+    shifted = lo.scale_shift(low, _tensor(low, call["self"], "argument"), 1.0, 3.0)
+    return lo.divide(low, lo.clip(low, shifted, 0.0, 6.0), 6.0)
+
+
+def _pair(call: Call) -> list[Value]:
+    return [v if isinstance(v, Tensor) else np.asarray(v) for v in (call["self"], call["other"])]
+
+
+def _maximum(low: Lowering, call: Call) -> Tensor:
+    return lo.extreme(low, _pair(call), sign=1)
+
+
+def _minimum(low: Lowering, call: Call) -> Tensor:
+    return lo.extreme(low, _pair(call), sign=-1)
+
+
+def _final(low: Lowering, call: Call) -> Tensor:
+    return lo.drop_final(low, _tensor(low, call["self"], "argument"))
+
+
+def _batch_norm(low: Lowering, call: Call) -> list[Tensor]:
+    x = _tensor(low, call["input"], "input")
+    if call.get("training") or len(x.shape) < 2:
+        raise low.unsupported("it is in training mode. Call the module's eval first.")
+    size = x.shape[1]
+    scale, shift, mean, variance = (
+        np.full(size, default) if call[name] is None else low.coefficients(_constant(low, call[name], name), name)
+        for name, default in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0))
+    )
+    a, b, rounded = batch_norm(scale, shift, mean, variance, float(call["eps"]))
+    return [lo.channels(low, x, a, b, rounded=rounded)]
+
+
+REARRANGING = frozenset({
+    "_unsafe_view", "alias", "as_strided", "cat", "chunk", "clone", "contiguous", "detach", "expand", "flatten", "flip",
+    "index", "index_select", "lift_fresh_copy", "movedim", "narrow", "permute", "pixel_shuffle", "pixel_unshuffle",
+    "repeat", "reshape", "roll", "select", "slice", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose",
+    "unbind", "unflatten", "unsqueeze", "view",
+})  # fmt: skip
+
+# casts and dropout: the argument itself
+UNCHANGED = frozenset({"_to_copy", "dropout", "native_dropout", "to"})
+
+# operators that a dropped softmax or sigmoid may still be followed by
+PASSING = UNCHANGED | {
+    "_unsafe_view", "alias", "clone", "contiguous", "detach", "flatten", "reshape", "squeeze", "unsqueeze", "view",
+}  # fmt: skip
+
+OPERATORS: dict[str, Operator] = {
+    "_log_softmax": _final,
+    "_native_batch_norm_legit_no_training": _batch_norm,
+    "_softmax": _final,
+    "abs": _abs,
+    "add": _add,
+    "addmm": _addmm,
+    "addmv": _addmm,
+    "baddbmm": _addmm,
+    "batch_norm": _batch_norm,
+    "bmm": _matmul,
+    "clamp": _clamp,
+    "clamp_max": _clamp,
+    "clamp_min": _clamp,
+    "div": _div,
+    "hardsigmoid": _hard_sigmoid,
+    "hardtanh": _clamp,
+    "leaky_relu": _leaky,
+    "linear": _linear,
+    "log_softmax": _final,
+    "matmul": _matmul,
+    "max.other": _maximum,
+    "maximum": _maximum,
+    "min.other": _minimum,
+    "minimum": _minimum,
+    "mm": _matmul,
+    "mul": _mul,
+    "mv": _matmul,
+    "neg": _neg,
+    "prelu": _prelu,
+    "relu": _relu,
+    "relu6": _relu6,
+    "rsub": _rsub,
+    "sigmoid": _final,
+    "softmax": _final,
+    "sub": _sub,
+}
+
+# kept whole where torch.export would take them apart into pieces that are not continuous by themselves
+KEPT = ("hardsigmoid", "linear", "matmul", "mv", "prelu", "relu6")
+
+REASONS: dict[str, str] = dict.fromkeys(
+    ("gelu", "silu", "tanh", "elu", "selu", "celu", "softplus", "mish", "hardswish", "erf", "exp", "pow"),
+    "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
+)
