@@ -1,0 +1,55 @@
+"""From a network and a domain of reluatlas to the oracle's plain data: the same numbers, as fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from reluatlas.domain import Box, Slice
+from reluatlas.network import graph
+from tests.oracles import plain
+
+
+def to_problem(network: graph.Network, domain: Box | Slice) -> plain.Problem:
+    """Return the exact problem that the float64 coefficients of a network and a 2-D domain define."""
+    origin, basis = domain.frame()
+    low, high = domain.box.low, domain.box.high
+    assert basis.shape == (2, network.n_inputs)
+    return plain.Problem(
+        nodes=tuple(_node(node, network.n_inputs) for node in network.nodes),
+        output=network.output,
+        low=(Fraction(float(low[0])), Fraction(float(low[1]))),
+        high=(Fraction(float(high[0])), Fraction(float(high[1]))),
+        origin=_fractions(origin),
+        basis=(_fractions(basis[0]), _fractions(basis[1])),
+    )
+
+
+def _node(node: graph.Node, n_inputs: int) -> plain.Node:
+    if isinstance(node, graph.Input):
+        return plain.Input(n_inputs)
+    if isinstance(node, graph.Affine):
+        terms = zip(node.inputs, (_rows(operator) for operator in node.operators), strict=True)
+        return plain.Affine(tuple(terms), _fractions(node.bias))
+    if isinstance(node, graph.Breakpoints):
+        n_knots = np.isfinite(node.knots).sum(axis=1)
+        return plain.Breakpoints(
+            node.input,
+            knots=tuple(_fractions(k[:n]) for k, n in zip(node.knots, n_knots, strict=True)),
+            slopes=tuple(_fractions(s[: n + 1]) for s, n in zip(node.slopes, n_knots, strict=True)),
+            intercepts=tuple(_fractions(c[: n + 1]) for c, n in zip(node.intercepts, n_knots, strict=True)),
+        )
+    windows = (node.candidates[a:b].tolist() for a, b in zip(node.offsets, node.offsets[1:], strict=False))
+    return plain.Max(node.input, tuple(tuple(w) for w in windows))
+
+
+def _rows(operator: graph.LinearOperator) -> tuple[plain.SparseRow, ...]:
+    if isinstance(operator, graph.Dense):
+        return tuple(tuple((int(j), Fraction(float(row[j]))) for j in np.flatnonzero(row)) for row in operator.weight)
+    entries = zip(operator.index.tolist(), operator.scale.tolist(), strict=True)
+    return tuple(((j, Fraction(c)),) if j >= 0 and c else () for j, c in entries)
+
+
+def _fractions(values: np.ndarray) -> tuple[Fraction, ...]:
+    return tuple(Fraction(float(v)) for v in values)
