@@ -1,0 +1,1 @@
+"""The subdivision engine: from a network and a domain to its cells."""

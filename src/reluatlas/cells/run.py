@@ -1,0 +1,280 @@
+"""How is the tree worked through? Items, worker threads, budgets, stops.
+
+The cells of an item, then those of the items it leaves, in order: that is the order of the answer. It
+depends on the network and the domain alone, not on who computed what when.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells import tree
+from reluatlas.cells.program import M_K, M_ROW_LIMBS, Lowered
+from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, new_state, restore_path
+from reluatlas.errors import ArgumentError, InternalError
+from reluatlas.geometry.polygons import Pool, new_pool
+
+FIRST_BUDGET, BUDGET = 64, 4096
+_ROOM, _CORNERS_PER_CELL = 1 << 12, 8
+_PULSE = 0.1
+
+ProgressCallback = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A polygon in one cell of all levels before `level`, with the pieces of that cell."""
+
+    id: tuple[int, ...]
+    level: int
+    pieces: NDArray[np.int32]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    line_a: NDArray[np.int64]
+    line_b: NDArray[np.int64]
+    edges: NDArray[np.int64]
+
+    def __lt__(self, other: Item) -> bool:
+        return self.id < other.id
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one item gave: its cells (None when only counted), and the items that are left."""
+
+    id: tuple[int, ...]
+    n_cells: int
+    area: float
+    cells: tree.Cells | None
+    rest: list[Item]
+
+
+@dataclass(eq=False)
+class Limits:
+    """When to stop, and whom to tell."""
+
+    max_cells: int | None = None
+    max_seconds: float | None = None
+    jobs: int | None = None
+    progress: ProgressCallback | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_cells is not None and (
+            isinstance(self.max_cells, bool) or self.max_cells != int(self.max_cells) or self.max_cells < 1
+        ):
+            raise ArgumentError(
+                f"`max_cells={self.max_cells!r}` must be a whole number of at least 1, or None for no limit."
+            )
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ArgumentError(f"`max_seconds={self.max_seconds!r}` must be above 0, or None for no limit.")
+        if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
+            raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
+
+    @property
+    def n_jobs(self) -> int:
+        """Number of worker threads."""
+        return int(self.jobs) if self.jobs else available_cores()
+
+
+@dataclass(eq=False)
+class Run:
+    """The outcome of a run: what was found, in order, and how it ended."""
+
+    found: list[Found]
+    n_cells: int
+    area: float
+    stopped_by: str
+    n_decisions: int
+    n_escalated: int
+    visits: int
+    doubtful_visits: int
+    seconds: float
+
+
+@dataclass(eq=False)
+class _Worker:
+    """One thread's buffers."""
+
+    lowered: Lowered
+    coarse: float
+    state: State = field(init=False)
+    pool: Pool = field(init=False)
+    work: tree.Work = field(init=False)
+    corners: int = _CORNERS_PER_CELL * BUDGET
+
+    def __post_init__(self) -> None:
+        self.state = new_state(self.lowered.program)
+        self._buffers(_ROOM)
+
+    def _buffers(self, room: int) -> None:
+        program = self.lowered.program
+        self.room = room
+        self.pool = new_pool(room, 2 * int(program.meta[M_ROW_LIMBS]) + 2)
+        self.work = tree.new_work(program, 4 * room)
+
+    def do(self, item: Item, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
+        """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
+        program = self.lowered.program
+        before = self.state.stats.copy()
+        out = tree.new_cells(program, 0, 0, self.lowered.n_outputs, self.lowered.piece_dtype)
+        while True:
+            n = item.x.size
+            if n + 8 > self.room // 4:
+                self._buffers(2 * self.room)
+                continue
+            for target, source in zip(
+                self.pool[:5], (item.x, item.y, item.radius, item.line_a, item.line_b), strict=True
+            ):
+                target[:n] = source
+            self.pool.known[:n] = 0
+            self.work.arena_v[:n] = np.arange(n)
+            self.work.arena_e[:n] = item.edges
+            self.work.frame[0] = (item.level, -1, 0, 0, n, n)
+            restore_path(program, self.state, item.level, item.pieces)
+            self._restore_hash(item)
+            if collect:
+                out = tree.new_cells(program, budget, self.corners, self.lowered.n_outputs, self.lowered.piece_dtype)
+            status, n_cells, corners, depth = tree.subdivide(
+                program, self.state, self.pool, self.work, out, 1, budget, stop, collect, self.coarse
+            )
+            if status == tree.DONE:
+                break
+            self.state.stats[1:] = before[1:]
+            if status == tree.NO_ROOM:
+                self._buffers(2 * self.room)
+            else:
+                self.corners *= 2
+        rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
+        whole = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest)
+        cells = None
+        if collect:
+            shown = [a[:n_cells] for a in out[:4]] + [a[:corners] for a in out[4:]]
+            cells = tree.Cells(*(a.copy() for a in shown))
+        return Found(item.id, n_cells, whole, cells, rest)
+
+    def _restore_hash(self, item: Item) -> None:
+        units = item.pieces.size
+        total = np.uint64(0)
+        for unit in np.flatnonzero(item.pieces[:units]):
+            total ^= tree.piece_key(unit, item.pieces[unit])
+        if item.level > 0:
+            self.work.hash[item.level - 1] = total
+
+    def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Item:
+        level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])
+        vertices = self.work.arena_v[lo:hi]
+        pieces = self.state.piece[: self.lowered.program.pat_off[level]].copy()
+        columns = (column[vertices] for column in self.pool[:5])
+        return Item(id, level, pieces, *columns, self.work.arena_e[lo:hi].copy())
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def root(lowered: Lowered) -> Item:
+    """Return the whole domain as a work item: its corners counter-clockwise, its sides as edges."""
+    low, high = lowered.domain.box.low, lowered.domain.box.high
+    x, y = np.array([low[0], high[0], high[0], low[0]]), np.array([low[1], low[1], high[1], high[1]])
+    edges = np.array([-3, -2, -4, -1], dtype=np.int64)  # sides: low y, high x, high y, low x
+    return Item((), 0, np.zeros(0, dtype=np.int32), x, y, np.zeros(4), np.roll(edges, 1), edges.copy(), edges)
+
+
+def _area(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    u, v = x - x[0], y - y[0]
+    return 0.5 * float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v))
+
+
+def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
+    """Subdivide the whole domain of a lowered network.
+
+    Guarantees: the same cells in the same order for any number of jobs; after `max_cells`, the first
+    ones of that order; after a time limit or an interrupt, what had been found.
+    """
+    if int(lowered.program.meta[M_K]) != 2:
+        raise InternalError("the plane's engine was given a domain of another dimension.")
+    start = time.monotonic()
+    stop = np.zeros(1, dtype=np.int64)
+    reach = float(np.max(np.abs(np.concatenate([lowered.domain.box.low, lowered.domain.box.high]))))
+    idle = [_Worker(lowered, 1e-9 * max(reach, 1e-300))]
+    workers = list(idle)
+    pending: list[Item] = [root(lowered)]
+    running: dict[Future[Found], tuple[Item, _Worker]] = {}
+    found: list[Found] = []
+    whole = lowered.domain.box.volume
+    n_cells, done, stopped_by = 0, 0.0, ""
+    timer = None
+    if limits.max_seconds is not None:
+        timer = threading.Timer(limits.max_seconds, stop.__setitem__, (0, 1))
+        timer.daemon = True
+        timer.start()
+    executor = ThreadPoolExecutor(limits.n_jobs, thread_name_prefix="reluatlas")
+    try:
+        while pending or running:
+            while pending and len(running) < limits.n_jobs and not stop[0]:
+                item = heapq.heappop(pending)
+                if not idle:
+                    idle.append(_Worker(lowered, workers[0].coarse))
+                    workers.append(idle[-1])
+                worker = idle.pop()
+                budget = BUDGET if item.id else FIRST_BUDGET
+                running[executor.submit(worker.do, item, budget, stop, collect=collect)] = (item, worker)
+            if not running:
+                break
+            for future in wait(running, timeout=_PULSE, return_when=FIRST_COMPLETED).done:
+                item, worker = running.pop(future)
+                idle.append(worker)
+                answer = future.result()
+                found.append(answer if collect else Found(answer.id, answer.n_cells, 0.0, None, []))
+                n_cells += answer.n_cells
+                done += answer.area
+                for rest in answer.rest:
+                    heapq.heappush(pending, rest)
+            if limits.max_cells is not None and not stop[0]:
+                first_open = min([i.id for i in pending] + [i.id for i, _ in running.values()], default=None)
+                ready = sum(f.n_cells for f in found if first_open is None or f.id < first_open)
+                if ready >= limits.max_cells and (pending or running or ready > limits.max_cells):
+                    stopped_by = "max_cells"
+                    stop[0] = 1
+            if limits.progress is not None:
+                limits.progress(n_cells, min(1.0, done / whole))
+    except KeyboardInterrupt:
+        stop[0] = 1
+        stopped_by = "interrupt"
+        for future in wait(running).done:
+            answer = future.result()
+            found.append(answer)
+            n_cells += answer.n_cells
+            done += answer.area
+            pending.extend(answer.rest)
+    finally:
+        stop[0] = 1
+        if timer is not None:
+            timer.cancel()
+        executor.shutdown(wait=True)
+    if not stopped_by and pending:
+        stopped_by = "max_seconds"
+    found.sort(key=lambda f: f.id)
+    stats = sum(w.state.stats for w in workers)
+    return Run(
+        found=found,
+        n_cells=n_cells,
+        area=done,
+        stopped_by=stopped_by,
+        n_decisions=0,
+        n_escalated=int(stats[S_DOUBTS]),
+        visits=int(stats[S_VISITS]),
+        doubtful_visits=int(stats[S_DOUBTFUL_VISITS]),
+        seconds=time.monotonic() - start,
+    )

@@ -1,0 +1,313 @@
+"""How do affine states move along the graph? Compiled kernels for one worker's state.
+
+`State.rows` holds, for every tensor of the current path of the tree, its rows as affine functions of
+the coordinates. A block after a cut is composed in two steps: `prepare_block` once for a cell, with
+the units whose piece is settled on all of it; `complete_block` for each child, adding only the units
+that cut the cell. Units are added one after another and nothing is ever subtracted, so exact zeros
+stay exact zeros and the result does not depend on who computes it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.program import (
+    BREAK,
+    CUT,
+    DENSE,
+    FIXED,
+    INNER,
+    M_EXACT_WORDS,
+    M_K,
+    M_LEVELS,
+    M_ROW_LIMBS,
+    M_ROWS,
+    M_TENSORS,
+    M_UNITS,
+    Program,
+)
+from reluatlas.kernels import inner, kernel
+
+
+class State(NamedTuple):
+    """One worker's state along the current path of the tree.
+
+    `rows`, `base`: (k + 1, rows of all tensors). `piece`: current piece or winner of every unit.
+    `settled`: whether it holds on the whole parent cell. `cut_*`: per level the rows that cut the
+    parent cell. `serial[l + 1]`: number of the current child at level l, for the exact cache
+    (`x_*`), which is filled on demand.
+    """
+
+    rows: NDArray[np.float64]
+    base: NDArray[np.float64]
+    piece: NDArray[np.int32]
+    settled: NDArray[np.uint8]
+    cut_unit: NDArray[np.int32]
+    cut_knot: NDArray[np.int32]
+    cut_base: NDArray[np.int32]
+    cut_choice: NDArray[np.int32]
+    cut_at: NDArray[np.int64]
+    n_cut: NDArray[np.int64]
+    serial: NDArray[np.int64]
+    active: NDArray[np.int32]
+    x_words: NDArray[np.uint64]
+    x_len: NDArray[np.int32]
+    x_row: NDArray[np.int64]
+    x_tensor: NDArray[np.int64]
+    acc: NDArray[np.uint64]
+    buf: NDArray[np.uint64]
+    buf_len: NDArray[np.int64]
+    stats: NDArray[np.int64]
+
+
+# entries of State.stats
+S_COUNTER, S_SIGNS, S_ROWS, S_VERTICES, S_DOUBTS, S_VISITS, S_DOUBTFUL_VISITS = range(7)
+
+
+def new_state(program: Program) -> State:
+    """Return a fresh state for a worker, with the block before the first cut composed."""
+    meta = program.meta
+    k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])
+    knots = np.maximum(program.n_knots, 1)
+    room = np.array([int(program.size[c] * knots[c]) for c in program.cut], dtype=np.int64)
+    limbs = int(meta[M_ROW_LIMBS])
+    state = State(
+        rows=program.rows0.copy(),
+        base=np.zeros((k + 1, n)),
+        piece=np.zeros(max(units, 1), dtype=np.int32),
+        settled=np.zeros(max(units, 1), dtype=np.uint8),
+        cut_unit=np.zeros(int(room.sum()) + 1, dtype=np.int32),
+        cut_knot=np.zeros(int(room.sum()) + 1, dtype=np.int32),
+        cut_base=np.zeros(int(room.sum()) + 1, dtype=np.int32),
+        cut_choice=np.zeros(int(room.sum()) + 1, dtype=np.int32),
+        cut_at=np.concatenate([[0], np.cumsum(room)]).astype(np.int64),
+        n_cut=np.zeros(levels + 1, dtype=np.int64),
+        serial=np.zeros(levels + 1, dtype=np.int64),
+        active=np.zeros(int(program.size.max()) + 8, dtype=np.int32),
+        x_words=np.zeros(int(meta[M_EXACT_WORDS]) + 1, dtype=np.uint64),
+        x_len=np.zeros((n, k + 1), dtype=np.int32),
+        x_row=np.full(n, -1, dtype=np.int64),
+        x_tensor=np.full(int(meta[M_TENSORS]), -1, dtype=np.int64),
+        acc=np.zeros(4 * limbs + 8, dtype=np.uint64),
+        buf=np.zeros(8 * (2 * limbs + 4), dtype=np.uint64),
+        buf_len=np.zeros(8, dtype=np.int64),
+        stats=np.zeros(8, dtype=np.int64),
+    )
+    prepare_block(program, state, -1)
+    complete_block(program, state, -1)
+    return state
+
+
+@inner(fastmath={"contract"}, error_model="numpy")
+def add_dense(weight, units, n_units, a, b, c, out_a, out_b, out_c):
+    """Add the products of some units' rows (a, b, c) with their weights (units, n) to contiguous rows."""
+    n = out_a.size
+    q = 0
+    while q + 4 <= n_units:
+        j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
+        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
+        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
+        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
+        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
+        for i in range(n):
+            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
+            out_a[i] = out_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
+            out_b[i] = out_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
+            out_c[i] = out_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
+        q += 4
+    while q < n_units:
+        j0 = units[q]
+        w0 = weight[j0]
+        a0, b0, c0 = a[j0], b[j0], c[j0]
+        for i in range(n):
+            x0 = w0[i]
+            out_a[i] += x0 * a0
+            out_b[i] += x0 * b0
+            out_c[i] += x0 * c0
+        q += 1
+
+
+# Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
+# the arrays themselves.
+
+
+@inner
+def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
+    """Add some units' rows through a gather: weight[g] times unit j to row target[g]."""
+    for q in range(n_units):
+        j = units[q]
+        for g in range(pointers[j], pointers[j + 1]):
+            i = lo + target[g]
+            w = weight[g]
+            for c in range(rows.shape[0]):
+                out[c, i] += w * rows[c, first + j]
+
+
+@inner
+def _add_edge(P, S, e, t, units, n_units, out):
+    """Add the contribution of some units of edge e's source to tensor t's rows in `out`."""
+    s = P.e_src[e]
+    at = P.e_at[e, 0]
+    lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
+    rows = S.rows
+    if P.e_kind[e] == DENSE:
+        weight = P.weight[at : at + (end - first) * (hi - lo)].reshape((end - first, hi - lo))
+        # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
+        add_dense(
+            weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
+            out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
+        )  # fmt: skip
+    else:
+        _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
+
+
+@inner
+def _not_zero(rows, at, size, active):
+    """List the units whose row is not zero; return how many."""
+    n = 0
+    for j in range(size):
+        if rows[0, at + j] != 0.0 or rows[1, at + j] != 0.0 or rows[2, at + j] != 0.0:
+            active[n] = j
+            n += 1
+    return n
+
+
+@inner
+def _write_relu(rows, to, source, size, piece, settled, active):
+    """Write the rows of a ReLU's settled units, zero the others; list the units that are on."""
+    n = 0
+    for j in range(size):
+        if settled[j] and piece[j] == 1:
+            active[n] = j
+            n += 1
+            for c in range(rows.shape[0]):
+                rows[c, to + j] = rows[c, source + j]
+        else:
+            for c in range(rows.shape[0]):
+                rows[c, to + j] = 0.0
+    return n
+
+
+@inner
+def write_unit(P, S, level, j):
+    """Write the row of unit j of a cut from its current piece; return whether it is not zero."""
+    rows = S.rows
+    k = rows.shape[0] - 1
+    t = P.cut[level]
+    s = P.src[t]
+    at = P.off[t] + j
+    piece = S.piece[P.pat_off[level] + j]
+    if P.kind[t] == BREAK:
+        f = P.s_at[t] + j * (P.n_knots[t] + 1) + piece
+        slope, shift = P.slope[f], P.shift[f]
+        z = P.off[s] + j
+    else:
+        slope, shift = 1.0, 0.0
+        z = P.off[s] + P.m_cand[P.m_ptr[P.m_at[t] + j] + piece]
+    if slope == 0.0:
+        for c in range(k + 1):
+            rows[c, at] = 0.0
+    else:
+        for c in range(k + 1):
+            rows[c, at] = slope * rows[c, z]
+    rows[k, at] += shift
+    return slope != 0.0 or shift != 0.0
+
+
+@inner
+def _write_settled(P, S, level):
+    """Write the rows of all settled units of a cut; list those that are not zero."""
+    t = P.cut[level]
+    at, size = P.pat_off[level], P.size[t]
+    if P.relu[t]:
+        return _write_relu(
+            S.rows, P.off[t], P.off[P.src[t]], size, S.piece[at : at + size], S.settled[at : at + size], S.active
+        )  # fmt: skip
+    n = 0
+    for j in range(size):
+        if S.settled[at + j]:
+            if write_unit(P, S, level, j):
+                S.active[n] = j
+                n += 1
+        else:
+            S.rows[:, P.off[t] + j] = 0.0
+    return n
+
+
+@inner
+def _start(base, bias, lo, hi):
+    """Set rows to zero gradient and the bias as constant."""
+    last = base.shape[0] - 1
+    for c in range(last):
+        base[c][lo:hi] = 0.0
+    base[last][lo:hi] = bias[lo:hi]
+
+
+@kernel
+def prepare_block(P, S, level):
+    """Compose block `level` from everything but the units that cut the current cell."""
+    n_on = _write_settled(P, S, level) if level >= 0 else 0
+    first, end = P.block_ptr[level + 1], P.block_ptr[level + 2]
+    for b in range(first, end):
+        t = P.block[b]
+        _start(S.base, P.bias, P.off[t], P.off[t + 1])
+        for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
+            if P.e_stage[e] == CUT:
+                _add_edge(P, S, e, t, S.active, n_on, S.base)
+    for b in range(first, end):
+        t = P.block[b]
+        for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
+            if P.e_stage[e] == FIXED:
+                s = P.e_src[e]
+                n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
+                _add_edge(P, S, e, t, S.active, n, S.base)
+
+
+@kernel
+def complete_block(P, S, level):
+    """Compose block `level` for the current child: the prepared part and the units that cut."""
+    S.stats[S_COUNTER] += 1
+    S.serial[level + 1] = S.stats[S_COUNTER]
+    n_on = 0
+    if level >= 0:
+        at = S.cut_at[level]
+        last = -1
+        for q in range(at, at + S.n_cut[level]):
+            j = S.cut_unit[q]
+            if j != last and write_unit(P, S, level, j):
+                S.active[n_on] = j
+                n_on += 1
+            last = j
+    first, end = P.block_ptr[level + 1], P.block_ptr[level + 2]
+    for b in range(first, end):
+        t = P.block[b]
+        lo, hi = P.off[t], P.off[t + 1]
+        for c in range(S.rows.shape[0]):
+            S.rows[c][lo:hi] = S.base[c][lo:hi]
+        for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
+            if P.e_stage[e] == CUT and n_on:
+                _add_edge(P, S, e, t, S.active, n_on, S.rows)
+    for b in range(first, end):
+        t = P.block[b]
+        for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
+            if P.e_stage[e] == INNER:
+                s = P.e_src[e]
+                n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
+                _add_edge(P, S, e, t, S.active, n, S.rows)
+
+
+@kernel
+def restore_path(P, S, level, pieces):
+    """Compose all blocks before `level` for a path given by its pieces."""
+    for lower in range(level):
+        t = P.cut[lower]
+        at = P.pat_off[lower]
+        for j in range(P.size[t]):
+            S.piece[at + j] = pieces[at + j]
+            S.settled[at + j] = 1
+        S.n_cut[lower] = 0
+        prepare_block(P, S, lower)
+        complete_block(P, S, lower)

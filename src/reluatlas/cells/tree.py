@@ -1,0 +1,462 @@
+"""How is a polygon subdivided into cells? The subdivision tree, depth first, in one compiled kernel.
+
+A work item is a polygon that lies in one cell of all levels before `level`, with that cell's pieces.
+The kernel subdivides it until a budget of cells is reached; what is left on its stack are work items
+again. Frames on the stack hold (level, next cutter, choice, polygon, vertices in use).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.exact import line_reference
+from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
+from reluatlas.cells.signs import cut_edges, polygon_signs
+from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, prepare_block
+from reluatlas.geometry.polygons import extremes, keep_side
+from reluatlas.kernels import inner, kernel
+
+F_LEVEL, F_NEXT, F_CHOICE, F_LOW, F_HIGH, F_POOL = range(6)
+DONE, NO_ROOM, NO_OUTPUT_ROOM = 0, 1, 2
+BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
+WINDOW = -1  # knot of a cutter that is a max window
+
+
+class Work(NamedTuple):
+    """One worker's buffers: the stack of frames, the polygons on it, and scratch space.
+
+    `arena_v`, `arena_e`: vertices and edge lines of all polygons on the stack; edge j runs from vertex j
+    to the next. `hash`: per level the hash of all pieces up to it, and of its settled pieces.
+    """
+
+    frame: NDArray[np.int64]
+    arena_v: NDArray[np.int64]
+    arena_e: NDArray[np.int64]
+    scratch_v: NDArray[np.int64]
+    scratch_e: NDArray[np.int64]
+    value: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    sign: NDArray[np.int64]
+    side: NDArray[np.int8]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    error: NDArray[np.float64]
+    hash: NDArray[np.uint64]
+    settled_hash: NDArray[np.uint64]
+
+
+class Cells(NamedTuple):
+    """Cells as the kernel writes them; vertices of all cells one after another."""
+
+    pattern: NDArray[np.integer]
+    affine: NDArray[np.float64]
+    hash: NDArray[np.uint64]
+    n_vertices: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    line: NDArray[np.int64]
+
+
+def new_work(program: Program, room: int) -> Work:
+    """Return buffers with room for `room` polygon corners on the stack."""
+    sides, size = max(64, room // 16), int(program.meta[M_MAX_SIZE]) + 8
+    levels = int(program.meta[M_LEVELS]) + 2
+    return Work(
+        frame=np.zeros((room // 4, 6), dtype=np.int64),
+        arena_v=np.zeros(room, dtype=np.int64),
+        arena_e=np.zeros(room, dtype=np.int64),
+        scratch_v=np.zeros(2 * sides, dtype=np.int64),
+        scratch_e=np.zeros(2 * sides, dtype=np.int64),
+        value=np.zeros(sides),
+        bound=np.zeros(sides),
+        sign=np.zeros(sides, dtype=np.int64),
+        side=np.zeros(size * max(1, int(program.n_knots.max(initial=1))), dtype=np.int8),
+        low=np.zeros(size),
+        high=np.zeros(size),
+        error=np.zeros(size),
+        hash=np.zeros(levels, dtype=np.uint64),
+        settled_hash=np.zeros(levels, dtype=np.uint64),
+    )
+
+
+def new_cells(program: Program, n_cells: int, n_corners: int, n_outputs: int, dtype: np.dtype) -> Cells:
+    """Return room for some cells with some vertices in all."""
+    return Cells(
+        pattern=np.empty((n_cells, int(program.meta[M_UNITS])), dtype=dtype),
+        affine=np.empty((n_cells, n_outputs, int(program.meta[M_K]) + 1)),
+        hash=np.empty(n_cells, dtype=np.uint64),
+        n_vertices=np.empty(n_cells, dtype=np.int64),
+        x=np.empty(n_corners),
+        y=np.empty(n_corners),
+        radius=np.empty(n_corners),
+        line=np.empty(n_corners, dtype=np.int64),
+    )
+
+
+@kernel
+def piece_key(unit, piece):
+    """Return the 64-bit key of a unit's piece (splitmix64); piece 0 has key 0."""
+    if piece == 0:
+        return np.uint64(0)
+    z = np.uint64(unit) * np.uint64(1024) + np.uint64(piece)
+    z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@inner
+def _row_sides(P, S, pool, W, level, unit, first, second, lo, n):
+    """Return (any vertex certainly above, any below) for one row and the polygon at `lo`."""
+    return polygon_signs(
+        P, S, pool, level, unit, first, second, W.arena_v[lo : lo + n], n, W.value, W.bound, W.sign
+    )  # fmt: skip
+
+
+@inner
+def _classify(low, high, error, knots, n_knots, size, side):
+    """Write for each (unit, knot) whether the row is BELOW, ABOVE, ACROSS or in DOUBT; return any doubt."""
+    doubt = False
+    for j in range(size):
+        for q in range(n_knots):
+            knot = knots[j * n_knots + q]
+            margin = error[j]
+            if knot != 0.0:
+                margin += 2.3e-16 * abs(knot)
+            if low[j] - knot > margin:
+                here = ABOVE
+            elif high[j] - knot < -margin or knot == np.inf:
+                here = BELOW
+            elif low[j] - knot < -margin and high[j] - knot > margin:
+                here = ACROSS
+            else:
+                here = DOUBTFUL
+                doubt = True
+            side[j * n_knots + q] = here
+    return doubt
+
+
+@inner
+def _list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
+    """Write the settled pieces and list the rows that cut; return how many."""
+    n_cut = 0
+    for j in range(size):
+        here = 0
+        before = n_cut
+        for q in range(n_knots):
+            which = side[j * n_knots + q]
+            if which == ABOVE:
+                here += 1
+            elif which == ACROSS:
+                cut_unit[n_cut] = j
+                cut_knot[n_cut] = q
+                cut_base[n_cut] = here
+                cut_choice[n_cut] = 0
+                n_cut += 1
+        piece[j] = here
+        settled[j] = n_cut == before
+    return n_cut
+
+
+@inner
+def _enter_breaks(P, S, pool, W, level, lo, n):
+    """Find which units of a breakpoint node cut the polygon; settle the pieces of the others."""
+    t = P.cut[level]
+    s, size, n_knots = P.off[P.src[t]], P.size[t], P.n_knots[t]
+    at, first_cut = P.pat_off[level], S.cut_at[level]
+    side = W.side
+    extremes(
+        S.rows[0][s : s + size], S.rows[1][s : s + size], S.rows[2][s : s + size],
+        P.err_g[s : s + size], P.err_c[s : s + size],
+        pool.x, pool.y, pool.r, W.arena_v[lo : lo + n], n, W.low, W.high, W.error,
+    )  # fmt: skip
+    if _classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side):
+        for j in range(size):
+            for q in range(n_knots):
+                if side[j * n_knots + q] == DOUBTFUL:
+                    above, below = _row_sides(P, S, pool, W, level, j, q, 0, lo, n)
+                    side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
+    S.n_cut[level] = _list_cutters(
+        side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
+        S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
+    )  # fmt: skip
+
+
+@inner
+def _winner(P, S, pool, W, level, unit, count, lo, n):
+    """Return the candidate that wins a window on the whole polygon, or -1."""
+    begin = P.m_ptr[P.m_at[P.cut[level]] + unit]
+    base = P.off[P.src[P.cut[level]]]
+    # the likely winner, by the value at the first vertex; the exact tests follow
+    best, top = 0, -np.inf
+    v = W.arena_v[lo]
+    for c in range(count):
+        i = base + P.m_cand[begin + c]
+        value = S.rows[0, i] * pool.x[v] + S.rows[1, i] * pool.y[v] + S.rows[2, i]
+        if value > top:
+            best, top = c, value
+    for attempt in range(count + 1):
+        c = best if attempt == 0 else attempt - 1
+        if attempt > 0 and c == best:
+            continue
+        wins = True
+        lowest = c
+        for d in range(count):
+            if d == c:
+                continue
+            above, below = _row_sides(P, S, pool, W, level, unit, c, d, lo, n)
+            if below:
+                wins = False
+                break
+            if not above and d < lowest:
+                lowest = d
+        if wins:
+            return lowest
+    return -1
+
+
+@inner
+def _enter_windows(P, S, pool, W, level, lo, n):
+    """Find which windows of a max node change their winner on the polygon; settle the others."""
+    t = P.cut[level]
+    at, first_cut = P.pat_off[level], S.cut_at[level]
+    n_cut = 0
+    for j in range(P.size[t]):
+        pointer = P.m_at[t] + j
+        winner = _winner(P, S, pool, W, level, j, P.m_ptr[pointer + 1] - P.m_ptr[pointer], lo, n)
+        S.settled[at + j] = winner >= 0
+        S.piece[at + j] = max(winner, 0)
+        if winner < 0:
+            S.cut_unit[first_cut + n_cut] = j
+            S.cut_knot[first_cut + n_cut] = WINDOW
+            S.cut_base[first_cut + n_cut] = 0
+            S.cut_choice[first_cut + n_cut] = 0
+            n_cut += 1
+    S.n_cut[level] = n_cut
+
+
+@inner
+def _enter(P, S, pool, W, level, lo, hi):
+    """Start a level on the polygon at `lo:hi`."""
+    doubts = S.stats[S_DOUBTS]
+    if P.kind[P.cut[level]] == BREAK:
+        _enter_breaks(P, S, pool, W, level, lo, hi - lo)
+    else:
+        _enter_windows(P, S, pool, W, level, lo, hi - lo)
+    S.stats[S_VISITS] += 1
+    if S.stats[S_DOUBTS] != doubts:
+        S.stats[S_DOUBTFUL_VISITS] += 1
+
+
+@inner
+def _close(P, S, level):
+    """Write the pieces of the units that cut, from the choices made."""
+    at, first_cut = P.pat_off[level], S.cut_at[level]
+    q, n = 0, S.n_cut[level]
+    while q < n:
+        unit = S.cut_unit[first_cut + q]
+        piece = S.cut_base[first_cut + q]
+        while q < n and S.cut_unit[first_cut + q] == unit:
+            piece += S.cut_choice[first_cut + q]
+            q += 1
+        S.piece[at + unit] = piece
+
+
+@inner
+def _rehash(P, S, W, level, entering):
+    """Update the hash of the path: settled pieces on entering a level, the others on closing it."""
+    at = P.pat_off[level]
+    total = np.uint64(0)
+    if entering:
+        for j in range(P.size[P.cut[level]]):
+            if S.settled[at + j]:
+                total ^= piece_key(at + j, S.piece[at + j])
+        W.settled_hash[level] = total
+        return
+    total = W.settled_hash[level]
+    if level > 0:
+        total ^= W.hash[level - 1]
+    last = -1
+    for q in range(S.cut_at[level], S.cut_at[level] + S.n_cut[level]):
+        unit = S.cut_unit[q]
+        if unit != last:
+            total ^= piece_key(at + unit, S.piece[at + unit])
+        last = unit
+    W.hash[level] = total
+
+
+@inner
+def _emit(P, S, pool, W, out, cell, corner, lo, hi):
+    """Write a finished cell; return the next free corner, or -1 when there is no room."""
+    n = hi - lo
+    if cell >= out.hash.size or corner + n > out.x.size:
+        return -1
+    pattern = out.pattern[cell]
+    for j in range(pattern.size):
+        pattern[j] = S.piece[j]
+    o = P.off[P.meta[M_OUT]]
+    affine = out.affine[cell]
+    for i in range(affine.shape[0]):
+        for c in range(affine.shape[1]):
+            affine[i, c] = S.rows[c, o + i]
+    levels = P.meta[M_LEVELS]
+    out.hash[cell] = W.hash[levels - 1] if levels > 0 else np.uint64(0)
+    out.n_vertices[cell] = n
+    for j in range(n):
+        v = W.arena_v[lo + j]
+        out.x[corner + j] = pool.x[v]
+        out.y[corner + j] = pool.y[v]
+        out.radius[corner + j] = pool.r[v]
+        out.line[corner + j] = W.arena_e[lo + j]
+    return corner + n
+
+
+@inner
+def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
+    """Push one frame for each candidate that wins a window on some part of the polygon.
+
+    Returns (depth, status).
+    """
+    unit = S.cut_unit[S.cut_at[level] + cutter]
+    pointer = P.m_at[P.cut[level]] + unit
+    count = P.m_ptr[pointer + 1] - P.m_ptr[pointer]
+    half = W.scratch_v.size // 2
+    top = hi
+    for c in range(count - 1, -1, -1):
+        n = hi - lo
+        here = 0
+        W.scratch_v[:n] = W.arena_v[lo:hi]
+        W.scratch_e[:n] = W.arena_e[lo:hi]
+        alive = True
+        for d in range(count):
+            if d == c:
+                continue
+            vertices, edges = W.scratch_v[here : here + half], W.scratch_e[here : here + half]
+            above, below = polygon_signs(
+                P, S, pool, level, unit, c, d, vertices, n, W.value, W.bound, W.sign
+            )  # fmt: skip
+            if not above:
+                alive = not below and d > c
+                if not alive:
+                    break
+            elif below:
+                if n + 2 > half or n_pool + 2 > pool.x.size:
+                    return depth, NO_ROOM
+                line = line_reference(level, unit, c, d)
+                n_pool += cut_edges(
+                    P, S, pool, n_pool, line, vertices, edges, n, W.value, W.bound, W.sign, coarse
+                )  # fmt: skip
+                there = half - here
+                made = _made(W.sign, n)
+                n = keep_side(
+                    1, W.sign, n_pool - made, n_pool - 1, vertices, edges, n, line,
+                    W.scratch_v[there : there + half], W.scratch_e[there : there + half],
+                )  # fmt: skip
+                here = there
+        if alive:
+            if top + n > W.arena_v.size or depth >= W.frame.shape[0]:
+                return depth, NO_ROOM
+            W.arena_v[top : top + n] = W.scratch_v[here : here + n]
+            W.arena_e[top : top + n] = W.scratch_e[here : here + n]
+            frame = W.frame[depth]
+            frame[F_LEVEL], frame[F_NEXT], frame[F_CHOICE] = level, cutter + 1, c
+            frame[F_LOW], frame[F_HIGH], frame[F_POOL] = top, top + n, n_pool
+            depth += 1
+            top += n
+    return depth, DONE
+
+
+@inner
+def _made(sign, n):
+    """Return the number of edges whose ends have strictly opposite signs."""
+    made = 0
+    for j in range(n):
+        made += sign[j] * sign[j + 1 if j + 1 < n else 0] < 0
+    return made
+
+
+@kernel
+def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
+    """Subdivide the frames on the stack until it is empty, `budget` cells are found, or `stop[0]` is set.
+
+    Returns (status, number of cells, number of corners written, frames left). With `collect` cells
+    are written to `out`. After a status other than DONE nothing of the result may be used.
+    """
+    last = P.meta[M_LEVELS] - 1
+    n_cells = corner = 0
+    while depth > 0 and n_cells < budget and stop[0] == 0:
+        depth -= 1
+        level, cutter = W.frame[depth, F_LEVEL], W.frame[depth, F_NEXT]
+        lo, hi, n_pool = W.frame[depth, F_LOW], W.frame[depth, F_HIGH], W.frame[depth, F_POOL]
+        top = hi
+        if cutter > 0:
+            S.cut_choice[S.cut_at[level] + cutter - 1] = W.frame[depth, F_CHOICE]
+        while True:
+            if level > last:
+                if collect:
+                    corner = _emit(P, S, pool, W, out, n_cells, corner, lo, hi)
+                    if corner < 0:
+                        return NO_OUTPUT_ROOM, n_cells, 0, depth
+                n_cells += 1
+                break
+            if cutter < 0:
+                if hi - lo + 2 > W.sign.size:
+                    return NO_ROOM, n_cells, corner, depth
+                _enter(P, S, pool, W, level, lo, hi)
+                if collect:
+                    _rehash(P, S, W, level, True)
+                if collect or level < last:
+                    prepare_block(P, S, level)
+                cutter = 0
+            first_cut, n_cut = S.cut_at[level], S.n_cut[level]
+            split = False
+            while cutter < n_cut:
+                unit, knot = S.cut_unit[first_cut + cutter], S.cut_knot[first_cut + cutter]
+                if knot == WINDOW:
+                    depth, status = _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse)
+                    if status != DONE:
+                        return status, n_cells, corner, depth
+                    split = True
+                    break
+                n = hi - lo
+                above, below = _row_sides(P, S, pool, W, level, unit, knot, 0, lo, n)
+                if above and below:
+                    if top + 2 * n + 4 > W.arena_v.size or n_pool + 2 > pool.x.size:
+                        return NO_ROOM, n_cells, corner, depth
+                    if depth >= W.frame.shape[0] or n + 4 > W.sign.size:
+                        return NO_ROOM, n_cells, corner, depth
+                    line = line_reference(level, unit, knot, 0)
+                    vertices, edges = W.arena_v[lo:hi], W.arena_e[lo:hi]
+                    made = cut_edges(
+                        P, S, pool, n_pool, line, vertices, edges, n, W.value, W.bound, W.sign, coarse
+                    )  # fmt: skip
+                    n_below = keep_side(
+                        -1, W.sign, n_pool, n_pool + 1, vertices, edges, n, line, W.arena_v[top:], W.arena_e[top:]
+                    )  # fmt: skip
+                    after = top + n_below
+                    n_above = keep_side(
+                        1, W.sign, n_pool, n_pool + 1, vertices, edges, n, line, W.arena_v[after:], W.arena_e[after:]
+                    )  # fmt: skip
+                    n_pool += made
+                    frame = W.frame[depth]
+                    frame[F_LEVEL], frame[F_NEXT], frame[F_CHOICE] = level, cutter + 1, 0
+                    frame[F_LOW], frame[F_HIGH], frame[F_POOL] = top, after, n_pool
+                    depth += 1
+                    lo, hi = after, after + n_above
+                    top = hi
+                S.cut_choice[first_cut + cutter] = 1 if above else 0
+                cutter += 1
+            if split:
+                break
+            _close(P, S, level)
+            if collect:
+                _rehash(P, S, W, level, False)
+            if collect or level < last:
+                complete_block(P, S, level)
+            level += 1
+            cutter = -1
+    return DONE, n_cells, corner, depth

@@ -1,0 +1,1 @@
+"""Convex geometry that knows no network: polygons, exact integers."""

@@ -1,0 +1,120 @@
+"""Cutting a convex polygon by a line whose signs at the vertices are certain.
+
+Compiled kernels. Vertices live in a pool used as a stack (`Pool`); a polygon is a run of vertex
+numbers in counter-clockwise order together with, for each vertex, a reference to the line of the
+edge that starts there. References mean nothing here; whoever made them can turn them into exact
+lines. Coordinates are float64 with a radius that bounds their error in each coordinate.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.kernels import inner
+
+ROUNDOFF = 2.0**-53
+
+
+class Pool(NamedTuple):
+    """Vertices: coordinates, error radius, the two lines each lies on, and exact coordinates on demand.
+
+    `words`, `length` hold homogeneous integer coordinates (X, Y, W > 0) once `known` is 1.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    r: NDArray[np.float64]
+    line_a: NDArray[np.int64]
+    line_b: NDArray[np.int64]
+    known: NDArray[np.uint8]
+    words: NDArray[np.uint64]
+    length: NDArray[np.int32]
+
+
+def new_pool(capacity: int, limbs: int) -> Pool:
+    """Return an empty pool for `capacity` vertices with exact coordinates of up to `limbs` limbs."""
+    return Pool(
+        *(np.zeros(capacity) for _ in range(3)),
+        np.zeros(capacity, dtype=np.int64),
+        np.zeros(capacity, dtype=np.int64),
+        np.zeros(capacity, dtype=np.uint8),
+        np.zeros((capacity, 3 * limbs), dtype=np.uint64),
+        np.zeros((capacity, 3), dtype=np.int32),
+    )
+
+
+@inner
+def crossing(x, y, r, new, p, q, value_p, value_q, bound_p, bound_q):
+    """Place vertex `new` on the edge from p to q, where a row's values have opposite certain signs.
+
+    Returns its radius, which follows from the errors of the values (each at most its bound) and of the
+    ends.
+    """
+    size_p, size_q = abs(value_p), abs(value_q)
+    total = size_p + size_q
+    t = size_p / total if total > 0.0 else 0.5
+    dx, dy = x[q] - x[p], y[q] - y[p]
+    x[new] = x[p] + t * dx
+    y[new] = y[p] + t * dy
+    sure = total - bound_p - bound_q
+    share = 1.0
+    if sure > 0.0:
+        share = min(1.0, max(bound_p, bound_q) / sure)
+    here = max(abs(x[new]), abs(y[new]))
+    r[new] = max(r[p], r[q]) + max(abs(dx), abs(dy)) * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here
+    return r[new]
+
+
+@inner
+def keep_side(side, signs, new_first, new_second, vertices, edges, n, line, out_v, out_e):
+    """Write the closed part of a polygon where `side * sign >= 0`; return its number of vertices.
+
+    `new_first` and `new_second` are the vertices made on the first and second edge whose ends have
+    strictly opposite signs (in the order of the polygon); `line` is the reference of the cut.
+    """
+    m = 0
+    made = 0
+    for j in range(n):
+        following = j + 1 if j + 1 < n else 0
+        here, there = side * signs[j], side * signs[following]
+        if here >= 0:
+            out_v[m] = vertices[j]
+            out_e[m] = line if (here == 0 and there < 0) else edges[j]
+            m += 1
+        if here * there < 0:
+            fresh = new_first if made == 0 else new_second
+            made += 1
+            out_v[m] = fresh
+            out_e[m] = line if here > 0 else edges[j]
+            m += 1
+    return m
+
+
+@inner(error_model="numpy")
+def extremes(a, b, c, errors_g, errors_c, px, py, pr, vertices, n, lowest, highest, bound):
+    """Return the smallest and largest value of every row at the vertices, and a bound on their error.
+
+    Row i is `a[i] x + b[i] y + c[i]`; `errors_*` bound the error of gradient and constant entries.
+    """
+    p = a.size
+    x, y = px[vertices[0]], py[vertices[0]]
+    reach, radius = abs(x) + abs(y), pr[vertices[0]]
+    for i in range(p):
+        v = a[i] * x + b[i] * y + c[i]
+        lowest[i] = v
+        highest[i] = v
+    for j in range(1, n):
+        x, y = px[vertices[j]], py[vertices[j]]
+        reach = max(reach, abs(x) + abs(y))
+        radius = max(radius, pr[vertices[j]])
+        for i in range(p):
+            v = a[i] * x + b[i] * y + c[i]
+            lowest[i] = v if v < lowest[i] else lowest[i]
+            highest[i] = v if v > highest[i] else highest[i]
+    spread = radius + 4.0 * ROUNDOFF * reach
+    wide = reach + 2.0 * radius
+    for i in range(p):
+        bound[i] = errors_c[i] + errors_g[i] * wide + (abs(a[i]) + abs(b[i])) * spread + 4.0 * ROUNDOFF * abs(c[i])
