@@ -1,0 +1,1 @@
+"""Draws answers with matplotlib, which is imported when something is drawn."""

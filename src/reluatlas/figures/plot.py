@@ -1,0 +1,14 @@
+"""What does a network look like? The public figures, each on the axes given or on new ones.
+
+Every function returns the axes it drew on, shows nothing on the screen, and leaves matplotlib's
+settings as they are.
+"""
+
+from __future__ import annotations
+
+from reluatlas.figures.cells import cells
+from reluatlas.figures.dual import dual
+from reluatlas.figures.layers import layers
+from reluatlas.figures.surface import surface
+
+__all__ = ["cells", "dual", "layers", "surface"]
