@@ -1,0 +1,1 @@
+"""Data sets and the models that come with the package."""
