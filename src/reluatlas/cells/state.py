@@ -238,12 +238,19 @@ def _write_settled(P, S, level):
 
 
 @inner
+def copy_run(source, at, target, to, n):
+    """Copy n entries of a vector to another (a sliced assignment would allocate)."""
+    for i in range(n):
+        target[to + i] = source[at + i]
+
+
+@inner
 def _start(base, bias, lo, hi):
     """Set rows to zero gradient and the bias as constant."""
     last = base.shape[0] - 1
     for c in range(last):
         base[c][lo:hi] = 0.0
-    base[last][lo:hi] = bias[lo:hi]
+    copy_run(bias, lo, base[last], lo, hi - lo)
 
 
 @kernel
@@ -286,7 +293,7 @@ def complete_block(P, S, level):
         t = P.block[b]
         lo, hi = P.off[t], P.off[t + 1]
         for c in range(S.rows.shape[0]):
-            S.rows[c][lo:hi] = S.base[c][lo:hi]
+            copy_run(S.base[c], lo, S.rows[c], lo, hi - lo)
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT and n_on:
                 _add_edge(P, S, e, t, S.active, n_on, S.rows)

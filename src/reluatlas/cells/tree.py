@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.cells.exact import line_reference
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
 from reluatlas.cells.signs import cut_edges, polygon_signs
-from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, prepare_block
+from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, copy_run, prepare_block
 from reluatlas.geometry.polygons import extremes, keep_side
 from reluatlas.kernels import inner, kernel
 
@@ -329,8 +329,8 @@ def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
     for c in range(count - 1, -1, -1):
         n = hi - lo
         here = 0
-        W.scratch_v[:n] = W.arena_v[lo:hi]
-        W.scratch_e[:n] = W.arena_e[lo:hi]
+        copy_run(W.arena_v, lo, W.scratch_v, 0, n)
+        copy_run(W.arena_e, lo, W.scratch_e, 0, n)
         alive = True
         for d in range(count):
             if d == c:
@@ -360,8 +360,8 @@ def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
         if alive:
             if top + n > W.arena_v.size or depth >= W.frame.shape[0]:
                 return depth, NO_ROOM
-            W.arena_v[top : top + n] = W.scratch_v[here : here + n]
-            W.arena_e[top : top + n] = W.scratch_e[here : here + n]
+            copy_run(W.scratch_v, here, W.arena_v, top, n)
+            copy_run(W.scratch_e, here, W.arena_e, top, n)
             frame = W.frame[depth]
             frame[F_LEVEL], frame[F_NEXT], frame[F_CHOICE] = level, cutter + 1, c
             frame[F_LOW], frame[F_HIGH], frame[F_POOL] = top, top + n, n_pool
