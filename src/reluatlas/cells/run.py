@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from reluatlas.cells import tree
 from reluatlas.cells.program import M_K, M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, new_state, restore_path
+from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, InternalError
 from reluatlas.geometry.polygons import Pool, new_pool
 
@@ -94,7 +95,6 @@ class Run:
     n_cells: int
     area: float
     stopped_by: str
-    n_decisions: int
     n_escalated: int
     visits: int
     doubtful_visits: int
@@ -102,7 +102,7 @@ class Run:
 
 
 @dataclass(eq=False)
-class _Worker:
+class Worker:
     """One thread's buffers."""
 
     lowered: Lowered
@@ -183,6 +183,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def coarse_radius(domain: Box | Slice) -> float:
+    """Return the radius from which a vertex is placed exactly: a billionth of the domain's largest coordinate."""
+    return 1e-9 * max(float(np.abs([domain.box.low, domain.box.high]).max()), 1e-300)
+
+
 def root(lowered: Lowered) -> Item:
     """Return the whole domain as a work item: its corners counter-clockwise, its sides as edges."""
     low, high = lowered.domain.box.low, lowered.domain.box.high
@@ -206,11 +211,10 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
         raise InternalError("the plane's engine was given a domain of another dimension.")
     start = time.monotonic()
     stop = np.zeros(1, dtype=np.int64)
-    reach = float(np.max(np.abs(np.concatenate([lowered.domain.box.low, lowered.domain.box.high]))))
-    idle = [_Worker(lowered, 1e-9 * max(reach, 1e-300))]
+    idle = [Worker(lowered, coarse_radius(lowered.domain))]
     workers = list(idle)
     pending: list[Item] = [root(lowered)]
-    running: dict[Future[Found], tuple[Item, _Worker]] = {}
+    running: dict[Future[Found], tuple[Item, Worker]] = {}
     found: list[Found] = []
     whole = lowered.domain.box.volume
     n_cells, done, stopped_by = 0, 0.0, ""
@@ -225,7 +229,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
             while pending and len(running) < limits.n_jobs and not stop[0]:
                 item = heapq.heappop(pending)
                 if not idle:
-                    idle.append(_Worker(lowered, workers[0].coarse))
+                    idle.append(Worker(lowered, workers[0].coarse))
                     workers.append(idle[-1])
                 worker = idle.pop()
                 budget = BUDGET if item.id else FIRST_BUDGET
@@ -272,7 +276,6 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
         n_cells=n_cells,
         area=done,
         stopped_by=stopped_by,
-        n_decisions=0,
         n_escalated=int(stats[S_DOUBTS]),
         visits=int(stats[S_VISITS]),
         doubtful_visits=int(stats[S_DOUBTFUL_VISITS]),

@@ -142,7 +142,7 @@ class ExactPoint:
 
     Parameters
     ----------
-    x : ndarray, shape (n_inputs,)
+    x : ndarray, shape (n_inputs,), or Dyadic
     choice : dict
         Pieces or winners (N, units) of each cut node that comes before the tensors asked for; may grow later.
     position : int
@@ -150,13 +150,18 @@ class ExactPoint:
     """
 
     def __init__(
-        self, network: Network, arithmetic: IntegerArithmetic, x: FloatArray, choice: dict[int, NDArray], position: int
+        self,
+        network: Network,
+        arithmetic: IntegerArithmetic,
+        x: FloatArray | Dyadic,
+        choice: dict[int, NDArray],
+        position: int,
     ) -> None:
         self._network = network
         self._arithmetic = arithmetic
         self._choice = choice
         self._position = position
-        self._known: dict[int, Dyadic] = {0: dyadic(x)}
+        self._known: dict[int, Dyadic] = {0: x if isinstance(x, Dyadic) else dyadic(x)}
 
     def entries(self, node: int, indices: Sequence[int]) -> list[tuple[int, int]]:
         """Return the entries of a node's tensor as pairs (integer, exponent)."""

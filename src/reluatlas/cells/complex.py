@@ -1,0 +1,202 @@
+"""`PolyhedralComplex`: the cells of a network on a domain, with their maps, vertices and neighbors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells import questions
+from reluatlas.cells.adjacency import Facets
+from reluatlas.cells.count import StoppedBy
+from reluatlas.cells.exactness import Exactness
+from reluatlas.domain import Box, Slice
+from reluatlas.network.graph import Network
+
+if TYPE_CHECKING:
+    from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
+    from reluatlas.cells.questions import DualGraph
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Vertices:
+    """The vertices of all cells, one cell after another, counter-clockwise in each.
+
+    Attributes
+    ----------
+    points : ndarray, shape (V, 2)
+        In the domain's coordinates; a vertex of several cells occurs in each.
+    offsets : ndarray, shape (n_cells + 1,)
+        Vertices of cell i are `points[offsets[i]:offsets[i + 1]]`.
+    radii : ndarray, shape (V,)
+        Bounds on the error of each coordinate.
+    """
+
+    points: FloatArray
+    offsets: IntArray
+    radii: FloatArray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PolyhedralComplex:
+    """The cells of a network on a two-dimensional domain.
+
+    Made by `enumerate_cells` or `load_complex`.
+
+    Attributes
+    ----------
+    network : Network
+    domain : Box or Slice
+    stopped_by : str
+        "" when all cells are there, else "max_cells", "max_seconds" or "interrupt".
+    exactness : Exactness
+    patterns : ndarray of small integers, shape (n_cells, neurons and windows)
+        The piece of every neuron and the winner of every max window, in topological order.
+    affine : AffineMaps
+        The map of each cell in the domain's coordinates: `A` (n_cells, m, 2), `b` (n_cells, m).
+    vertices : Vertices
+    facets : Facets
+        What lies behind each facet; facet j starts at vertex j.
+    seconds : float
+        Time that the enumeration took; 0 for a complex from a file.
+    """
+
+    network: Network
+    domain: Box | Slice
+    stopped_by: StoppedBy
+    exactness: Exactness
+    patterns: NDArray[np.integer]
+    affine: AffineMaps
+    vertices: Vertices
+    facets: Facets
+    seconds: float = field(default=0.0)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.patterns.shape[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs (m)."""
+        return self.affine.b.shape[1]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all cells of the domain are there."""
+        return self.stopped_by == ""
+
+    @cached_property
+    def volumes(self) -> FloatArray:
+        """Area of each cell in input units, shape (n_cells,); they sum to the domain's."""
+        return questions.areas(self.vertices.points, self.vertices.offsets) * self.domain.unit_volume
+
+    @cached_property
+    def affine_map_ids(self) -> IntArray:
+        """A label for each cell: equal labels for equal affine maps, decided exactly; 0, 1, ..."""
+        from reluatlas.cells.regions import affine_map_ids
+
+        return affine_map_ids(self)
+
+    @property
+    def n_affine_maps(self) -> int:
+        """Number of different affine maps, whether their cells meet or not."""
+        return int(self.affine_map_ids.max(initial=-1)) + 1
+
+    @cached_property
+    def linear_regions(self) -> IntArray:
+        """A label for each cell: cells with one map that are connected through facets; 0, 1, ..."""
+        from reluatlas.cells.regions import linear_regions
+
+        return linear_regions(self, self.affine_map_ids)
+
+    @property
+    def n_linear_regions(self) -> int:
+        """Number of linear regions."""
+        return int(self.linear_regions.max(initial=-1)) + 1
+
+    @cached_property
+    def f_vector(self) -> tuple[int, int, int]:
+        """Numbers of different vertices, edges and cells."""
+        return questions.f_vector(self.facets, self.n_cells)
+
+    @property
+    def euler_characteristic(self) -> int:
+        """Vertices minus edges plus cells: 1 for a complete complex on a box."""
+        n_vertices, n_edges, n_cells = self.f_vector
+        return n_vertices - n_edges + n_cells
+
+    def input_affine(self, cell: int) -> AffineMaps:
+        """Return the map of a cell in input space: `A` (1, m, *input_shape), `b` (1, m)."""
+        return questions.input_affine(self.network, self.patterns, questions.checked_cell(cell, self.n_cells))
+
+    def cell_at(self, x: ArrayLike) -> int:
+        """Return the cell that a point lies in; on a face, the lowest that it lies on.
+
+        Parameters
+        ----------
+        x : array_like, shape (2,) or an input's shape
+            The domain's coordinates of the point, or, for a slice, an input on it.
+
+        Raises
+        ------
+        DomainError
+            When the point is outside the domain, or in a part that an incomplete complex lacks.
+        """
+        return questions.cell_at(self, x)
+
+    def dual_graph(self) -> DualGraph:
+        """Return the dual graph: cells joined over facets."""
+        return questions.dual_graph(self.facets, self.n_cells)
+
+    def decision_boundary(self) -> DecisionBoundary:
+        """Return where the top two outputs tie, or where a single output is zero."""
+        return self._boundary
+
+    @cached_property
+    def _boundary(self) -> DecisionBoundary:
+        from reluatlas.cells.boundary import decision_boundary
+
+        return decision_boundary(self)
+
+    def bent_hyperplane(self, layer: int, unit: int) -> BentHyperplane:
+        """Return the zero set of one neuron: the facets across which it changes its piece.
+
+        Parameters
+        ----------
+        layer : int
+            Position among the breakpoint and max nodes, from 0.
+        unit : int
+            Position in that layer, from 0.
+        """
+        from reluatlas.cells.boundary import bent_hyperplane
+
+        return bent_hyperplane(self, questions.column_of(self.network, layer, unit))
+
+    def to_table(self) -> dict[str, NDArray]:
+        """Return one column per property of the cells, for `pandas.DataFrame(...)` and the like."""
+        return questions.table(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the complex and its network to an `.npz` file, without pickle."""
+        from reluatlas.cells.files import save_complex
+
+        save_complex(self, path)
+
+    def __repr__(self) -> str:
+        rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by}"
+        return f"PolyhedralComplex({self.n_cells:,} cells on {self.domain!r}, {self.exactness}{rest})"
+
+    def _repr_html_(self) -> str:
+        return questions.html_summary(self)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a PolyhedralComplex is not pickled. Use `.save(path)` and `load_complex(path)`.")

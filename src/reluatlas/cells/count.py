@@ -1,0 +1,111 @@
+"""How many cells are there? `count_cells`: nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.program import lower
+from reluatlas.cells.run import Limits, ProgressCallback, Run, run
+from reluatlas.domain import Box, Slice
+from reluatlas.network.graph import Network
+
+StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
+
+
+@dataclass(frozen=True)
+class CellCount:
+    """The number of cells of a network on a domain.
+
+    Attributes
+    ----------
+    n_cells : int
+        Cells found.
+    is_complete : bool
+        Whether these are all.
+    stopped_by : str
+        What ended an incomplete count: "max_cells", "max_seconds" or "interrupt".
+    exactness : Exactness
+    volume_done : float
+        Volume of the part of the domain that the cells found fill, in input units.
+    seconds : float
+        Time taken.
+    """
+
+    n_cells: int
+    is_complete: bool
+    stopped_by: StoppedBy
+    exactness: Exactness
+    volume_done: float
+    seconds: float
+
+    def __str__(self) -> str:
+        rest = "" if self.is_complete else f" so far (stopped by {self.stopped_by})"
+        return f"{self.n_cells:,} cells{rest}, {self.exactness}"
+
+
+def count_cells(
+    net: Network,
+    domain: Box | Slice,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    jobs: int | None = None,
+    progress: ProgressCallback | None = None,
+    certain: bool = True,
+) -> CellCount:
+    """Return the number of cells of a network on a domain.
+
+    A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
+    to the domain.
+
+    Parameters
+    ----------
+    net : Network
+    domain : Box or Slice
+        Two-dimensional: a box of a network with two inputs, or a plane slice of any input space.
+    max_cells : int, optional
+        Stop when at least so many are found.
+    max_seconds : float, optional
+        Stop after so many seconds.
+    jobs : int, optional
+        Worker threads; all cores when None.
+    progress : callable, optional
+        Called now and then with the number of cells found and the share of the domain's volume that they fill.
+    certain : bool
+        Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+
+    Raises
+    ------
+    DomainError, DimensionError
+        When the domain is not bounded, not two-dimensional, or does not fit the network.
+    ArgumentError
+        When a limit makes no sense.
+
+    Guarantees
+    ----------
+    Exact (see `Exactness`), complete unless marked, the same for any number of jobs. Memory does not grow with the
+    number of cells.
+    """
+    limits = Limits(max_cells, max_seconds, jobs, progress)
+    outcome = run(lower(net, domain, certain=certain), limits, collect=False)
+    return CellCount(
+        n_cells=outcome.n_cells,
+        is_complete=outcome.stopped_by == "",
+        stopped_by=outcome.stopped_by,
+        exactness=exactness_of(outcome, certain=certain),
+        volume_done=outcome.area * domain.unit_volume,
+        seconds=outcome.seconds,
+    )
+
+
+def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
+    """Return how the decisions of a run were made."""
+    return Exactness(
+        status="exact" if certain else "float64",
+        n_escalated=outcome.n_escalated,
+        n_uncertain=0 if certain else outcome.n_escalated,
+        n_visits=outcome.visits,
+        n_doubtful_visits=outcome.doubtful_visits,
+    )

@@ -1,0 +1,90 @@
+"""Which cells are there? `enumerate_cells`: all of them, with their maps, vertices and neighbors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells.adjacency import match_facets
+from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.count import exactness_of
+from reluatlas.cells.program import Lowered, lower
+from reluatlas.cells.run import Limits, ProgressCallback, Run, run
+from reluatlas.cells.tree import Cells, new_cells
+from reluatlas.domain import Box, Slice
+from reluatlas.network.graph import Network
+
+
+def enumerate_cells(
+    net: Network,
+    domain: Box | Slice,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    jobs: int | None = None,
+    progress: ProgressCallback | None = None,
+    certain: bool = True,
+) -> PolyhedralComplex:
+    """Return the polyhedral complex that a network cuts a domain into.
+
+    A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
+    to the domain. The network is one affine map on each.
+
+    Parameters
+    ----------
+    net : Network
+    domain : Box or Slice
+        Two-dimensional: a box of a network with two inputs, or a plane slice of any input space.
+    max_cells : int, optional
+        Keep at most so many cells: the first ones.
+    max_seconds : float, optional
+        Stop after so many seconds.
+    jobs : int, optional
+        Worker threads; all cores when None.
+    progress : callable, optional
+        Called now and then with the number of cells found and the share of the domain's volume that they fill.
+    certain : bool
+        Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+
+    Raises
+    ------
+    DomainError, DimensionError
+        When the domain is not bounded, not two-dimensional, or does not fit the network.
+    ArgumentError
+        When a limit makes no sense.
+
+    Guarantees
+    ----------
+    Cells, patterns and neighbors are exact (see `Exactness`); maps, vertices and volumes are float64, vertices with
+    a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
+    of jobs. A stop by a limit or Ctrl-C gives what was found until then.
+    """
+    limits = Limits(max_cells, max_seconds, jobs, progress)
+    lowered = lower(net, domain, certain=certain)
+    outcome = run(lowered, limits, collect=True)
+    cells = _joined(lowered, outcome, max_cells)
+    offsets = np.concatenate([[0], np.cumsum(cells.n_vertices)]).astype(np.int64)
+    facets = match_facets(lowered, cells, is_complete=outcome.stopped_by == "" and certain)
+    return PolyhedralComplex(
+        network=net,
+        domain=domain,
+        stopped_by=outcome.stopped_by,
+        exactness=exactness_of(outcome, certain=certain),
+        patterns=cells.pattern,
+        affine=AffineMaps(cells.affine[:, :, :-1], cells.affine[:, :, -1]),
+        vertices=Vertices(np.stack([cells.x, cells.y], axis=1), offsets, cells.radius),
+        facets=facets,
+        seconds=outcome.seconds,
+    )
+
+
+def _joined(lowered: Lowered, outcome: Run, max_cells: int | None) -> Cells:
+    """Return the cells of all items in order, as one."""
+    parts = [found.cells for found in outcome.found if found.cells is not None]
+    if not parts:
+        return new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)
+    joined = Cells(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    if outcome.stopped_by != "max_cells" or max_cells is None or joined.hash.size <= max_cells:
+        return joined
+    n_corners = int(joined.n_vertices[:max_cells].sum())
+    return Cells(*(a[:max_cells] for a in joined[:4]), *(a[:n_corners] for a in joined[4:]))

@@ -1,0 +1,226 @@
+"""What can be asked of a complex without cutting anything: areas, faces, the cell of a point, graph, table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells.adjacency import Facets
+from reluatlas.domain import Slice
+from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
+from reluatlas.network.graph import Network
+from reluatlas.network.maps import backward
+
+if TYPE_CHECKING:
+    from reluatlas.cells.complex import PolyhedralComplex
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+_ON_SLICE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class DualGraph:
+    """The dual graph of a complex in compressed rows: cells, joined where they share a facet.
+
+    Attributes
+    ----------
+    indptr, indices : ndarray
+        Neighbors of cell i are `indices[indptr[i]:indptr[i + 1]]`.
+    facet : ndarray
+        The facet of cell i that each of them lies behind.
+    """
+
+    indptr: IntArray
+    indices: IntArray
+    facet: IntArray
+
+    @property
+    def n_cells(self) -> int:
+        """Number of nodes."""
+        return self.indptr.size - 1
+
+    @property
+    def n_edges(self) -> int:
+        """Number of pairs of cells that share a facet."""
+        return self.indices.size // 2
+
+    def to_networkx(self) -> Any:
+        """Return the graph as a `networkx.Graph`.
+
+        Raises
+        ------
+        MissingDependencyError
+            When networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError:
+            raise MissingDependencyError(
+                "`to_networkx` needs networkx, which is not installed. Run `pip install networkx`."
+            ) from None
+        graph = networkx.Graph()
+        graph.add_nodes_from(range(self.n_cells))
+        owner = np.repeat(np.arange(self.n_cells), np.diff(self.indptr))
+        once = owner < self.indices
+        graph.add_edges_from(zip(owner[once].tolist(), self.indices[once].tolist(), strict=True))
+        return graph
+
+
+def areas(points: FloatArray, offsets: IntArray) -> FloatArray:
+    """Return the area of each polygon, 0 where rounding makes it negative."""
+    if offsets.size < 2:
+        return np.zeros(0)
+    first = np.repeat(offsets[:-1], np.diff(offsets))
+    arm = points - points[first]
+    nxt = following(offsets)
+    cross = arm[:, 0] * arm[nxt, 1] - arm[:, 1] * arm[nxt, 0]
+    return np.maximum(np.add.reduceat(cross, offsets[:-1]) / 2, 0.0)
+
+
+def following(offsets: IntArray) -> IntArray:
+    """Return, for each corner, the next corner of its cell."""
+    out = np.arange(1, int(offsets[-1]) + 1)
+    out[offsets[1:] - 1] = offsets[:-1]
+    return out
+
+
+def f_vector(facets: Facets, n_cells: int) -> tuple[int, int, int]:
+    """Return the numbers of vertices, edges and cells; corners are one vertex where facets of cells join them."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = facets.line.size
+    inner = np.flatnonzero(facets.neighbor >= 0)
+    links = (np.ones(inner.size, dtype=bool), (inner, following(facets.offsets)[facets.twin[inner]]))
+    n_vertices = connected_components(coo_array(links, shape=(n, n)), directed=False, return_labels=False)
+    return int(n_vertices), n - inner.size // 2, n_cells
+
+
+def checked_cell(cell: int, n_cells: int) -> int:
+    """Return a cell's number, counted from the end when negative; refuse what is none."""
+    if isinstance(cell, bool) or not isinstance(cell, int | np.integer) or not -n_cells <= cell < n_cells:
+        raise ArgumentError(f"`cell={cell!r}` is no cell; there are {n_cells}. Pass a number from 0 to {n_cells - 1}.")
+    return int(cell) % n_cells
+
+
+def column_of(network: Network, layer: int, unit: int) -> int:
+    """Return the column of patterns that a unit has."""
+    slices = list(network.pattern_slices().values())
+    if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 0 <= layer < len(slices):
+        raise ArgumentError(f"`layer={layer!r}` is no layer; the network has {len(slices)}, counted from 0.")
+    columns = slices[layer]
+    size = columns.stop - columns.start
+    if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < size:
+        raise ArgumentError(f"`unit={unit!r}` is no unit of layer {layer}, which has {size}, counted from 0.")
+    return columns.start + int(unit)
+
+
+def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> AffineMaps:
+    """Return the map of a cell in input space, along its pattern."""
+    choice = {t: patterns[cell : cell + 1, s].astype(np.int64) for t, s in network.pattern_slices().items()}
+    A, b = backward(network, choice, 1, np.arange(network.n_outputs))
+    return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
+
+
+def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
+    """Return the lowest cell whose polygon holds a point, with the vertices' radii as slack."""
+    u = _coordinates(cx, x)
+    points, offsets = cx.vertices.points, cx.vertices.offsets
+    if cx.n_cells:
+        edge = points[following(offsets)] - points
+        away = u - points
+        height = edge[:, 0] * away[:, 1] - edge[:, 1] * away[:, 0]
+        scale = float(np.abs([cx.domain.box.low, cx.domain.box.high]).max())
+        slack = (cx.vertices.radii + 4e-16 * scale) * (np.abs(edge).sum(axis=1) + np.abs(away).sum(axis=1))
+        holds = np.logical_and.reduceat(height >= -slack, offsets[:-1])
+        if holds.any():
+            inside = np.logical_and.reduceat(height > slack, offsets[:-1])
+            return int(np.flatnonzero(inside if inside.any() else holds)[0])
+    raise DomainError(
+        f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
+        "Enumerate with a larger budget."
+    )
+
+
+def _coordinates(cx: PolyhedralComplex, x: ArrayLike) -> FloatArray:
+    domain = cx.domain
+    try:
+        point = np.asarray(x, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
+    if isinstance(domain, Slice) and point.size == domain.n_inputs != domain.dim:
+        u = domain.coordinates(point)
+        off = float(np.abs(domain.embed(u) - point).max())
+        if not off <= _ON_SLICE * max(1.0, float(np.abs(point).max())):
+            raise DomainError(f"`x` is {off:.2g} away from the slice. Pass a point of it, or its 2 coordinates.")
+    elif point.size == domain.dim:
+        u = point
+    else:
+        raise DimensionError(
+            f"`x` has {point.size} numbers; expected the {domain.dim} coordinates of the domain"
+            + (f", or {domain.n_inputs} inputs." if domain.n_inputs != domain.dim else ".")
+        )
+    if not (np.all(u >= domain.box.low) and np.all(u <= domain.box.high)):
+        raise DomainError(f"`x` is outside of the domain {domain!r}. Pass a point of it.")
+    return u
+
+
+def dual_graph(facets: Facets, n_cells: int) -> DualGraph:
+    """Return the dual graph in compressed rows; facets of a cell stay in their order."""
+    inner = np.flatnonzero(facets.neighbor >= 0)
+    before = np.concatenate([[0], np.cumsum(facets.neighbor >= 0)])
+    return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner)
+
+
+def table(cx: PolyhedralComplex) -> dict[str, NDArray]:
+    """Return columns of numbers, one entry per cell."""
+    offsets, neighbor = cx.vertices.offsets, cx.facets.neighbor
+    center = np.add.reduceat(cx.vertices.points, offsets[:-1], axis=0) / np.diff(offsets)[:, None]
+    values = np.einsum("imk,ik->im", cx.affine.A, center) + cx.affine.b
+    columns: dict[str, NDArray] = {
+        "cell": np.arange(cx.n_cells),
+        "volume": cx.volumes,
+        "center_0": center[:, 0],
+        "center_1": center[:, 1],
+        "n_vertices": np.diff(offsets),
+        "n_neighbors": np.add.reduceat(neighbor >= 0, offsets[:-1]),
+        "linear_region": cx.linear_regions,
+        "affine_map": cx.affine_map_ids,
+        "class_at_center": values.argmax(axis=1) if cx.n_outputs > 1 else (values[:, 0] > 0).astype(np.int64),
+    }
+    for c in range(min(cx.n_outputs, 10)):
+        columns[f"slope_{c}_0"], columns[f"slope_{c}_1"] = cx.affine.A[:, c, 0], cx.affine.A[:, c, 1]
+        columns[f"constant_{c}"] = cx.affine.b[:, c]
+    return columns
+
+
+def html_summary(cx: PolyhedralComplex) -> str:
+    """Return a table of the main numbers for a notebook, with a small picture of the cells."""
+    rows = [
+        ("cells", f"{cx.n_cells:,}" + ("" if cx.is_complete else f" (incomplete: stopped by {cx.stopped_by})")),
+        ("domain", repr(cx.domain)),
+        ("network", repr(cx.network)),
+        ("exactness", str(cx.exactness)),
+    ]
+    body = "".join(f"<tr><th style='text-align:left'>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+    return f"<div><strong>PolyhedralComplex</strong><table>{body}</table>{_thumbnail(cx)}</div>"
+
+
+def _thumbnail(cx: PolyhedralComplex, side: int = 240, most: int = 5000) -> str:
+    if not 0 < cx.n_cells <= most:
+        return ""
+    low, high = cx.domain.box.low, cx.domain.box.high
+    at = (cx.vertices.points - low) / (high - low) * side
+    at[:, 1] = side - at[:, 1]
+    runs = np.split(np.round(at, 1), cx.vertices.offsets[1:-1])
+    path = "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in run) + "Z" for run in runs)
+    return (
+        f"<svg width='{side}' height='{side}' viewBox='0 0 {side} {side}'><path d='{path}' fill='#eef3f8' "
+        "stroke='#336' stroke-width='0.4' stroke-linejoin='bevel'/></svg>"
+    )
