@@ -20,6 +20,7 @@ from reluatlas.cells.state import new_state
 from reluatlas.cells.tree import Cells, piece_key
 from reluatlas.errors import InternalError
 from reluatlas.kernels import inner, kernel
+from reluatlas.packs import pack
 
 SIDE, UNEXPLORED, _OPEN = -1, -2, -3
 
@@ -189,8 +190,8 @@ def match_facets(lowered: Lowered, cells: Cells, *, is_complete: bool) -> Facets
         state = new_state(program)
         pieces, ends = np.zeros(cells.pattern.shape[1], dtype=np.int32), np.zeros((2, 3))
         match_several(
-            program, state, table, pieces, ends, cells.pattern, cells.hash, offsets, cells.line, cells.x, cells.y,
-            cells.radius, neighbor, twin,
+            lowered.packed, pack(state), table, pieces, ends, cells.pattern, cells.hash, offsets, cells.line,
+            cells.x, cells.y, cells.radius, neighbor, twin,
         )  # fmt: skip
     if is_complete and np.any(neighbor == UNEXPLORED):
         raise InternalError(

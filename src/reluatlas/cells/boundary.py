@@ -19,6 +19,7 @@ from reluatlas.cells.regions import ExactMap, ExactMaps, map_errors
 from reluatlas.cells.run import Item, Worker, coarse_radius
 from reluatlas.cells.state import new_state
 from reluatlas.network.graph import Breakpoints, Max, Network
+from reluatlas.packs import pack
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -143,14 +144,15 @@ def _on_facets(cx: PolyhedralComplex, lowered: Lowered, level: int) -> tuple[Int
     row = np.arange(once.size)
     lead = values[:, row, first] - (values[:, row, second] if cx.n_outputs > 1 else 0.0)
     near = (np.abs(lead) <= margin[:, row, first] + margin[:, row, second]).all(axis=0)
-    state, kept = new_state(lowered.program), []
+    program, state = lowered.packed, pack(new_state(lowered.program))
+    kept: list[int] = []
     for i in np.flatnonzero(near).tolist():
         j = int(once[i])
         corners = np.column_stack([points[ends[:, i]], radii[ends[:, i]]])
         pieces = cx.patterns[cells[i]].astype(np.int32)
         one = cx.n_outputs == 1
         c, d = (0, 0) if one else (int(first[i]), int(second[i]))
-        if vanishes_on(lowered.program, state, pieces, level, 0, c, d, int(facets.line[j]), corners):
+        if vanishes_on(program, state, pieces, level, 0, c, d, int(facets.line[j]), corners):
             kept.append(i)
     return once[kept], cells[kept].tolist()
 

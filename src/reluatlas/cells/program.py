@@ -18,6 +18,7 @@ holds the affine tensors between cut l and the next, block -1 those before the f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, LinearOperator, Max, Network
+from reluatlas.packs import Pack, pack
 
 INPUT, AFFINE, BREAK, MAX = 0, 1, 2, 3
 DENSE, GATHER = 0, 1
@@ -117,6 +119,11 @@ class Lowered:
     n_units: int
     n_outputs: int
     piece_dtype: np.dtype
+
+    @cached_property
+    def packed(self) -> Pack:
+        """The program as kernels take it."""
+        return pack(self.program)
 
 
 def check_domain(network: Network, domain: object) -> Box | Slice:

@@ -23,6 +23,7 @@ from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, 
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, InternalError
 from reluatlas.geometry.polygons import Pool, new_pool
+from reluatlas.packs import pack
 
 FIRST_BUDGET, BUDGET = 64, 4096
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
@@ -114,6 +115,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.state = new_state(self.lowered.program)
+        self.packed_state = pack(self.state)
         self._buffers(_ROOM)
 
     def _buffers(self, room: int) -> None:
@@ -121,6 +123,7 @@ class Worker:
         self.room = room
         self.pool = new_pool(room, 2 * int(program.meta[M_ROW_LIMBS]) + 2)
         self.work = tree.new_work(program, 4 * room)
+        self.packed_buffers = pack(self.pool), pack(self.work)
 
     def do(self, item: Item, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
@@ -139,13 +142,14 @@ class Worker:
             self.pool.known[:n] = 0
             self.work.arena_v[:n] = np.arange(n)
             self.work.arena_e[:n] = item.edges
+            packed, state, (pool, work) = self.lowered.packed, self.packed_state, self.packed_buffers
             self.work.frame[0] = (item.level, -1, 0, 0, n, n)
-            restore_path(program, self.state, item.level, item.pieces)
+            restore_path(packed, state, item.level, item.pieces)
             self._restore_hash(item)
             if collect:
                 out = tree.new_cells(program, budget, self.corners, self.lowered.n_outputs, self.lowered.piece_dtype)
             status, n_cells, corners, depth = tree.subdivide(
-                program, self.state, self.pool, self.work, out, 1, budget, stop, collect, self.coarse
+                packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
             )
             if status == tree.DONE:
                 break

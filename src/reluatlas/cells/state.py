@@ -30,6 +30,7 @@ from reluatlas.cells.program import (
     Program,
 )
 from reluatlas.kernels import inner, kernel
+from reluatlas.packs import pack
 
 
 class State(NamedTuple):
@@ -96,8 +97,9 @@ def new_state(program: Program) -> State:
         buf_len=np.zeros(8, dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
-    prepare_block(program, state, -1)
-    complete_block(program, state, -1)
+    packed = pack(program), pack(state)
+    prepare_block(*packed, -1)
+    complete_block(*packed, -1)
     return state
 
 

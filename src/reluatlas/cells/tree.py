@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.chords import MOST, count_parts
 from reluatlas.cells.exact import line_reference
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
 from reluatlas.cells.signs import cut_edges, polygon_signs
@@ -46,6 +47,10 @@ class Work(NamedTuple):
     error: NDArray[np.float64]
     hash: NDArray[np.uint64]
     settled_hash: NDArray[np.uint64]
+    chord_edge: NDArray[np.int64]
+    chord_place: NDArray[np.float64]
+    chord_slack: NDArray[np.float64]
+    chord_cross: NDArray[np.int64]
 
 
 class Cells(NamedTuple):
@@ -80,6 +85,10 @@ def new_work(program: Program, room: int) -> Work:
         error=np.zeros(size),
         hash=np.zeros(levels, dtype=np.uint64),
         settled_hash=np.zeros(levels, dtype=np.uint64),
+        chord_edge=np.zeros((MOST, 2), dtype=np.int64),
+        chord_place=np.zeros((MOST, 2)),
+        chord_slack=np.zeros((MOST, 2)),
+        chord_cross=np.zeros((MOST, MOST), dtype=np.int64),
     )
 
 
@@ -407,6 +416,11 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                 if hi - lo + 2 > W.sign.size:
                     return NO_ROOM, n_cells, corner, depth
                 _enter(P, S, pool, W, level, lo, hi)
+                if level == last and not collect and P.kind[P.cut[level]] == BREAK:
+                    parts = count_parts(P, S, pool, W, level, W.arena_v[lo:hi], hi - lo)
+                    if parts > 0:
+                        n_cells += parts
+                        break
                 if collect:
                     _rehash(P, S, W, level, True)
                 if collect or level < last:

@@ -93,6 +93,14 @@ def keep_side(side, signs, new_first, new_second, vertices, edges, n, line, out_
     return m
 
 
+@inner
+def _range3(a, b, c, x0, y0, x1, y1, x2, y2):
+    """Return the smallest and largest value of a row at three points."""
+    u, v, w = a * x0 + b * y0 + c, a * x1 + b * y1 + c, a * x2 + b * y2 + c
+    low, high = (u, v) if u < v else (v, u)
+    return (w if w < low else low), (w if w > high else high)
+
+
 @inner(error_model="numpy")
 def extremes(a, b, c, errors_g, errors_c, px, py, pr, vertices, n, lowest, highest, bound):
     """Return the smallest and largest value of every row at the vertices, and a bound on their error.
@@ -100,20 +108,22 @@ def extremes(a, b, c, errors_g, errors_c, px, py, pr, vertices, n, lowest, highe
     Row i is `a[i] x + b[i] y + c[i]`; `errors_*` bound the error of gradient and constant entries.
     """
     p = a.size
-    x, y = px[vertices[0]], py[vertices[0]]
-    reach, radius = abs(x) + abs(y), pr[vertices[0]]
-    for i in range(p):
-        v = a[i] * x + b[i] * y + c[i]
-        lowest[i] = v
-        highest[i] = v
-    for j in range(1, n):
-        x, y = px[vertices[j]], py[vertices[j]]
-        reach = max(reach, abs(x) + abs(y))
+    reach = radius = 0.0
+    for j in range(n):
+        reach = max(reach, abs(px[vertices[j]]) + abs(py[vertices[j]]))
         radius = max(radius, pr[vertices[j]])
-        for i in range(p):
-            v = a[i] * x + b[i] * y + c[i]
-            lowest[i] = v if v < lowest[i] else lowest[i]
-            highest[i] = v if v > highest[i] else highest[i]
+    for j in range(0, n, 3):
+        # three vertices at once, the last one again where there are fewer
+        j1, j2 = vertices[min(j + 1, n - 1)], vertices[min(j + 2, n - 1)]
+        x0, y0, x1, y1, x2, y2 = px[vertices[j]], py[vertices[j]], px[j1], py[j1], px[j2], py[j2]
+        if j == 0:
+            for i in range(p):
+                lowest[i], highest[i] = _range3(a[i], b[i], c[i], x0, y0, x1, y1, x2, y2)
+        else:
+            for i in range(p):
+                low, high = _range3(a[i], b[i], c[i], x0, y0, x1, y1, x2, y2)
+                lowest[i] = low if low < lowest[i] else lowest[i]
+                highest[i] = high if high > highest[i] else highest[i]
     spread = radius + 4.0 * ROUNDOFF * reach
     wide = reach + 2.0 * radius
     for i in range(p):
