@@ -101,7 +101,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     rows = []
-    print(f"{'network':>20} {'cells':>8} {'count':>10} {'enumerate':>10} {'forward':>10} {'(a)/(c)':>8} {'(b)/(c)':>8} 2 jobs")
+    print(
+        f"{'network':>20} {'cells':>8} {'count':>10} {'enumerate':>10} {'forward':>10} {'(a)/(c)':>8} {'(b)/(c)':>8} 2 jobs"
+    )
     for width in arguments.widths:
         row = measure(width, 3 if arguments.quick else REPEATS)
         rows.append(row)

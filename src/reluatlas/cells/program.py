@@ -18,7 +18,7 @@ holds the affine tensors between cut l and the next, block -1 those before the f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -321,12 +321,16 @@ class _Lowering:
 
 
 def lower(network: Network, domain: Box | Slice, *, certain: bool = True) -> Lowered:
-    """Return the flat program of a network on a bounded domain.
+    """Return the flat program of a network on a bounded domain; that of the last two is kept.
 
     With `certain=False` doubtful signs are taken from float64: to measure what certainty costs, and
     for tests that show what it is good for.
     """
-    check_domain(network, domain)
+    return _lowered(network, check_domain(network, domain), certain)
+
+
+@lru_cache(maxsize=2)
+def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     walk = _Lowering(network, domain)
     walk.run()
     nodes, cuts, off = network.nodes, walk.cuts, walk.off

@@ -145,8 +145,9 @@ class Worker:
             packed, state, (pool, work) = self.lowered.packed, self.packed_state, self.packed_buffers
             self.work.frame[0] = (item.level, -1, 0, 0, n, n)
             restore_path(packed, state, item.level, item.pieces)
-            self._restore_hash(item)
             if collect:
+                if item.level > 0:
+                    self.work.hash[item.level - 1] = tree.pattern_key(item.pieces, item.pieces.size)
                 out = tree.new_cells(program, budget, self.corners, self.lowered.n_outputs, self.lowered.piece_dtype)
             status, n_cells, corners, depth = tree.subdivide(
                 packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
@@ -165,14 +166,6 @@ class Worker:
             shown = [a[:n_cells] for a in out[:4]] + [a[:corners] for a in out[4:]]
             cells = tree.Cells(*(a.copy() for a in shown))
         return Found(item.id, n_cells, whole, cells, rest)
-
-    def _restore_hash(self, item: Item) -> None:
-        units = item.pieces.size
-        total = np.uint64(0)
-        for unit in np.flatnonzero(item.pieces[:units]):
-            total ^= tree.piece_key(unit, item.pieces[unit])
-        if item.level > 0:
-            self.work.hash[item.level - 1] = total
 
     def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Item:
         level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])

@@ -104,10 +104,32 @@ def new_state(program: Program) -> State:
 
 
 @inner(fastmath={"contract"}, error_model="numpy")
-def add_dense(weight, units, n_units, a, b, c, out_a, out_b, out_c):
-    """Add the products of some units' rows (a, b, c) with their weights (units, n) to contiguous rows."""
+def add_dense(weight, units, n_units, a, b, c, from_a, from_b, from_c, out_a, out_b, out_c):
+    """Write contiguous rows: others plus the products of some units' rows (a, b, c) with their weights (units, n)."""
     n = out_a.size
     q = 0
+    if n_units >= 4:
+        j0, j1, j2, j3 = units[0], units[1], units[2], units[3]
+        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
+        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
+        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
+        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
+        for i in range(n):
+            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
+            out_a[i] = from_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
+            out_b[i] = from_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
+            out_c[i] = from_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
+        q = 4
+    elif n_units > 0:
+        j0 = units[0]
+        w0 = weight[j0]
+        a0, b0, c0 = a[j0], b[j0], c[j0]
+        for i in range(n):
+            x0 = w0[i]
+            out_a[i] = from_a[i] + x0 * a0
+            out_b[i] = from_b[i] + x0 * b0
+            out_c[i] = from_c[i] + x0 * c0
+        q = 1
     while q + 4 <= n_units:
         j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
         w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
@@ -149,8 +171,8 @@ def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
 
 
 @inner
-def _add_edge(P, S, e, t, units, n_units, out):
-    """Add the contribution of some units of edge e's source to tensor t's rows in `out`."""
+def _add_edge(P, S, e, t, units, n_units, start, out):
+    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute."""
     s = P.e_src[e]
     at = P.e_at[e, 0]
     lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
@@ -160,9 +182,11 @@ def _add_edge(P, S, e, t, units, n_units, out):
         # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
         add_dense(
             weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
-            out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
+            start[0][lo:hi], start[1][lo:hi], start[2][lo:hi], out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
         )  # fmt: skip
     else:
+        for c in range(out.shape[0]):
+            copy_run(start[c], lo, out[c], lo, hi - lo)
         _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
 
 
@@ -220,6 +244,23 @@ def write_unit(P, S, level, j):
 
 
 @inner
+def _write_cut_relu(rows, to, source, cut_unit, first, n_cut, piece, active):
+    """Write the rows of a ReLU's units that cut; list those that are on."""
+    n = 0
+    for q in range(first, first + n_cut):
+        j = cut_unit[q]
+        if piece[j] == 1:
+            active[n] = j
+            n += 1
+            for c in range(rows.shape[0]):
+                rows[c, to + j] = rows[c, source + j]
+        else:
+            for c in range(rows.shape[0]):
+                rows[c, to + j] = 0.0
+    return n
+
+
+@inner
 def _write_settled(P, S, level):
     """Write the rows of all settled units of a cut; list those that are not zero."""
     t = P.cut[level]
@@ -265,14 +306,14 @@ def prepare_block(P, S, level):
         _start(S.base, P.bias, P.off[t], P.off[t + 1])
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT:
-                _add_edge(P, S, e, t, S.active, n_on, S.base)
+                _add_edge(P, S, e, t, S.active, n_on, S.base, S.base)
     for b in range(first, end):
         t = P.block[b]
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == FIXED:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.base)
+                _add_edge(P, S, e, t, S.active, n, S.base, S.base)
 
 
 @kernel
@@ -282,30 +323,40 @@ def complete_block(P, S, level):
     S.serial[level + 1] = S.stats[S_COUNTER]
     n_on = 0
     if level >= 0:
+        cut = P.cut[level]
         at = S.cut_at[level]
-        last = -1
-        for q in range(at, at + S.n_cut[level]):
-            j = S.cut_unit[q]
-            if j != last and write_unit(P, S, level, j):
-                S.active[n_on] = j
-                n_on += 1
-            last = j
+        if P.relu[cut]:
+            n_on = _write_cut_relu(
+                S.rows, P.off[cut], P.off[P.src[cut]], S.cut_unit, at, S.n_cut[level],
+                S.piece[P.pat_off[level] :], S.active,
+            )  # fmt: skip
+        else:
+            last = -1
+            for q in range(at, at + S.n_cut[level]):
+                j = S.cut_unit[q]
+                if j != last and write_unit(P, S, level, j):
+                    S.active[n_on] = j
+                    n_on += 1
+                last = j
     first, end = P.block_ptr[level + 1], P.block_ptr[level + 2]
     for b in range(first, end):
         t = P.block[b]
         lo, hi = P.off[t], P.off[t + 1]
-        for c in range(S.rows.shape[0]):
-            copy_run(S.base[c], lo, S.rows[c], lo, hi - lo)
+        begun = False
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT and n_on:
-                _add_edge(P, S, e, t, S.active, n_on, S.rows)
+                _add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows)
+                begun = True
+        if not begun:
+            for c in range(S.rows.shape[0]):
+                copy_run(S.base[c], lo, S.rows[c], lo, hi - lo)
     for b in range(first, end):
         t = P.block[b]
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == INNER:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.rows)
+                _add_edge(P, S, e, t, S.active, n, S.rows, S.rows)
 
 
 @kernel

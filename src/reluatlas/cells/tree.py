@@ -118,12 +118,35 @@ def piece_key(unit, piece):
     return z ^ (z >> np.uint64(31))
 
 
+@kernel
+def pattern_key(pieces, n):
+    """Return the hash of the first n pieces of a pattern."""
+    total = np.uint64(0)
+    for unit in range(n):
+        total ^= piece_key(unit, pieces[unit])
+    return total
+
+
 @inner
 def _row_sides(P, S, pool, W, level, unit, first, second, lo, n):
     """Return (any vertex certainly above, any below) for one row and the polygon at `lo`."""
     return polygon_signs(
         P, S, pool, level, unit, first, second, W.arena_v[lo : lo + n], n, W.value, W.bound, W.sign
     )  # fmt: skip
+
+
+@inner
+def _classify_relu(low, high, error, size, side):
+    """Do what `_classify` does for rows whose only knot is zero, without a branch."""
+    doubt = 0
+    for j in range(size):
+        above, below = low[j] > error[j], high[j] < -error[j]
+        across = (low[j] < -error[j]) & (high[j] > error[j])
+        here = np.int8(ABOVE) if above else (np.int8(ACROSS) if across else np.int8(DOUBTFUL))
+        here = np.int8(BELOW) if below else here
+        side[j] = here
+        doubt |= here == DOUBTFUL
+    return doubt != 0
 
 
 @inner
@@ -147,6 +170,20 @@ def _classify(low, high, error, knots, n_knots, size, side):
                 doubt = True
             side[j * n_knots + q] = here
     return doubt
+
+
+@inner
+def _list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
+    """Do what `_list_cutters` does for rows with one knot."""
+    for j in range(size):
+        piece[j] = side[j] == ABOVE
+        settled[j] = side[j] != ACROSS
+    n_cut = 0
+    for j in range(size):
+        if side[j] == ACROSS:
+            cut_unit[n_cut], cut_knot[n_cut], cut_base[n_cut], cut_choice[n_cut] = j, 0, 0, 0
+            n_cut += 1
+    return n_cut
 
 
 @inner
@@ -183,12 +220,22 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
         P.err_g[s : s + size], P.err_c[s : s + size],
         pool.x, pool.y, pool.r, W.arena_v[lo : lo + n], n, W.low, W.high, W.error,
     )  # fmt: skip
-    if _classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side):
+    if P.relu[t]:
+        doubt = _classify_relu(W.low, W.high, W.error, size, side)
+    else:
+        doubt = _classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side)
+    if doubt:
         for j in range(size):
             for q in range(n_knots):
                 if side[j * n_knots + q] == DOUBTFUL:
                     above, below = _row_sides(P, S, pool, W, level, j, q, 0, lo, n)
                     side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
+    if P.relu[t]:
+        S.n_cut[level] = _list_relu_cutters(
+            side, size, S.piece[at : at + size], S.settled[at : at + size],
+            S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
+        )  # fmt: skip
+        return
     S.n_cut[level] = _list_cutters(
         side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
         S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
