@@ -86,7 +86,7 @@ def load_complex(path: str | Path) -> PolyhedralComplex:
     """
     source = Path(path)
     try:
-        with np.load(source, allow_pickle=False) as stored:
+        with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise ResultFileError(f"`{source}` does not exist. Pass a file that `.save` wrote.") from None

@@ -21,7 +21,7 @@ from reluatlas.cells import tree
 from reluatlas.cells.program import M_K, M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, new_state, restore_path
 from reluatlas.domain import Box, Slice
-from reluatlas.errors import ArgumentError, InternalError
+from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.geometry.polygons import Pool, new_pool
 from reluatlas.packs import pack
 
@@ -204,8 +204,12 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
     Guarantees: the same cells in the same order for any number of jobs; after `max_cells`, the first
     ones of that order; after a time limit or an interrupt, what had been found.
     """
-    if int(lowered.program.meta[M_K]) != 2:
-        raise InternalError("the plane's engine was given a domain of another dimension.")
+    k = int(lowered.program.meta[M_K])
+    if k != 2:
+        raise DomainError(
+            f"`domain` has {k} dimensions; cells are enumerated on two-dimensional ones. "
+            "Pass a `Slice` through three points, or a `Box` for a network with two inputs."
+        )
     start = time.monotonic()
     stop = np.zeros(1, dtype=np.int64)
     idle = [Worker(lowered, coarse_radius(lowered.domain))]
