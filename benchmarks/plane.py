@@ -1,4 +1,4 @@
-"""How long does it take to count and to enumerate the cells of a plane, against NumPy's forward pass?
+"""Time of counting and of enumerating the cells of a plane, against NumPy's forward pass.
 
     python benchmarks/plane.py [--quick] [--out FILE.json]
 

@@ -52,12 +52,14 @@ def _side(P, S, level, unit, first, second, line, inside, ends):
         value, bound = value_at(a, b, c, err_g, err_c, ends[e, 0], ends[e, 1], ends[e, 2])
         if abs(value) > bound:
             return 0
-    load_line(P, S, line, _LINE)
-    load_line(P, S, line_reference(level, unit, first, second), _ROW)
+    load_line(P, S, line, np.int64(_LINE))
+    load_line(P, S, line_reference(level, unit, first, second), np.int64(_ROW))
     if S.buf_len[_ROW] == 0 and S.buf_len[_ROW + 1] == 0:
         return 0 if S.buf_len[_ROW + 2] != 0 else IDENTICAL
-    if _minor(P, S, 0, 1) != 0 or _minor(P, S, 0, 2) != 0 or _minor(P, S, 1, 2) != 0:
-        return 0
+    for i in range(2):
+        for j in range(i + 1, 3):
+            if _minor(P, S, i, j) != 0:
+                return 0
     along = 0 if S.buf_len[_LINE] != 0 else 1
     row, facet = S.buf_len[_ROW + along], S.buf_len[_LINE + along]
     return -inside if (row > 0) == (facet > 0) else inside
@@ -70,7 +72,7 @@ def _break_piece(P, S, level, unit, old, line, inside, ends):
     for knot in range(P.n_knots[t]):
         if P.knot[P.k_at[t] + unit * P.n_knots[t] + knot] == np.inf:
             break
-        side = _side(P, S, level, unit, knot, 0, line, inside, ends)
+        side = _side(P, S, level, unit, knot, np.int64(0), line, inside, ends)
         if side != 0:
             return knot + 1 if side == 1 else knot
     return old
@@ -117,9 +119,9 @@ def pattern_behind(P, S, pieces, line, ends):
             start = P.pat_off[level]
             for j in range(P.size[t]):
                 if P.kind[t] == BREAK:
-                    pieces[start + j] = _break_piece(P, S, level, j, pieces[start + j], line, inside, ends)
+                    pieces[start + j] = _break_piece(P, S, level, j, np.int64(pieces[start + j]), line, inside, ends)
                 else:
-                    pieces[start + j] = _winner(P, S, level, j, pieces[start + j], line, inside, ends)
+                    pieces[start + j] = _winner(P, S, level, j, np.int64(pieces[start + j]), line, inside, ends)
         _write_level(P, S, level, pieces)
 
 

@@ -7,6 +7,8 @@ polygon. Where an end is at a vertex, or an order or a meeting is not certain, t
 
 from __future__ import annotations
 
+import numpy as np
+
 from reluatlas.cells.signs import bounded_signs, row_of
 from reluatlas.geometry.polygons import ROUNDOFF
 from reluatlas.kernels import inner
@@ -25,7 +27,7 @@ def count_parts(P, S, pool, W, level, vertices, n):
         return UNKNOWN
     edge, place, slack = W.chord_edge, W.chord_place, W.chord_slack
     for q in range(m):
-        a, b, c, err_g, err_c = row_of(P, S, level, S.cut_unit[first_cut + q], S.cut_knot[first_cut + q], 0)
+        a, b, c, err_g, err_c = row_of(P, S, level, S.cut_unit[first_cut + q], S.cut_knot[first_cut + q], np.int64(0))
         bounded_signs(a, b, c, err_g, err_c, pool.x, pool.y, pool.r, vertices, n, W.value, W.bound, W.sign)
         found = 0
         for j in range(n):
@@ -83,9 +85,9 @@ def _alternate(edge, place, slack, p, q):
 def _miss(P, S, level, p, q, r):
     """Return whether three lines certainly have no point in common: their determinant is certainly not zero."""
     at = S.cut_at[level]
-    a1, b1, c1, g1, e1 = row_of(P, S, level, S.cut_unit[at + p], S.cut_knot[at + p], 0)
-    a2, b2, c2, g2, e2 = row_of(P, S, level, S.cut_unit[at + q], S.cut_knot[at + q], 0)
-    a3, b3, c3, g3, e3 = row_of(P, S, level, S.cut_unit[at + r], S.cut_knot[at + r], 0)
+    a1, b1, c1, g1, e1 = row_of(P, S, level, S.cut_unit[at + p], S.cut_knot[at + p], np.int64(0))
+    a2, b2, c2, g2, e2 = row_of(P, S, level, S.cut_unit[at + q], S.cut_knot[at + q], np.int64(0))
+    a3, b3, c3, g3, e3 = row_of(P, S, level, S.cut_unit[at + r], S.cut_knot[at + r], np.int64(0))
     d1, f1 = _minor(a2, b2, g2, a3, b3, g3)
     d2, f2 = _minor(a3, b3, g3, a1, b1, g1)
     d3, f3 = _minor(a1, b1, g1, a2, b2, g2)

@@ -231,8 +231,8 @@ def load_line(P, S, line, slot):
 @inner
 def cross_lines(P, S, pool, v, line_a, line_b):
     """Store the homogeneous integer coordinates of the point on two lines as those of vertex v."""
-    load_line(P, S, line_a, 0)
-    load_line(P, S, line_b, 3)
+    load_line(P, S, line_a, np.int64(0))
+    load_line(P, S, line_b, np.int64(3))
     room = pool.words.shape[1] // 3
     width = room
     words = pool.words[v]
@@ -276,7 +276,7 @@ def exact_sign(P, S, pool, line, v):
     """Return the exact sign of a line's row at vertex v."""
     if not pool.known[v]:
         exact_vertex(P, S, pool, v)
-    load_line(P, S, line, 0)
+    load_line(P, S, line, np.int64(0))
     room = pool.words.shape[1] // 3
     words = pool.words[v]
     width = room + P.meta[M_ROW_LIMBS] + 2

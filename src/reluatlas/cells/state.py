@@ -46,10 +46,10 @@ class State(NamedTuple):
     base: NDArray[np.float64]
     piece: NDArray[np.int32]
     settled: NDArray[np.uint8]
-    cut_unit: NDArray[np.int32]
-    cut_knot: NDArray[np.int32]
-    cut_base: NDArray[np.int32]
-    cut_choice: NDArray[np.int32]
+    cut_unit: NDArray[np.int64]
+    cut_knot: NDArray[np.int64]
+    cut_base: NDArray[np.int64]
+    cut_choice: NDArray[np.int64]
     cut_at: NDArray[np.int64]
     n_cut: NDArray[np.int64]
     serial: NDArray[np.int64]
@@ -80,10 +80,10 @@ def new_state(program: Program) -> State:
         base=np.zeros((k + 1, n)),
         piece=np.zeros(max(units, 1), dtype=np.int32),
         settled=np.zeros(max(units, 1), dtype=np.uint8),
-        cut_unit=np.zeros(int(room.sum()) + 1, dtype=np.int32),
-        cut_knot=np.zeros(int(room.sum()) + 1, dtype=np.int32),
-        cut_base=np.zeros(int(room.sum()) + 1, dtype=np.int32),
-        cut_choice=np.zeros(int(room.sum()) + 1, dtype=np.int32),
+        cut_unit=np.zeros(int(room.sum()) + 1, dtype=np.int64),
+        cut_knot=np.zeros(int(room.sum()) + 1, dtype=np.int64),
+        cut_base=np.zeros(int(room.sum()) + 1, dtype=np.int64),
+        cut_choice=np.zeros(int(room.sum()) + 1, dtype=np.int64),
         cut_at=np.concatenate([[0], np.cumsum(room)]).astype(np.int64),
         n_cut=np.zeros(levels + 1, dtype=np.int64),
         serial=np.zeros(levels + 1, dtype=np.int64),

@@ -228,7 +228,7 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
         for j in range(size):
             for q in range(n_knots):
                 if side[j * n_knots + q] == DOUBTFUL:
-                    above, below = _row_sides(P, S, pool, W, level, j, q, 0, lo, n)
+                    above, below = _row_sides(P, S, pool, W, level, j, q, np.int64(0), lo, n)
                     side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
     if P.relu[t]:
         S.n_cut[level] = _list_relu_cutters(
@@ -409,7 +409,7 @@ def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
                 there = half - here
                 made = _made(W.sign, n)
                 n = keep_side(
-                    1, W.sign, n_pool - made, n_pool - 1, vertices, edges, n, line,
+                    np.int64(1), W.sign, n_pool - made, n_pool - 1, vertices, edges, n, line,
                     W.scratch_v[there : there + half], W.scratch_e[there : there + half],
                 )  # fmt: skip
                 here = there
@@ -443,7 +443,7 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
     are written to `out`. After a status other than DONE nothing of the result may be used.
     """
     last = P.meta[M_LEVELS] - 1
-    n_cells = corner = 0
+    n_cells = corner = np.int64(0)
     while depth > 0 and n_cells < budget and stop[0] == 0:
         depth -= 1
         level, cutter = W.frame[depth, F_LEVEL], W.frame[depth, F_NEXT]
@@ -484,23 +484,25 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                     split = True
                     break
                 n = hi - lo
-                above, below = _row_sides(P, S, pool, W, level, unit, knot, 0, lo, n)
+                above, below = _row_sides(P, S, pool, W, level, unit, knot, np.int64(0), lo, n)
                 if above and below:
                     if top + 2 * n + 4 > W.arena_v.size or n_pool + 2 > pool.x.size:
                         return NO_ROOM, n_cells, corner, depth
                     if depth >= W.frame.shape[0] or n + 4 > W.sign.size:
                         return NO_ROOM, n_cells, corner, depth
-                    line = line_reference(level, unit, knot, 0)
+                    line = line_reference(level, unit, knot, np.int64(0))
                     vertices, edges = W.arena_v[lo:hi], W.arena_e[lo:hi]
                     made = cut_edges(
                         P, S, pool, n_pool, line, vertices, edges, n, W.value, W.bound, W.sign, coarse
                     )  # fmt: skip
                     n_below = keep_side(
-                        -1, W.sign, n_pool, n_pool + 1, vertices, edges, n, line, W.arena_v[top:], W.arena_e[top:]
+                        np.int64(-1), W.sign, n_pool, n_pool + 1, vertices, edges, n, line,
+                        W.arena_v[top:], W.arena_e[top:]
                     )  # fmt: skip
                     after = top + n_below
                     n_above = keep_side(
-                        1, W.sign, n_pool, n_pool + 1, vertices, edges, n, line, W.arena_v[after:], W.arena_e[after:]
+                        np.int64(1), W.sign, n_pool, n_pool + 1, vertices, edges, n, line,
+                        W.arena_v[after:], W.arena_e[after:]
                     )  # fmt: skip
                     n_pool += made
                     frame = W.frame[depth]
