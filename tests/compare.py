@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.evaluate import values
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Network
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, Network
 from tests.broken import broken_complexes
-from tests.convert import to_problem
+from tests.convert import matrix_rows, to_problem
 from tests.oracles.adjacency import f_vector, linear_regions, n_affine_maps, neighbors
 from tests.oracles.rational import Cell, enumerate_cells
 
@@ -123,9 +123,13 @@ def _magnitudes(network: Network, domain: Any) -> list[NDArray[np.float64]]:
             for source, operator in zip(node.inputs, node.operators, strict=True):
                 if isinstance(operator, Dense):
                     total += np.abs(operator.weight) @ out[source]
-                else:
+                elif isinstance(operator, Gather):
                     factor = np.where(operator.index < 0, 0.0, np.abs(operator.scale))
                     total += factor[:, None] * out[source][np.maximum(operator.index, 0)]
+                else:
+                    for i, row in enumerate(matrix_rows(operator)):
+                        for j, c in row:
+                            total[i] += abs(float(c)) * out[source][j]
             out.append(total)
         elif isinstance(node, Breakpoints):
             total = np.abs(node.slopes).max(axis=1)[:, None] * out[node.input]

@@ -30,7 +30,7 @@ def _node(node: graph.Node, n_inputs: int) -> plain.Node:
     if isinstance(node, graph.Input):
         return plain.Input(n_inputs)
     if isinstance(node, graph.Affine):
-        terms = zip(node.inputs, (_rows(operator) for operator in node.operators), strict=True)
+        terms = zip(node.inputs, (matrix_rows(operator) for operator in node.operators), strict=True)
         return plain.Affine(tuple(terms), _fractions(node.bias))
     if isinstance(node, graph.Breakpoints):
         n_knots = np.isfinite(node.knots).sum(axis=1)
@@ -44,7 +44,32 @@ def _node(node: graph.Node, n_inputs: int) -> plain.Node:
     return plain.Max(node.input, tuple(tuple(w) for w in windows))
 
 
-def _rows(operator: graph.LinearOperator) -> tuple[plain.SparseRow, ...]:
+def matrix_rows(operator: graph.LinearOperator) -> tuple[plain.SparseRow, ...]:
+    """Return the exact nonzero coefficients of each output of a linear operator."""
+    if isinstance(operator, graph.Sparse):
+        return tuple(
+            tuple(
+                (int(j), Fraction(float(c)) / operator.denominator)
+                for j, c in zip(operator.indices[a:b], operator.values[a:b], strict=True)
+                if c
+            )
+            for a, b in zip(operator.indptr, operator.indptr[1:], strict=False)
+        )
+    if isinstance(operator, graph.Convolution):
+        out, channels, taps = operator.weight.shape
+        rows = []
+        for o in range(out):
+            first = (o * operator.groups // out) * channels
+            for place in operator.places.tolist():
+                rows.append(
+                    tuple(
+                        ((first + c) * operator.n_positions + place[k], Fraction(float(operator.weight[o, c, k])))
+                        for c in range(channels)
+                        for k in range(taps)
+                        if place[k] >= 0 and operator.weight[o, c, k]
+                    )
+                )
+        return tuple(rows)
     if isinstance(operator, graph.Dense):
         return tuple(tuple((int(j), Fraction(float(row[j]))) for j in np.flatnonzero(row)) for row in operator.weight)
     entries = zip(operator.index.tolist(), operator.scale.tolist(), strict=True)

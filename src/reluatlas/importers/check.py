@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from reluatlas.errors import ImportMismatchError
 from reluatlas.importers.lowering import Checkpoint
 from reluatlas.network.evaluate import values
-from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Input, Max, Network
+from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, Max, Network
+from reluatlas.network.operators import apply_operator, mapped, terms
 
 FLOAT64_TOLERANCE = 1e-12
 NATIVE_TOLERANCE = 1e-5
@@ -163,9 +164,9 @@ def rounding(network: Network, computed: Sequence[FloatArray], epsilon: float) -
         elif isinstance(node, Affine):
             total = own + (epsilon * node.bias) ** 2
             for source, operator in zip(node.inputs, node.operators, strict=True):
-                if isinstance(operator, Dense):
-                    incoming = out[source] + epsilon**2 * operator.n_in * computed[source] ** 2
-                    total = total + incoming @ (operator.weight**2).T
+                if not isinstance(operator, Gather):
+                    incoming = out[source] + epsilon**2 * terms(operator) * computed[source] ** 2
+                    total = total + apply_operator(mapped(operator, np.square), incoming)
                 else:
                     incoming = out[source] + epsilon**2 * computed[source] ** 2
                     padded = operator.index < 0

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Input, LinearOperator, Max, Network
-
-
-def apply_operator(operator: LinearOperator, rows: FloatArray) -> FloatArray:
-    """Return the operator applied to each row of `rows` (N, n_in): (N, n_out)."""
-    if isinstance(operator, Dense):
-        return rows @ operator.weight.T
-    padded = operator.index < 0
-    values = rows[:, np.where(padded, 0, operator.index)] * operator.scale
-    values[:, padded] = 0.0
-    return values
+from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
+from reluatlas.network.operators import apply_operator
 
 
 def pieces(node: Breakpoints | Max, rows: FloatArray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """What is the number exactly? Vectors of integers on a common power of two.
 
 Every float64 is an integer times a power of two, and so is everything that an affine or a piecewise-linear
-node computes from float64 numbers. Slow, and asked only where a float64 error bound leaves a sign open.
+node computes from float64 numbers; where an average is taken, over one whole number more, which depends on the node
+alone. Slow, and asked only where a float64 error bound leaves a sign open.
 """
 
 from __future__ import annotations
@@ -9,22 +10,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Input, LinearOperator, Max, Network
+from reluatlas.network.graph import (
+    Affine,
+    Breakpoints,
+    Convolution,
+    Dense,
+    FloatArray,
+    Gather,
+    Input,
+    LinearOperator,
+    Max,
+    Network,
+    Sparse,
+)
+from reluatlas.network.operators import terms
 from reluatlas.network.rounding import SLACK, low_bits
 
 _FLINT_FROM = 2048
+_CHUNK = 2**17  # terms of sparse products that are held as integers at once
 
 
 class Dyadic(NamedTuple):
-    """The vector `numbers * 2**exponent`."""
+    """The vector `numbers * 2**exponent / denominator`."""
 
     numbers: list[int]
     exponent: int
+    denominator: int = 1
 
 
 def dyadic(array: ArrayLike) -> Dyadic:
@@ -44,10 +60,15 @@ def dyadic(array: ArrayLike) -> Dyadic:
     return Dyadic([w << s if s >= 0 else w >> -s for w, s in zip(wholes, shifts, strict=True)], exponent)
 
 
-def to_float(number: int, exponent: int) -> tuple[float, float]:
-    """Return `number * 2**exponent` as float64, and a bound on the error: 0.0 when there is none."""
+def to_float(number: int, exponent: int, denominator: int = 1) -> tuple[float, float]:
+    """Return `number * 2**exponent / denominator` as float64, and a bound on the error: 0.0 when there is none."""
     if number == 0:
         return 0.0, 0.0
+    if denominator != 1:
+        # a quotient of 64 bits or more, whose last bit says whether there is a remainder
+        shift = max(0, 66 + denominator.bit_length() - abs(number).bit_length())
+        whole, rest = divmod(abs(number) << shift, denominator)
+        number, exponent = (2 * whole + (rest != 0)) * (1 if number > 0 else -1), exponent - shift - 1
     extra = max(abs(number).bit_length() - 53, -1074 - exponent, 0)
     kept = number >> extra
     try:
@@ -57,9 +78,10 @@ def to_float(number: int, exponent: int) -> tuple[float, float]:
         return math.inf if number > 0 else -math.inf, math.inf
 
 
-def compare(number: int, exponent: int, bound: float) -> int:
-    """Return the sign of `number * 2**exponent - bound` for a finite `bound`."""
+def compare(number: int, exponent: int, bound: float, denominator: int = 1) -> int:
+    """Return the sign of `number * 2**exponent / denominator - bound` for a finite `bound`."""
     above, below = bound.as_integer_ratio()
+    above *= denominator
     gap = (number << exponent) * below - above if exponent >= 0 else number * below - (above << -exponent)
     return (gap > 0) - (gap < 0)
 
@@ -75,26 +97,37 @@ class IntegerArithmetic:
         """Return the operator applied to a vector."""
         if isinstance(operator, Dense):
             return self._product(operator, vector, transposed=False)
+        if isinstance(operator, Sparse):
+            return _sparse_product(operator, vector)
+        if isinstance(operator, Convolution):
+            return _convolved(operator, vector)
         taken = [vector.numbers[j] if j >= 0 else 0 for j in operator.index.tolist()]
-        return self.scale(Dyadic(taken, vector.exponent), np.where(operator.index < 0, 0.0, operator.scale))
+        return self.scale(vector._replace(numbers=taken), np.where(operator.index < 0, 0.0, operator.scale))
 
     def entry(self, operator: LinearOperator, vector: Dyadic, i: int) -> Dyadic:
         """Return entry i of the operator applied to a vector."""
-        if not isinstance(operator, Dense):
+        if isinstance(operator, Sparse | Convolution):
+            return _sparse_entry(operator.sparse if isinstance(operator, Convolution) else operator, vector, i)
+        if isinstance(operator, Gather):
             j = int(operator.index[i])
             factor = dyadic(operator.scale[i] if j >= 0 else 0.0)
             number = vector.numbers[j] * factor.numbers[0] if j >= 0 else 0
-            return Dyadic([number], vector.exponent + factor.exponent)
+            return Dyadic([number], vector.exponent + factor.exponent, vector.denominator)
         key = (id(operator), i)
         if key not in self._rows:
             self._rows[key] = (operator, dyadic(operator.weight[i]))
         row = self._rows[key][1]
-        return Dyadic([sum(map(mul, row.numbers, vector.numbers))], row.exponent + vector.exponent)
+        total = sum(map(mul, row.numbers, vector.numbers))
+        return Dyadic([total], row.exponent + vector.exponent, vector.denominator)
 
     def adjoint(self, operator: LinearOperator, row: Dyadic) -> Dyadic:
         """Return `row @ matrix` of the operator."""
         if isinstance(operator, Dense):
             return self._product(operator, row, transposed=True)
+        if isinstance(operator, Sparse):
+            return _sparse_product(operator.transposed, row)
+        if isinstance(operator, Convolution):
+            return _convolved(operator.transposed, row)
         parts = self.scale(row, np.where(operator.index < 0, 0.0, operator.scale))
         return self.collect(parts, operator.index, operator.n_in)
 
@@ -104,19 +137,23 @@ class IntegerArithmetic:
         for j, number in zip(np.ravel(index).tolist(), row.numbers, strict=True):
             if j >= 0:
                 out[j] += number
-        return Dyadic(out, row.exponent)
+        return row._replace(numbers=out)
 
     def scale(self, vector: Dyadic, factor: FloatArray) -> Dyadic:
         """Return `vector * factor`, entry by entry."""
         exact = dyadic(factor)
-        return Dyadic(list(map(mul, vector.numbers, exact.numbers)), vector.exponent + exact.exponent)
+        numbers = list(map(mul, vector.numbers, exact.numbers))
+        return Dyadic(numbers, vector.exponent + exact.exponent, vector.denominator)
 
     def add(self, vector: Dyadic, other: Dyadic) -> Dyadic:
         """Return the sum of two vectors."""
-        exponent = min(vector.exponent, other.exponent)
+        exponent, shared = min(vector.exponent, other.exponent), math.lcm(vector.denominator, other.denominator)
         left, right = vector.exponent - exponent, other.exponent - exponent
         both = zip(vector.numbers, other.numbers, strict=True)
-        return Dyadic([(a << left) + (b << right) for a, b in both], exponent)
+        if vector.denominator == other.denominator:
+            return Dyadic([(a << left) + (b << right) for a, b in both], exponent, shared)
+        first, second = (shared // vector.denominator) << left, (shared // other.denominator) << right
+        return Dyadic([a * first + b * second for a, b in both], exponent, shared)
 
     def constant(self, row: Dyadic, vector: FloatArray) -> None:
         """Ignore constants: only linear parts are followed."""
@@ -132,9 +169,50 @@ class IntegerArithmetic:
             self._matrices[key] = (operator, matrix, whole.exponent, weight.shape[0])
         _, matrix, exponent, size = self._matrices[key]
         if matrix is None:
-            return Dyadic([0] * size, 0)
+            return Dyadic([0] * size, 0, vector.denominator)
         column = matrix * fmpz_mat(len(vector.numbers), 1, vector.numbers)
-        return Dyadic([int(v) for v in column.entries()], exponent + vector.exponent)
+        return Dyadic([int(v) for v in column.entries()], exponent + vector.exponent, vector.denominator)
+
+
+def _sparse_entry(operator: Sparse, vector: Dyadic, i: int) -> Dyadic:
+    run = slice(operator.indptr[i], operator.indptr[i + 1])
+    factors = dyadic(operator.values[run])
+    taken = (vector.numbers[j] for j in operator.indices[run].tolist())
+    total = sum(map(mul, factors.numbers, taken))
+    return Dyadic([total], factors.exponent + vector.exponent, operator.denominator * vector.denominator)
+
+
+def _sparse_product(operator: Sparse, vector: Dyadic) -> Dyadic:
+    parts: list[Dyadic] = []
+    first = 0
+    while first < operator.n_out:
+        end = int(np.searchsorted(operator.indptr, operator.indptr[first] + _CHUNK, side="right")) - 1
+        end = min(max(end, first + 1), operator.n_out)
+        run = slice(operator.indptr[first], operator.indptr[end])
+        factors = dyadic(operator.values[run])
+        taken = [vector.numbers[j] for j in operator.indices[run].tolist()]
+        products = list(map(mul, factors.numbers, taken))
+        stops = (operator.indptr[first : end + 1] - operator.indptr[first]).tolist()
+        sums = [sum(products[a:b]) for a, b in zip(stops, stops[1:], strict=False)]
+        parts.append(Dyadic(sums, factors.exponent))
+        first = end
+    exponent = min((part.exponent for part in parts), default=0)
+    numbers = [number << (part.exponent - exponent) for part in parts for number in part.numbers]
+    return Dyadic(numbers, exponent + vector.exponent, operator.denominator * vector.denominator)
+
+
+def _convolved(operator: Convolution, vector: Dyadic) -> Dyadic:
+    from flint import fmpz_mat
+
+    whole = dyadic(operator.weight)
+    weights = np.array(whole.numbers, dtype=object).reshape(operator.matrices.shape)
+    image: Any = np.array(vector.numbers, dtype=object)[None]
+    numbers: list[int] = []
+    for weight, columns in zip(weights, operator.columns(image, zero=0)[0], strict=True):
+        left = fmpz_mat(*weight.shape, weight.reshape(-1).tolist())
+        right = fmpz_mat(*columns.shape, columns.reshape(-1).tolist())
+        numbers.extend(int(v) for v in (left * right).entries())
+    return Dyadic(numbers, whole.exponent + vector.exponent, vector.denominator)
 
 
 class ExactPoint:
@@ -163,15 +241,15 @@ class ExactPoint:
         self._position = position
         self._known: dict[int, Dyadic] = {0: x if isinstance(x, Dyadic) else dyadic(x)}
 
-    def entries(self, node: int, indices: Sequence[int]) -> list[tuple[int, int]]:
-        """Return the entries of a node's tensor as pairs (integer, exponent)."""
+    def entries(self, node: int, indices: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Return the entries of a node's tensor as (integer, exponent, denominator); all of one denominator."""
         here = self._network.nodes[node]
         if node not in self._known and isinstance(here, Affine):
-            work = len(indices) * sum(o.n_in for o in here.operators if isinstance(o, Dense))
+            work = len(indices) * sum(o.n_in if isinstance(o, Dense) else terms(o) for o in here.operators)
             if len(indices) * 2 < here.bias.size or work < _FLINT_FROM:
                 return [self._entry(here, i) for i in indices]
         vector = self.values(node)
-        return [(vector.numbers[i], vector.exponent) for i in indices]
+        return [(vector.numbers[i], vector.exponent, vector.denominator) for i in indices]
 
     def values(self, node: int) -> Dyadic:
         """Return all of a node's tensor."""
@@ -181,11 +259,11 @@ class ExactPoint:
                     self._known[earlier] = self._compute(earlier)
         return self._known[node]
 
-    def _entry(self, here: Affine, i: int) -> tuple[int, int]:
+    def _entry(self, here: Affine, i: int) -> tuple[int, int, int]:
         total = dyadic(here.bias[i])
         for source, operator in zip(here.inputs, here.operators, strict=True):
             total = self._arithmetic.add(total, self._arithmetic.entry(operator, self.values(source), i))
-        return total.numbers[0], total.exponent
+        return total.numbers[0], total.exponent, total.denominator
 
     def _compute(self, node: int) -> Dyadic:
         here, arithmetic = self._network.nodes[node], self._arithmetic
@@ -201,7 +279,7 @@ class ExactPoint:
         assert isinstance(here, Max)
         source = self._known[here.input]
         winners = here.candidates[here.offsets[:-1] + self._choice[node][self._position]]
-        return Dyadic([source.numbers[j] for j in winners.tolist()], source.exponent)
+        return source._replace(numbers=[source.numbers[j] for j in winners.tolist()])
 
 
 def _needed(network: Network, node: int) -> set[int]:

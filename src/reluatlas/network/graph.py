@@ -16,47 +16,36 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import DimensionError, NonFiniteError
+from reluatlas.network.operators import (
+    Convolution,
+    Dense,
+    FloatArray,
+    Gather,
+    LinearOperator,
+    Sparse,
+    coefficients,
+    denominator,
+)
+
+__all__ = [
+    "Affine",
+    "Breakpoints",
+    "Convolution",
+    "CutNode",
+    "Dense",
+    "FloatArray",
+    "Gather",
+    "Input",
+    "LinearOperator",
+    "Max",
+    "Network",
+    "Node",
+    "Note",
+    "Shape",
+    "Sparse",
+]
 
 Shape = tuple[int, ...]
-FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """The linear operator `x -> weight @ x`, `weight` of shape (out, in)."""
-
-    weight: FloatArray
-
-    @property
-    def n_in(self) -> int:
-        """Length of the vectors it takes."""
-        return self.weight.shape[1]
-
-    @property
-    def n_out(self) -> int:
-        """Length of the vectors it gives."""
-        return self.weight.shape[0]
-
-
-@dataclass(frozen=True, eq=False)
-class Gather:
-    """The linear operator `y[i] = scale[i] * x[index[i]]`; index -1 gives 0.
-
-    Identity, permutation, slice, pad, broadcast, scaling by constants, and a place in a
-    concatenation are all gathers.
-    """
-
-    index: NDArray[np.int64]
-    scale: FloatArray
-    n_in: int
-
-    @property
-    def n_out(self) -> int:
-        """Length of the vectors it gives."""
-        return self.index.size
-
-
-LinearOperator = Dense | Gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,8 +274,9 @@ def _check_node(nodes: Sequence[Node], position: int, node: Node) -> None:
                 raise DimensionError(
                     f"`{label}` maps {operator.n_in} to {operator.n_out} numbers; expected {sizes[source]} to {here}."
                 )
-            values = operator.weight if isinstance(operator, Dense) else operator.scale
-            if not np.all(np.isfinite(values)):
+            if denominator(operator) < 1:
+                raise DimensionError(f"`{label}` is divided by {denominator(operator)}; expected 1, 2, 3, ...")
+            if not np.all(np.isfinite(coefficients(operator))):
                 raise NonFiniteError(f"`{label}` has NaN or infinite weights. Check the model's training.")
         if node.bias.shape != (here,):
             raise DimensionError(f"`{label}` has {node.bias.size} bias numbers; expected {here}.")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.evaluate import apply_operator
-from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Input, LinearOperator, Max, Network
+from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, LinearOperator, Max, Network
+from reluatlas.network.operators import Dense, apply_operator, mapped
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""
@@ -64,8 +64,9 @@ class FloatRows:
 
     def adjoint(self, operator: LinearOperator, rows: FloatArray) -> FloatArray:
         """Return `rows @ matrix` of the operator."""
-        if isinstance(operator, Dense):
-            flat = rows.reshape(-1, rows.shape[-1]) @ operator.weight
+        if not isinstance(operator, Gather):
+            flat = rows.reshape(-1, rows.shape[-1])
+            flat = flat @ operator.weight if isinstance(operator, Dense) else apply_operator(operator.transposed, flat)
             return flat.reshape(*rows.shape[:-1], operator.n_in)
         kept = np.flatnonzero(operator.index >= 0)
         return _gathered(rows[..., kept] * operator.scale[kept], operator.index[kept], operator.n_in)
@@ -153,8 +154,9 @@ def varies(network: Network, choice: Choice, upto: int, n_points: int) -> NDArra
     def affine(here: Affine, done: list[NDArray]) -> NDArray:
         any_term = np.zeros((n_points, here.bias.size), dtype=bool)
         for source, operator in zip(here.inputs, here.operators, strict=True):
-            if isinstance(operator, Dense):
-                any_term |= done[source].astype(np.float32) @ (operator.weight != 0).T.astype(np.float32) > 0
+            if not isinstance(operator, Gather):
+                marked = mapped(operator, lambda c: (c != 0).astype(np.float64))
+                any_term |= apply_operator(marked, done[source].astype(np.float64)) > 0
             elif operator.n_in:
                 any_term |= done[source][:, operator.index] & (operator.index >= 0) & (operator.scale != 0)
         return any_term

@@ -7,13 +7,15 @@ NaN and infinity, in a value or in its bound, mean that nothing is known; every 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Dense, FloatArray, LinearOperator
+from reluatlas.network.graph import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse
+from reluatlas.network.operators import apply_operator, mapped, numerator_product
 
 SLACK = 1 + 2.0**-40
 """Covers the rounding of the bounds themselves, and of one comparison with them."""
@@ -54,10 +56,14 @@ def _least(magnitude: FloatArray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A matrix to multiply rows by, with what its error bounds need."""
+    """A matrix (n_in, n_out) to multiply rows by, with what its error bounds need.
 
-    matrix: FloatArray
-    magnitude: FloatArray
+    `product` and `magnitude` multiply rows by it and by its absolute values; `low`, `rounding` belong to the outputs.
+    """
+
+    product: Callable[[FloatArray], FloatArray]
+    magnitude: Callable[[FloatArray], FloatArray]
+    terms: int
     low: NDArray[np.int64]
     rounding: FloatArray
     smallest: float
@@ -69,25 +75,62 @@ class Factor:
         magnitude = np.abs(matrix)
         low = low_bits(matrix).min(axis=0, initial=_NO_BIT)
         terms = np.count_nonzero(matrix, axis=0)
-        # One term times a power of two is not rounded at all.
-        lone = (terms <= 1) & (_width(matrix) <= 1).all(axis=0)
-        rounding = np.where(lone, 0.0, (terms + 4.0) * 2.0**-52)
+        rounding = _rounding(terms, _width(matrix).max(axis=0, initial=0))
         top = magnitude.max(axis=0, initial=0.0)
         spread = np.frexp(top)[1] - low
         return cls(
-            matrix, magnitude, low, rounding,
-            float(magnitude[magnitude > 0].min(initial=np.inf)), bool(np.any(spread <= 53)),
+            lambda rows: rows @ matrix, lambda rows: rows @ magnitude, matrix.shape[0], low, rounding,
+            _least(magnitude), bool(np.any(spread <= 53)),
         )  # fmt: skip
+
+    @classmethod
+    def of_sparse(cls, operator: Sparse) -> Factor:
+        """Return the factor of the transposed numerators of a sparse operator."""
+        whole = Sparse(operator.indptr, operator.indices, operator.values, operator.n_in)
+        magnitude = mapped(whole, np.abs)
+        row = np.repeat(np.arange(operator.n_out), np.diff(operator.indptr))
+        low, wide = np.full(operator.n_out, _NO_BIT), np.zeros(operator.n_out, dtype=np.int64)
+        top = np.zeros(operator.n_out)
+        np.minimum.at(low, row, low_bits(operator.values))
+        np.maximum.at(wide, row, _width(operator.values))
+        np.maximum.at(top, row, np.abs(operator.values))
+        terms = np.bincount(row[operator.values != 0], minlength=operator.n_out)
+        return cls(
+            lambda rows: numerator_product(whole, rows), lambda rows: apply_operator(magnitude, rows),
+            int(terms.max(initial=0)), low, _rounding(terms, wide),
+            _least(np.abs(operator.values)), bool(np.any(np.frexp(top)[1] - low <= 53)),
+        )  # fmt: skip
+
+    @classmethod
+    def of_convolution(cls, operator: Convolution) -> Factor:
+        """Return the factor of the transposed matrix of a convolution; taps on the padding count as terms."""
+        weight = operator.weight.reshape(operator.weight.shape[0], -1)
+        magnitude = mapped(operator, np.abs)
+        low = low_bits(weight).min(axis=1, initial=_NO_BIT)
+        terms = np.count_nonzero(weight, axis=1)
+        spread = np.frexp(np.abs(weight).max(axis=1, initial=0.0))[1] - low
+        each = operator.places.shape[0]
+        return cls(
+            lambda rows: apply_operator(operator, rows), lambda rows: apply_operator(magnitude, rows),
+            int(terms.max(initial=0)), np.repeat(low, each),
+            np.repeat(_rounding(terms, _width(weight).max(axis=1, initial=0)), each),
+            _least(np.abs(weight)), bool(np.any(spread <= 53)),
+        )  # fmt: skip
+
+
+def _rounding(terms: NDArray, width: NDArray) -> FloatArray:
+    # One term times a power of two is not rounded at all.
+    return np.where((terms <= 1) & (width <= 1), 0.0, (terms + 4.0) * 2.0**-52)
 
 
 def times(rows: Bounded, factor: Factor) -> Bounded:
     """Return `rows @ factor`, for any order of summation, with or without fused products."""
     magnitude = np.abs(rows.value)
-    value = rows.value @ factor.matrix
-    size = magnitude @ factor.magnitude
+    value = factor.product(rows.value)
+    size = factor.magnitude(magnitude)
     error = size * factor.rounding
     noisy: NDArray[np.bool_] = np.any(rows.error != 0, axis=1)
-    terms = factor.matrix.shape[0]
+    terms = factor.terms
     if min(_least(magnitude), _least(rows.error)) * factor.smallest < _TINY:
         error = error + terms * 2.0**-1000
     if factor.may_be_exact and not noisy.all():
@@ -97,7 +140,7 @@ def times(rows: Bounded, factor: Factor) -> Bounded:
         exact = (size * SLACK <= limit) & (q >= -1074) & ~noisy[:, None]
         error = np.where(exact, 0.0, error)
     if noisy.any():
-        error = error + (rows.error @ factor.magnitude) * (1 + (terms + 4.0) * 2.0**-52)
+        error = error + factor.magnitude(rows.error) * (1 + (terms + 4.0) * 2.0**-52)
     return Bounded(value, np.where(size > 2.0**1020, np.inf, error * SLACK))
 
 
@@ -115,6 +158,18 @@ def scaled(rows: Bounded, factor: FloatArray) -> Bounded:
     tiny = ((size < _TINY) & (rows.value != 0)) | ((error < _TINY) & (rows.error != 0))
     error = error + np.where(tiny & ~off, 2.0**-959, 0.0)
     return Bounded(value, error * SLACK)
+
+
+def divided(rows: Bounded, divisor: int) -> Bounded:
+    """Return `rows / divisor` for a whole number below 2^53."""
+    if divisor == 1:
+        return rows
+    value = rows.value / divisor
+    # with few enough bits, the product with the divisor is exact, and tells whether the quotient is
+    exact = (_width(value) + divisor.bit_length() <= 53) & (value * divisor == rows.value)
+    error = rows.error / divisor + np.where(exact, 0.0, np.abs(value) * 2.0**-52)
+    tiny = ((np.abs(value) < _TINY) & (rows.value != 0)) | ((error < _TINY) & (rows.error != 0))
+    return Bounded(value, (error + np.where(tiny, 2.0**-959, 0.0)) * SLACK)
 
 
 def plus(rows: Bounded, other: Bounded | FloatArray) -> Bounded:
@@ -136,13 +191,17 @@ class FloatBounds:
 
     def apply(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         """Return the operator applied to rows (N, n_in): (N, n_out)."""
-        if isinstance(operator, Dense):
+        if isinstance(operator, Sparse):
+            return divided(times(rows, self._factor(operator, transposed=True)), operator.denominator)
+        if not isinstance(operator, Gather):
             return times(rows, self._factor(operator, transposed=True))
         return scaled(take(rows, operator.index), np.where(operator.index < 0, 0.0, operator.scale))
 
     def adjoint(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         """Return `rows @ matrix` for rows (N, n_out) of coefficients: (N, n_in)."""
-        if isinstance(operator, Dense):
+        if isinstance(operator, Sparse):
+            return divided(times(rows, self._factor(operator, transposed=False)), operator.denominator)
+        if not isinstance(operator, Gather):
             return times(rows, self._factor(operator, transposed=False))
         parts = scaled(rows, np.where(operator.index < 0, 0.0, operator.scale))
         return self.collect(parts, operator.index, operator.n_in)
@@ -170,11 +229,16 @@ class FloatBounds:
     def constant(self, rows: Bounded, vector: FloatArray) -> None:
         """Ignore constants: only linear parts are followed."""
 
-    def _factor(self, operator: Dense, *, transposed: bool) -> Factor:
+    def _factor(self, operator: Dense | Sparse | Convolution, *, transposed: bool) -> Factor:
         key = (id(operator), transposed)
         if key not in self._factors:
-            matrix = operator.weight.T if transposed else operator.weight
-            self._factors[key] = (operator, Factor.of(matrix))
+            if isinstance(operator, Dense):
+                made = Factor.of(operator.weight.T if transposed else operator.weight)
+            elif isinstance(operator, Sparse):
+                made = Factor.of_sparse(operator if transposed else operator.transposed)
+            else:
+                made = Factor.of_convolution(operator if transposed else operator.transposed)
+            self._factors[key] = (operator, made)
         return self._factors[key][1]
 
 

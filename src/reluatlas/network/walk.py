@@ -81,7 +81,7 @@ class Walk:
         for p in np.flatnonzero(doubt.any(axis=1)).tolist():
             units = np.flatnonzero(doubt[p, :])
             for i, number in zip(units, self._exact(node.input, p, units, z), strict=True):
-                signs = [compare(*number, k) for k in node.knots[i].tolist() if np.isfinite(k)]
+                signs = [compare(*number[:2], k, number[2]) for k in node.knots[i].tolist() if np.isfinite(k)]
                 piece[p, i], zero[p, i] = signs.count(1), 0 in signs
         self.tied |= zero.any(axis=1)
         if zero.any() and self._perturb:
@@ -114,8 +114,8 @@ class Walk:
             windows = np.flatnonzero(doubt[p])
             entries = np.unique(entry[windows][open_[p, windows]])
             known = dict(zip(entries.tolist(), self._exact(node.input, p, entries, z), strict=True))
-            lowest = min(exponent for _, exponent in known.values())
-            whole = {j: number << (exponent - lowest) for j, (number, exponent) in known.items()}
+            lowest = min(exponent for _, exponent, _ in known.values())
+            whole = {j: number << (exponent - lowest) for j, (number, exponent, _) in known.items()}
             for w in windows:
                 places = np.flatnonzero(open_[p, w])
                 largest = max(whole[j] for j in entry[w, places].tolist())
@@ -136,8 +136,8 @@ class Walk:
         chosen = winners_of(node, winner)
         return Bounded(np.take_along_axis(z.value, chosen, axis=1), np.take_along_axis(z.error, chosen, axis=1))
 
-    def _exact(self, node: int, p: int, entries: NDArray, z: Bounded) -> list[tuple[int, int]]:
-        # Exact values as (integer, exponent); they also replace the float ones, which ends the doubt for later nodes.
+    def _exact(self, node: int, p: int, entries: NDArray, z: Bounded) -> list[tuple[int, int, int]]:
+        # Exact values as (integer, exponent, denominator); they also replace the float ones, which ends the doubt for later nodes.
         if p not in self._points:
             self._points[p] = ExactPoint(self._network, self._integers, self._rows[p], self.choice, p)
         numbers = self._points[p].entries(node, entries.tolist())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.graph import Convolution, Dense, Network, Sparse
 
 FAMILIES = (
     "generic", "biasless", "ternary", "pruned", "eight_bit", "duplicate", "opposite", "abs", "leaky", "clip",
     "staircase", "max", "max_of_relu", "overlapping_max", "equal_candidates", "maximum", "residual", "concatenated",
-    "two_scales",
+    "two_scales", "sparse", "averages", "convolution", "several_averages",
 )  # fmt: skip
 
 
@@ -40,14 +40,36 @@ def network(family: str, seed: int, *, n_inputs: int = 2, width: int = 4, depth:
     here = 0
     for _ in range(depth):
         before = here
-        weight, bias = dense_weights(family, width, b.size(here), rng)
-        z = b.dense(here, weight, bias)
+        z = _linear(b, here, family, width, rng)
         here = _activation(b, z, family)
         if family == "residual" and b.size(before) == b.size(here):
             here = b.add([here, before], [1.0, -1.0])
         if family == "concatenated":
             here = b.concatenate([here, b.relu(b.scale(z, -1.0))])
     return b.finish(b.dense(here, *dense_weights(family, 2, b.size(here), rng)))
+
+
+def _linear(b: Builder, here: int, family: str, width: int, rng: np.random.Generator) -> int:
+    n = b.size(here)
+    weight, bias = dense_weights(family, width, n, rng)
+    if family in ("sparse", "averages", "several_averages"):
+        keep = rng.random(weight.shape) < 0.6
+        values = weight if family == "sparse" else np.where(weight == 0, 3.0, weight)
+        row, column = np.nonzero(keep)
+        indptr = np.concatenate([[0], np.cumsum(keep.sum(axis=1))])
+        operator = Sparse(indptr, column, values[row, column], n, {"sparse": 1, "averages": 3}.get(family, 9))
+        if family == "several_averages":
+            other = Sparse(indptr, column, rng.integers(-2, 3, row.size).astype(float), n, 6)
+            return b.affine([here, here, here], [operator, other, Dense(weight)], bias, shape=(width,))
+        return b.affine([here], [operator], bias, shape=(width,))
+    if family == "convolution":
+        places = np.stack([np.arange(width // 2), np.arange(width // 2) + 1], axis=1)
+        positions = n // 2 if n > 2 else 1
+        places = np.where(places < positions, places, -1)
+        groups = 2 if n % 2 == 0 else 1
+        taps = rng.integers(-2, 3, (2, n // positions // groups, 2)).astype(float)
+        return b.affine([here], [Convolution(taps, places, positions, groups)], bias, shape=(width,))
+    return b.dense(here, weight, bias)
 
 
 def _activation(b: Builder, z: int, family: str) -> int:

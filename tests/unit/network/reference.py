@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network
+from reluatlas.network.graph import Affine, Breakpoints, Input, Max, Network
+from tests.convert import matrix_rows
 
 Form = tuple[Fraction, ...]
 """An affine function near a point: its value there, then its partial derivatives."""
@@ -58,15 +59,11 @@ def _input_form(x, i) -> Form:
 
 def _affine(node: Affine, done, n: int) -> list[Form]:
     out = []
+    tables = [matrix_rows(operator) for operator in node.operators]
     for i, bias in enumerate(node.bias):
         total = [Fraction(float(bias))] + [Fraction(0)] * n
-        for source, operator in zip(node.inputs, node.operators, strict=True):
-            if isinstance(operator, Dense):
-                terms = [(float(w), j) for j, w in enumerate(operator.weight[i])]
-            else:
-                terms = [(float(operator.scale[i]), int(operator.index[i]))] if operator.index[i] >= 0 else []
-            for weight, j in terms:
-                if weight:
-                    total = [t + Fraction(weight) * v for t, v in zip(total, done[source][j], strict=True)]
+        for source, table in zip(node.inputs, tables, strict=True):
+            for j, weight in table[i]:
+                total = [t + weight * v for t, v in zip(total, done[source][j], strict=True)]
         out.append(tuple(total))
     return out

@@ -14,7 +14,7 @@ from tests.unit.network.reference import germ
 
 
 def fractions(vector: Dyadic) -> list[Fraction]:
-    return [Fraction(n) * Fraction(2) ** vector.exponent for n in vector.numbers]
+    return [Fraction(n) * Fraction(2) ** vector.exponent / vector.denominator for n in vector.numbers]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,6 @@ def test_values_at_a_point(family, flint_from, monkeypatch):
     for i, x in enumerate(X):
         point = ExactPoint(net, IntegerArithmetic(), x, walk.choice, i)
         _, forms, _ = germ(net, x, perturb=False)
-        found = [Fraction(n) * Fraction(2) ** e for n, e in point.entries(net.output, range(net.n_outputs))]
+        found = [Fraction(n) * Fraction(2) ** e / d for n, e, d in point.entries(net.output, range(net.n_outputs))]
         assert found == [f[0] for f in forms]
         assert fractions(point.values(net.output)) == found
