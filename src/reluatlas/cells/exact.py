@@ -32,6 +32,20 @@ def split_reference(line):
     return line >> 50, (line >> 20) & 0x3FFFFFFF, (line >> 10) & 1023, line & 1023
 
 
+_HALF = np.int64(27)
+_LOW = np.int64((1 << 27) - 1)
+
+
+@inner
+def _add_scaled(acc, width, x, x_at, x_len, mantissa, ratio, shift):
+    """Add `x * mantissa * ratio * 2**shift` to an accumulator; `ratio` is at most 2^36."""
+    if ratio == 1:
+        integers.add_shifted(acc, width, x, x_at, x_len, mantissa, shift)
+    else:
+        integers.add_shifted(acc, width, x, x_at, x_len, (mantissa & _LOW) * ratio, shift)
+        integers.add_shifted(acc, width, x, x_at, x_len, (mantissa >> _HALF) * ratio, shift + _HALF)
+
+
 @inner
 def _affine_row(P, S, t, i):
     """Compute row i of affine tensor t exactly; its inputs' rows are there."""
@@ -41,29 +55,31 @@ def _affine_row(P, S, t, i):
     for c in range(k + 1):
         integers.clear(S.acc, width)
         if c == k and P.b_man[row] != 0:
-            integers.add_shifted(S.acc, width, ONE, 0, 1, P.b_man[row], P.x_scale[t] + P.b_exp[row])
+            _add_scaled(S.acc, width, ONE, 0, 1, P.b_man[row], P.x_den[t], P.x_scale[t] + P.b_exp[row])
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             s = P.e_src[e]
             at, limbs, first = P.x_at[s], P.x_limbs[s], P.off[s]
             gap = P.x_scale[t] - P.x_scale[s]
+            ratio = P.e_ratio[e]
             if P.e_kind[e] == DENSE:
                 w = P.e_at[e, 0] + i
                 n = P.size[t]
                 for j in range(P.size[s]):
                     length = S.x_len[first + j, c]
                     if length != 0 and P.w_man[w + j * n] != 0:
-                        integers.add_shifted(
+                        _add_scaled(
                             S.acc, width, S.x_words, at + (j * (k + 1) + c) * limbs, length,
-                            P.w_man[w + j * n], gap + P.w_exp[w + j * n],
+                            P.w_man[w + j * n], ratio, gap + P.w_exp[w + j * n],
                         )  # fmt: skip
             else:
-                j = P.g_src[P.e_at[e, 2] + i]
-                if j >= 0:
-                    w = P.g_pos[P.e_at[e, 2] + i]
-                    integers.add_shifted(
-                        S.acc, width, S.x_words, at + (j * (k + 1) + c) * limbs, S.x_len[first + j, c],
-                        P.w_man[w], gap + P.w_exp[w],
-                    )  # fmt: skip
+                for g in range(P.r_ptr[P.e_at[e, 2] + i], P.r_ptr[P.e_at[e, 2] + i + 1]):
+                    j, w = P.g_src[g], P.g_pos[g]
+                    length = S.x_len[first + j, c]
+                    if length != 0 and P.w_man[w] != 0:
+                        _add_scaled(
+                            S.acc, width, S.x_words, at + (j * (k + 1) + c) * limbs, length,
+                            P.w_man[w], ratio, gap + P.w_exp[w],
+                        )  # fmt: skip
         S.x_len[row, c] = integers.store(S.acc, width, S.x_words, P.x_at[t] + (i * (k + 1) + c) * P.x_limbs[t])
     S.x_row[row] = S.serial[P.level[t] + 1]
     S.stats[S_ROWS] += 1
@@ -120,7 +136,7 @@ def _cut_row(P, S, t, j):
                 slope, P.x_scale[t] - P.x_scale[s] + slope_exp,
             )  # fmt: skip
         if c == k and shift >= 0 and P.h_man[shift] != 0:
-            integers.add_shifted(S.acc, width, ONE, 0, 1, P.h_man[shift], P.x_scale[t] + P.h_exp[shift])
+            _add_scaled(S.acc, width, ONE, 0, 1, P.h_man[shift], P.x_den[t], P.x_scale[t] + P.h_exp[shift])
         S.x_len[row, c] = integers.store(S.acc, width, S.x_words, here + c * P.x_limbs[t])
 
 
@@ -212,7 +228,7 @@ def load_line(P, S, line, slot):
             at = P.x_at[s] + (unit * 3 + c) * limbs
             integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + unit, c], np.int64(1), np.int64(0))
             if c == 2 and P.k_man[f] != 0:
-                integers.add_shifted(S.acc, width, ONE, 0, 1, -P.k_man[f], P.x_scale[s] + P.k_exp[f])
+                _add_scaled(S.acc, width, ONE, 0, 1, -P.k_man[f], P.x_den[s], P.x_scale[s] + P.k_exp[f])
             S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, _slot(P, slot + c))
         return
     begin = P.m_ptr[P.m_at[t] + unit]

@@ -8,8 +8,9 @@ Three things are laid out side by side:
 - rigorous bounds on the rounding error of every row the kernels will ever compute, valid for all
   activation patterns (the products of absolute values), split into the gradient and the constant
   part so that a network without biases keeps exact zeros;
-- the same coefficients as odd integers times powers of two, and a power-of-two scale for every
-  tensor on which all its rows are integers, so that any row can be recomputed exactly.
+- the same coefficients as odd integers times powers of two, and a scale for every tensor on which all
+  its rows are integers (a power of two, times a whole number where averages were taken), so that any row
+  can be recomputed exactly.
 
 Words: a *cut* is a breakpoint or max node; *level* l is the l-th cut in topological order; *block* l
 holds the affine tensors between cut l and the next, block -1 those before the first cut.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import prod
+from math import lcm, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,14 @@ from numpy.typing import NDArray
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, LinearOperator, Max, Network
+from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator, mapped, terms
 from reluatlas.packs import Pack, pack
 
 INPUT, AFFINE, BREAK, MAX = 0, 1, 2, 3
-DENSE, GATHER = 0, 1
+DENSE, SPARSE = 0, 1
 FIXED, CUT, INNER = 0, 1, 2
 UNIT_ROUNDOFF = 2.0**-53
+MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
 _TINY = 1e-300
 _SLACK = 1.0 + 1e-9
 
@@ -43,7 +46,8 @@ class Program(NamedTuple):
 
     Tensors: `kind`, `off`, `size`, `level` (block of an affine tensor, level of a cut), `src` (input of
     a cut). Levels: `cut`, `block_ptr`/`block` (affine tensors of block l at entry l + 1), `pat_off`.
-    Edges of tensor t: `e_ptr[t]:e_ptr[t + 1]`. Entry arrays `*_man`, `*_exp` hold odd integers and
+    Edges of tensor t: `e_ptr[t]:e_ptr[t + 1]`. A sparse edge is held by columns (`g_ptr`, `g_row`) and by rows
+    (`r_ptr`, `g_src`, `g_pos`). Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry arrays `*_man`, `*_exp` hold odd integers and
     exponents: value = man * 2**exp.
     """
 
@@ -61,11 +65,13 @@ class Program(NamedTuple):
     e_kind: NDArray[np.int64]
     e_stage: NDArray[np.int64]
     e_at: NDArray[np.int64]
+    e_ratio: NDArray[np.int64]
     weight: NDArray[np.float64]
     w_man: NDArray[np.int64]
     w_exp: NDArray[np.int32]
     g_ptr: NDArray[np.int64]
     g_row: NDArray[np.int64]
+    r_ptr: NDArray[np.int64]
     g_src: NDArray[np.int64]
     g_pos: NDArray[np.int64]
     bias: NDArray[np.float64]
@@ -93,6 +99,7 @@ class Program(NamedTuple):
     in_man: NDArray[np.int64]
     in_exp: NDArray[np.int32]
     x_scale: NDArray[np.int64]
+    x_den: NDArray[np.int64]
     x_limbs: NDArray[np.int64]
     x_at: NDArray[np.int64]
     x_all: NDArray[np.int64]
@@ -179,21 +186,7 @@ class _Edge(NamedTuple):
 
 def _abs_apply(operator: LinearOperator, values: NDArray) -> NDArray:
     """Return |operator| applied to columns (n_in, ...)."""
-    if isinstance(operator, Dense):
-        return np.abs(operator.weight) @ values
-    taken = np.abs(operator.scale)[:, None] * values[np.maximum(operator.index, 0)]
-    taken[operator.index < 0] = 0.0
-    return taken
-
-
-def _coefficients(operator: LinearOperator) -> NDArray[np.float64]:
-    return operator.weight if isinstance(operator, Dense) else operator.scale
-
-
-def _terms(operator: LinearOperator) -> int:
-    if isinstance(operator, Dense):
-        return int(np.count_nonzero(operator.weight, axis=1).max(initial=0))
-    return 1
+    return apply_operator(mapped(operator, np.abs), values.T).T
 
 
 class _Lowering:
@@ -216,6 +209,7 @@ class _Lowering:
         self.error = np.zeros((self.off[-1], 2))
         self.alive = np.zeros((self.off[-1], 2), dtype=bool)
         self.scale = np.zeros(len(nodes), dtype=np.int64)
+        self.denominator = np.ones(len(nodes), dtype=np.int64)
         self.limbs = np.zeros(len(nodes), dtype=np.int64)
         self.exact = np.zeros(len(nodes), dtype=bool)
 
@@ -246,16 +240,16 @@ class _Lowering:
             bound = np.stack([np.zeros(node.bias.size), np.abs(node.bias)], axis=1)
             error = np.zeros_like(bound)
             alive = np.stack([np.zeros(node.bias.size, bool), node.bias != 0], axis=1)
-            terms = 1
+            n_terms = 1
             for edge in self.edges(t):
                 source = self.rows(edge.source)
                 bound += _abs_apply(edge.operator, self.bound[source]) * _SLACK
                 error += _abs_apply(edge.operator, self.error[source]) * _SLACK
                 alive |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
-                terms += _terms(edge.operator)
+                n_terms += terms(edge.operator) + (denominator(edge.operator) != 1)
             self.exact[t] = all(self.exact[e.source] for e in self.edges(t)) and self._fits(t, bound)
             if not self.exact[t]:
-                error += (terms + 4) * UNIT_ROUNDOFF * _SLACK * (bound + error) + _TINY * alive
+                error += (n_terms + 4) * UNIT_ROUNDOFF * _SLACK * (bound + error) + _TINY * alive
                 error[~alive] = 0.0
             self.bound[here], self.error[here], self.alive[here] = bound, error, alive
         else:
@@ -282,11 +276,13 @@ class _Lowering:
 
     def _fits(self, t: int, bound: NDArray) -> bool:
         """Whether every sum for tensor t is an integer below 2**53 on its scale: floats are then exact."""
+        if self.denominator[t] != 1:
+            return False
         with np.errstate(over="ignore"):
             return bool(np.all(bound * 2.0 ** min(int(self.scale[t]), 1000) <= 2.0**52)) and self.scale[t] < 1000
 
     def integer_scale(self, t: int) -> None:
-        """Choose the power of two on which all rows of tensor t are integers."""
+        """Choose the power of two, and the whole number, on which all rows of tensor t are integers."""
         node = self.network.nodes[t]
         need = 0
         if isinstance(node, Input):
@@ -295,7 +291,14 @@ class _Lowering:
         elif isinstance(node, Affine):
             need = fraction_bits(node.bias)
             for edge in self.edges(t):
-                need = max(need, int(self.scale[edge.source]) + fraction_bits(_coefficients(edge.operator)))
+                need = max(need, int(self.scale[edge.source]) + fraction_bits(coefficients(edge.operator)))
+            shared = lcm(*(int(self.denominator[e.source]) * denominator(e.operator) for e in self.edges(t)))
+            if shared > MAX_DENOMINATOR:
+                raise DomainError(
+                    f"node {t} of the network is a ratio over {shared}: too many averages follow on each other; the "
+                    f"limit is {MAX_DENOMINATOR}."
+                )
+            self.denominator[t] = shared
         elif isinstance(node, Breakpoints):
             need = max(int(self.scale[node.input]) + fraction_bits(node.slopes), fraction_bits(node.intercepts))
         else:
@@ -303,14 +306,19 @@ class _Lowering:
         for other in self.network.nodes[t + 1 :]:
             if isinstance(other, Breakpoints) and other.input == t:
                 need = max(need, fraction_bits(other.knots[np.isfinite(other.knots)]))
+        if isinstance(node, Breakpoints | Max):
+            self.denominator[t] = self.denominator[node.input]
         self.scale[t] = need
 
     def integer_width(self, t: int) -> None:
         """Choose the number of 64-bit limbs for the rows of tensor t."""
         top = self.bound[self.rows(t)].max(initial=0.0) * _SLACK
+        for other in self.network.nodes[t + 1 :]:
+            if isinstance(other, Breakpoints) and other.input == t:
+                top = max(top, float(np.abs(other.knots[np.isfinite(other.knots)]).max(initial=0.0)))
         if not np.isfinite(top):
             raise DomainError("the network's weights are so large that its values overflow float64 on this domain.")
-        bits = int(self.scale[t]) + (int(np.frexp(top)[1]) if top > 0 else 0) + 2
+        bits = int(self.scale[t]) + int(self.denominator[t]).bit_length() + (int(np.frexp(top)[1]) if top > 0 else 0) + 2
         self.limbs[t] = max(1, -(-bits // 64))
 
     def run(self) -> None:
@@ -341,37 +349,42 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     ]
     pat = np.concatenate([[0], np.cumsum([walk.sizes[c] for c in cuts])]).astype(np.int64)
 
-    e_ptr, e_src, e_kind, e_stage, e_at = [0], [], [], [], []
+    e_ptr, e_src, e_kind, e_stage, e_at, e_ratio = [0], [], [], [], [], []
     weights: list[NDArray] = []
+    whole: list[tuple[int, NDArray]] = []
     g_ptr: list[NDArray] = []
     g_row: list[NDArray] = []
+    r_ptr: list[NDArray] = []
     g_src: list[NDArray] = []
     g_pos: list[NDArray] = []
-    n_weights = n_pointers = n_gathered = 0
+    n_weights = n_pointers = n_rows_of = n_entries = 0
     for t in range(n_tensors):
         for edge in walk.edges(t):
             e_src.append(edge.source)
             e_stage.append(edge.stage)
+            ratio = int(walk.denominator[edge.source]) * denominator(edge.operator)
+            e_ratio.append(int(walk.denominator[t]) // ratio)
             if isinstance(edge.operator, Dense):
                 e_kind.append(DENSE)
                 e_at.append((n_weights, 0, 0))
                 weights.append(np.ascontiguousarray(edge.operator.weight.T).reshape(-1))
             else:
-                # columns: pointers into the weights and target rows, per source entry
-                used = np.flatnonzero((edge.operator.index >= 0) & (edge.operator.scale != 0))
-                order = used[np.argsort(edge.operator.index[used], kind="stable")]
-                counts = np.bincount(edge.operator.index[used], minlength=edge.operator.n_in)
-                e_kind.append(GATHER)
-                e_at.append((n_weights, n_pointers, n_gathered))
-                g_ptr.append(np.concatenate([[0], np.cumsum(counts)]) + n_weights)
-                n_pointers += edge.operator.n_in + 1
-                weights.append(edge.operator.scale[order])
-                g_row.append(np.stack([np.arange(order.size) + n_weights, order]))
-                place = np.full(edge.operator.n_out, -1, dtype=np.int64)
-                place[order] = np.arange(order.size) + n_weights
-                g_pos.append(place)
-                g_src.append(np.where(place >= 0, edge.operator.index, -1))
-                n_gathered += edge.operator.n_out
+                # by columns: pointers into the weights and target rows; by rows: places of weights and source entries
+                operator = as_sparse(edge.operator)
+                turned = operator.transposed
+                e_kind.append(SPARSE)
+                e_at.append((n_weights, n_pointers, n_rows_of))
+                g_ptr.append(turned.indptr + n_weights)
+                n_pointers += turned.indptr.size
+                weights.append(turned.values / operator.denominator)
+                whole.append((n_weights, turned.values))
+                g_row.append(np.stack([np.arange(turned.indices.size) + n_weights, turned.indices]))
+                r_ptr.append(operator.indptr + n_entries)
+                n_rows_of += operator.indptr.size
+                by_row = np.argsort(turned.indices, kind="stable")
+                g_src.append(np.repeat(np.arange(operator.n_in), np.diff(turned.indptr))[by_row])
+                g_pos.append(by_row + n_weights)
+                n_entries += operator.indices.size
             n_weights += weights[-1].size
         e_ptr.append(len(e_src))
     weight = _join(weights)
@@ -415,7 +428,10 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
 
     finite = _join(knots)
     k_man, k_exp = dyadic(np.where(np.isfinite(finite), finite, 0.0))
-    w_man, w_exp = dyadic(weight)
+    numerator = weight.copy()
+    for start, values in whole:
+        numerator[start : start + values.size] = values
+    w_man, w_exp = dyadic(numerator)
     b_man, b_exp = dyadic(bias)
     s_man, s_exp = dyadic(_join(slopes))
     h_man, h_exp = dyadic(_join(shifts))
@@ -447,14 +463,15 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
         block=np.array([t for b in blocks for t in b], dtype=np.int64), pat_off=pat,
         e_ptr=np.array(e_ptr, dtype=np.int64), e_src=np.array(e_src, dtype=np.int64),
         e_kind=np.array(e_kind, dtype=np.int64), e_stage=np.array(e_stage, dtype=np.int64),
-        e_at=edge_at, weight=weight, w_man=w_man, w_exp=w_exp,
-        g_ptr=_join(g_ptr, np.int64), g_row=target, g_src=_join(g_src, np.int64), g_pos=_join(g_pos, np.int64),
+        e_at=edge_at, e_ratio=np.array(e_ratio, dtype=np.int64), weight=weight, w_man=w_man, w_exp=w_exp,
+        g_ptr=_join(g_ptr, np.int64), g_row=target, r_ptr=_join(r_ptr, np.int64),
+        g_src=_join(g_src, np.int64), g_pos=_join(g_pos, np.int64),
         bias=bias, b_man=b_man, b_exp=b_exp,
         relu=relu, n_knots=n_knots, k_at=k_at, knot=finite, k_man=k_man, k_exp=k_exp,
         s_at=s_at, slope=_join(slopes), s_man=s_man, s_exp=s_exp, shift=_join(shifts), h_man=h_man, h_exp=h_exp,
         m_at=m_at, m_ptr=_join(m_ptr, np.int64), m_cand=_join(m_cand, np.int64),
         err_g=np.ascontiguousarray(walk.error[:, 0]), err_c=np.ascontiguousarray(walk.error[:, 1]),
-        rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_limbs=walk.limbs, x_at=x_at,
+        rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_den=walk.denominator, x_limbs=walk.limbs, x_at=x_at,
         x_all=used_by_affine, x_float=walk.exact.astype(np.int64),
         anc_ptr=np.concatenate([[0], np.cumsum([len(a) for a in ancestors])]).astype(np.int64),
         anc=np.array([t for a in ancestors for t in a], dtype=np.int64),
