@@ -47,8 +47,8 @@ class Program(NamedTuple):
     Tensors: `kind`, `off`, `size`, `level` (block of an affine tensor, level of a cut), `src` (input of
     a cut). Levels: `cut`, `block_ptr`/`block` (affine tensors of block l at entry l + 1), `pat_off`.
     Edges of tensor t: `e_ptr[t]:e_ptr[t + 1]`. A sparse edge is held by columns (`g_ptr`, `g_row`) and by rows
-    (`r_ptr`, `g_src`, `g_pos`). Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry arrays `*_man`, `*_exp` hold odd integers and
-    exponents: value = man * 2**exp.
+    (`r_ptr`, `g_src`, `g_pos`). Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry
+    arrays `*_man`, `*_exp` hold odd integers and exponents: value = man * 2**exp.
     """
 
     kind: NDArray[np.int64]
@@ -318,7 +318,9 @@ class _Lowering:
                 top = max(top, float(np.abs(other.knots[np.isfinite(other.knots)]).max(initial=0.0)))
         if not np.isfinite(top):
             raise DomainError("the network's weights are so large that its values overflow float64 on this domain.")
-        bits = int(self.scale[t]) + int(self.denominator[t]).bit_length() + (int(np.frexp(top)[1]) if top > 0 else 0) + 2
+        bits = (
+            int(self.scale[t]) + int(self.denominator[t]).bit_length() + (int(np.frexp(top)[1]) if top > 0 else 0) + 2
+        )
         self.limbs[t] = max(1, -(-bits // 64))
 
     def run(self) -> None:
@@ -471,8 +473,8 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
         s_at=s_at, slope=_join(slopes), s_man=s_man, s_exp=s_exp, shift=_join(shifts), h_man=h_man, h_exp=h_exp,
         m_at=m_at, m_ptr=_join(m_ptr, np.int64), m_cand=_join(m_cand, np.int64),
         err_g=np.ascontiguousarray(walk.error[:, 0]), err_c=np.ascontiguousarray(walk.error[:, 1]),
-        rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_den=walk.denominator, x_limbs=walk.limbs, x_at=x_at,
-        x_all=used_by_affine, x_float=walk.exact.astype(np.int64),
+        rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_den=walk.denominator,
+        x_limbs=walk.limbs, x_at=x_at, x_all=used_by_affine, x_float=walk.exact.astype(np.int64),
         anc_ptr=np.concatenate([[0], np.cumsum([len(a) for a in ancestors])]).astype(np.int64),
         anc=np.array([t for a in ancestors for t in a], dtype=np.int64),
         side_val=sides, side_man=side_man, side_exp=side_exp, meta=meta,

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
+from fractions import Fraction
+from math import lcm, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.errors import DimensionError, UnsupportedLayerError
 from reluatlas.importers.weights import MAX_ENTRIES, MAX_MATRIX_ENTRIES, product, reciprocal, require_finite
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Dense, Gather, LinearOperator, Shape
+from reluatlas.network.graph import Affine, Dense, Gather, Input, LinearOperator, Shape, Sparse
+from reluatlas.network.operators import denominator
 
 Marks = NDArray[np.int64]
+
+MAX_DENOMINATOR = 2**32  # of the ratios that a tensor holds
+MAX_DIVISOR = 2**16  # odd part of a divisor that is kept
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class Lowering:
     name: str = ""
     operator: str = ""
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    _denominators: list[int] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -127,6 +134,21 @@ class Lowering:
         )
         return Tensor(node, tuple(shape))
 
+    def room_for_denominators(self, t: Tensor) -> int:
+        """Return by how large a number an operator on a tensor may divide, as a ratio that is kept."""
+        return MAX_DENOMINATOR // self._denominator(t.node)
+
+    def _denominator(self, node: int) -> int:
+        # what the node's values are ratios over; nodes before it are known already, so this never goes deep
+        for i in range(len(self._denominators), node + 1):
+            here = self.builder.nodes[i]
+            if isinstance(here, Affine):
+                pairs = zip(here.inputs, here.operators, strict=True)
+                self._denominators.append(lcm(*(self._denominators[s] * denominator(o) for s, o in pairs)))
+            else:
+                self._denominators.append(1 if isinstance(here, Input) else self._denominators[here.input])
+        return self._denominators[node]
+
     def keep_size(self, shape: Sequence[int]) -> None:
         """Raise when a tensor of this shape would be larger than the limit."""
         if prod(int(s) for s in shape) > MAX_ENTRIES:
@@ -135,21 +157,45 @@ class Lowering:
             )
 
 
-def rearrange(low: Lowering, tensors: Sequence[Tensor], marks: Marks, scale: float = 1.0) -> Tensor:
+def rearrange(
+    low: Lowering, tensors: Sequence[Tensor], marks: Marks, scale: float = 1.0, *, fill: float = 0.0
+) -> Tensor:
     """Return the tensor whose entries `marks` picks from the entries of `tensors`, one after another.
 
-    A negative mark gives 0. Nothing is added where only the shape changes.
+    A negative mark gives `fill`. Nothing is added where only the shape changes.
     """
     low.keep_size(marks.shape)
     flat = marks.reshape(-1)
     if len(tensors) == 1 and scale == 1.0 and flat.size == tensors[0].size and np.all(flat == np.arange(flat.size)):
         return Tensor(tensors[0].node, marks.shape, tensors[0].dropped)
     operators, start = [], 0
+    used = []
     for t in tensors:
         inside = (flat >= start) & (flat < start + t.size)
+        if not inside.any():
+            start += t.size
+            continue
+        used.append(t)
         operators.append(Gather(np.where(inside, flat - start, -1), np.full(flat.size, scale), t.size))
         start += t.size
-    return low.affine(tensors, operators, None, marks.shape)
+    return low.affine(used, operators, None if fill == 0 else np.where(marks < 0, fill, 0.0), marks.shape)
+
+
+def pad(
+    low: Lowering, t: Tensor, before: Sequence[int], after: Sequence[int], *, value: float = 0.0, mode: str = "constant"
+) -> Tensor:
+    """Return the tensor padded along each axis, in one of NumPy's modes; a negative number of entries is cut off."""
+    if len(before) != len(t.shape) or len(after) != len(t.shape):
+        raise DimensionError(f"{low.label} has paddings {list(before)} and {list(after)} for shape {t.shape}.")
+    marks = t.marks()
+    marks = marks[tuple(slice(max(0, -a), n - max(0, -b)) for a, b, n in zip(before, after, t.shape, strict=True))]
+    low.keep_size([n + max(0, a) + max(0, b) for n, a, b in zip(marks.shape, before, after, strict=True)])
+    if not marks.size:
+        raise DimensionError(f"{low.label} cuts all entries off a tensor of shape {t.shape}.")
+    widths = [(max(0, a), max(0, b)) for a, b in zip(before, after, strict=True)]
+    options: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
+    fill = float(low.coefficients(value, "the padding"))
+    return rearrange(low, [t], np.pad(marks, widths, mode, **options), fill=fill)  # type: ignore[call-overload]
 
 
 def broadcast(low: Lowering, t: Tensor, shape: Sequence[int]) -> Tensor:
@@ -188,8 +234,16 @@ def scale_shift(low: Lowering, t: Tensor, scale: ArrayLike = 1.0, shift: ArrayLi
 
 
 def divide(low: Lowering, t: Tensor, divisor: ArrayLike) -> Tensor:
-    """Return `t / divisor`: a product with the reciprocal, rounded once."""
+    """Return `t / divisor`: exact for one whole number (times a power of two), else its reciprocal is rounded once."""
     inverse, rounded = reciprocal(divisor, f"the divisor of {low.label}")
+    given = np.asarray(divisor, dtype=np.float64)
+    if rounded and given.size == 1:
+        top, bottom = Fraction(float(given.reshape(()))).as_integer_ratio()
+        odd = abs(top) // (top & -top)
+        if odd <= min(MAX_DIVISOR, low.room_for_denominators(t)):
+            shape = common_shape(low, [t.shape, given.shape])
+            factor = float(Fraction(odd * bottom, top))
+            return weighted(low, t, t.marks().reshape(-1, 1), np.full((1, 1), factor), odd, shape=shape)
     low.note_rounding(rounded, "division by a constant: its reciprocal is rounded to float64")
     return scale_shift(low, t, inverse)
 
@@ -200,13 +254,42 @@ def contract(low: Lowering, t: Tensor, marks: Marks, weights: NDArray, bias: Arr
     `marks` and `weights` are broadcast to one shape; the marks of one output must differ.
     """
     shape = np.broadcast_shapes(marks.shape, weights.shape)
-    rows = prod(shape[:-1])
     low.keep_size(shape[:-1])
-    _keep_matrix(low, rows, t.size)
-    matrix = np.zeros((rows, t.size))
-    take = np.broadcast_to(marks, shape).reshape(rows, -1)
-    matrix[np.arange(rows)[:, None], take] = np.broadcast_to(weights, shape).reshape(rows, -1)
-    return low.affine([t], [Dense(matrix)], bias, shape[:-1])
+    take = np.broadcast_to(marks, shape).reshape(-1, shape[-1])
+    factors = np.broadcast_to(weights, shape).reshape(-1, shape[-1])
+    return weighted(low, t, take, factors, bias=bias, shape=shape[:-1])
+
+
+def weighted(
+    low: Lowering,
+    t: Tensor,
+    marks: Marks,
+    weights: NDArray,
+    divisor: int = 1,
+    *,
+    shape: Sequence[int],
+    bias: ArrayLike | None = None,
+) -> Tensor:
+    """Return `out[i] = sum_k weights[i, k] * t[marks[i, k]] / divisor + bias[i]`, in a shape; negative marks give 0.
+
+    `weights` are broadcast to the marks' shape. The divisor is kept as it is, unless too many of them follow on
+    each other: then the weights are rounded, with a note. The marks of one output must differ.
+    """
+    _keep_matrix(low, marks.size, 1)
+    factors = np.broadcast_to(np.asarray(weights, dtype=np.float64), marks.shape)
+    used = (marks >= 0) & (factors != 0)
+    indptr = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).astype(np.int64)
+    values = factors[used]
+    if divisor > low.room_for_denominators(t):
+        values = values / divisor
+        low.note_rounding(True, f"weights over {divisor} are rounded to float64")
+        divisor = 1
+    operator: LinearOperator = Sparse(indptr, marks[used], values, t.size, divisor)
+    if divisor == 1 and 2 * values.size >= marks.shape[0] * t.size:
+        matrix = np.zeros((marks.shape[0], t.size))
+        matrix[np.nonzero(used)[0], marks[used]] = values
+        operator = Dense(matrix)
+    return low.affine([t], [operator], bias, shape)
 
 
 def matmul(low: Lowering, t: Tensor, matrix: ArrayLike, *, constant: str, bias: ArrayLike | None = None) -> Tensor:

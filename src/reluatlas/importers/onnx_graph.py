@@ -14,8 +14,9 @@ from reluatlas.errors import ArgumentError, DimensionError, ModelFileError, Relu
 from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering import Lowering, Tensor, Value
+from reluatlas.importers.onnx_call import Call
 from reluatlas.importers.onnx_file import check_model, read_onnx
-from reluatlas.importers.onnx_operators import FOLDED, OPERATORS, PASSING, REASONS, Call, supported
+from reluatlas.importers.onnx_operators import FOLDED, OPERATORS, PASSING, REASONS, supported
 from reluatlas.importers.onnx_recast import extract, in_float64, native_run, node_runner, reference_run
 from reluatlas.importers.weights import MAX_ENTRIES
 from reluatlas.network.graph import Shape
@@ -106,7 +107,7 @@ def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value], o
         )
         raise UnsupportedLayerError(f"{low.label} is not supported: {reason} Supported operators: {supported()}.")
     try:
-        call = Call(_attributes(node, opset), node_runner(model, node), opset)
+        call = Call(_attributes(node, opset), node_runner(model, node), opset, sum(1 for n in node.output if n))
         if constant:
             made: Sequence[Value] = call.run([_only_shape(v) if isinstance(v, Tensor) else v for v in inputs])
             if any(v is not None and v.dtype.kind == "f" for v in inputs if not isinstance(v, Tensor)):

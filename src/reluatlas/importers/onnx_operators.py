@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from reluatlas.errors import DimensionError
 from reluatlas.importers import lowering as lo
 from reluatlas.importers.lowering import Lowering, Tensor, Value
+from reluatlas.importers.onnx_call import Call, Inputs, Operator, constant, tensor
+from reluatlas.importers.onnx_images import IMAGE_OPERATORS
 from reluatlas.importers.weights import batch_norm
-
-Inputs = Sequence[Value | None]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One node to be lowered.
-
-    Attributes
-    ----------
-    attributes : mapping
-        The node's attributes, defaults of its opset filled in.
-    run : callable
-        Runs the node itself (ONNX's reference evaluator) on other inputs.
-    opset : int
-    """
-
-    attributes: Mapping[str, Any]
-    run: Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]
-    opset: int
-
-
-Operator = Callable[[Lowering, Call, Inputs], list[Tensor] | Tensor]
 
 
 def supported() -> str:
     """Return the names of the supported operators, for messages and docs."""
     return ", ".join(sorted(OPERATORS))
-
-
-def _tensor(low: Lowering, value: Value | None, what: str) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    raise low.unsupported(f"its {what} must depend on the network's input, and nothing else may.")
-
-
-def _constant(low: Lowering, value: Value | None, what: str) -> np.ndarray:
-    if isinstance(value, Tensor):
-        raise low.unsupported(f"its {what} depends on the network's input; expected a constant.")
-    if value is None:
-        raise DimensionError(f"{low.label} has no {what}.")
-    return value
 
 
 def _rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
@@ -70,10 +33,10 @@ def _rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
 
 
 def _first_rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
-    _tensor(low, inputs[0], "data")
+    tensor(low, inputs[0], "data")
     for value in inputs[1:]:
         if value is not None:
-            _constant(low, value, "shape or index")
+            constant(low, value, "shape or index")
     return _rearranged(low, call, inputs)
 
 
@@ -86,16 +49,49 @@ def _constant_tensor(low: Lowering, value: np.ndarray) -> Tensor:
     return low.affine([], [], low.coefficients(value, "a constant"), value.shape)
 
 
+def _pad(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    x, at = tensor(low, inputs[0], "data"), call.attributes
+    pads, value = at.get("pads"), at.get("value", 0.0)
+    if len(inputs) > 1:
+        pads = constant(low, inputs[1], "pads").reshape(-1).tolist()
+    if len(inputs) > 2 and inputs[2] is not None:
+        value = float(constant(low, inputs[2], "value").reshape(()))
+    rank = len(x.shape)
+    axes: Sequence[int] = range(rank)
+    if len(inputs) > 3 and inputs[3] is not None:
+        axes = [int(a) % rank for a in constant(low, inputs[3], "axes").reshape(-1)]
+    if pads is None or len(pads) != 2 * len(axes):
+        raise DimensionError(f"{low.label} has the pads {pads} for {len(axes)} axes.")
+    before, after = [0] * rank, [0] * rank
+    for i, axis in enumerate(axes):
+        before[axis], after[axis] = int(pads[i]), int(pads[len(axes) + i])
+    mode = at.get("mode", b"constant").decode()
+    if mode not in ("constant", "reflect", "edge", "wrap"):
+        raise low.unsupported(f"its mode is {mode}; expected constant, reflect, edge or wrap.")
+    return lo.pad(low, x, before, after, value=value, mode=mode)
+
+
+def _where(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
+    if isinstance(inputs[0], Tensor):
+        raise low.unsupported("its condition depends on the network's input, which is not continuous.")
+    filled = [v if isinstance(v, Tensor) or v is None else _constant_tensor(low, v) for v in inputs[1:]]
+    return _rearranged(low, call, [inputs[0], *filled])
+
+
+def _mean(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+    return lo.divide(low, _sum(low, _all(low, inputs), [1.0] * len(inputs)), len(inputs))
+
+
 def _unchanged(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return _tensor(low, inputs[0], "data")
+    return tensor(low, inputs[0], "data")
 
 
 def _dropout(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     training = inputs[2] if len(inputs) > 2 else None
-    if training is not None and np.any(_constant(low, training, "training mode")):
+    if training is not None and np.any(constant(low, training, "training mode")):
         raise low.unsupported("it is in training mode. Export the model in evaluation mode.")
     low.builder.note("dropped", low.name, "dropout does nothing in evaluation mode")
-    return _tensor(low, inputs[0], "data")
+    return tensor(low, inputs[0], "data")
 
 
 def _cast(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
@@ -104,7 +100,7 @@ def _cast(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     target = call.attributes.get("to", T.DOUBLE)
     if target not in (T.FLOAT, T.DOUBLE, T.FLOAT16, T.BFLOAT16):
         raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
-    return _tensor(low, inputs[0], "data")
+    return tensor(low, inputs[0], "data")
 
 
 def _sum(low: Lowering, values: Sequence[Value], scales: Sequence[float]) -> Tensor:
@@ -137,24 +133,24 @@ def _all(low: Lowering, inputs: Inputs) -> list[Value]:
 def _mul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     a, b = _all(low, inputs)
     if isinstance(a, Tensor):
-        return lo.scale_shift(low, a, _constant(low, b, "second factor"))
-    return lo.scale_shift(low, _tensor(low, b, "factor"), a)
+        return lo.scale_shift(low, a, constant(low, b, "second factor"))
+    return lo.scale_shift(low, tensor(low, b, "factor"), a)
 
 
 def _div(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     a, b = _all(low, inputs)
-    return lo.divide(low, _tensor(low, a, "dividend"), _constant(low, b, "divisor"))
+    return lo.divide(low, tensor(low, a, "dividend"), constant(low, b, "divisor"))
 
 
 def _neg(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.scale_shift(low, _tensor(low, inputs[0], "data"), -1.0)
+    return lo.scale_shift(low, tensor(low, inputs[0], "data"), -1.0)
 
 
 def _matmul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     a, b = _all(low, inputs)
     if isinstance(a, Tensor):
-        return lo.matmul(low, a, _constant(low, b, "second factor"), constant="right")
-    return lo.matmul(low, _tensor(low, b, "factor"), a, constant="left")
+        return lo.matmul(low, a, constant(low, b, "second factor"), constant="right")
+    return lo.matmul(low, tensor(low, b, "factor"), a, constant="left")
 
 
 def _gemm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
@@ -167,10 +163,10 @@ def _gemm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     if c is not None and not isinstance(c, Tensor):
         bias = lo.scaled(low, c, beta)
     if isinstance(turned[0], Tensor):
-        matrix = lo.scaled(low, _constant(low, turned[1], "second factor"), alpha)
+        matrix = lo.scaled(low, constant(low, turned[1], "second factor"), alpha)
         out = lo.matmul(low, turned[0], matrix, constant="right", bias=bias)
     else:
-        second = _tensor(low, turned[1], "factor")
+        second = tensor(low, turned[1], "factor")
         out = lo.matmul(low, second, lo.scaled(low, turned[0], alpha), constant="left", bias=bias)
     return lo.combine(low, [out, c], [1.0, beta]) if isinstance(c, Tensor) else out
 
@@ -182,33 +178,33 @@ def _transposed(low: Lowering, value: Value) -> Value:
 
 
 def _relu(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.piecewise(low, _tensor(low, inputs[0], "data"), [0.0], [0.0, 1.0], [0.0, 0.0])
+    return lo.piecewise(low, tensor(low, inputs[0], "data"), [0.0], [0.0, 1.0], [0.0, 0.0])
 
 
 def _leaky(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.leaky_relu(low, _tensor(low, inputs[0], "data"), float(call.attributes["alpha"]))
+    return lo.leaky_relu(low, tensor(low, inputs[0], "data"), float(call.attributes["alpha"]))
 
 
 def _prelu(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     a, b = _all(low, inputs)
-    return lo.leaky_relu(low, _tensor(low, a, "data"), _constant(low, b, "slope"))
+    return lo.leaky_relu(low, tensor(low, a, "data"), constant(low, b, "slope"))
 
 
 def _abs(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.piecewise(low, _tensor(low, inputs[0], "data"), [0.0], [-1.0, 1.0], [0.0, 0.0])
+    return lo.piecewise(low, tensor(low, inputs[0], "data"), [0.0], [-1.0, 1.0], [0.0, 0.0])
 
 
 def _clip(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     bounds: list[float | None] = [call.attributes.get("min"), call.attributes.get("max")]
     for i, value in enumerate(inputs[1:3]):
         if value is not None:
-            bounds[i] = float(_constant(low, value, "bound").reshape(()))
-    return lo.clip(low, _tensor(low, inputs[0], "data"), *bounds)
+            bounds[i] = float(constant(low, value, "bound").reshape(()))
+    return lo.clip(low, tensor(low, inputs[0], "data"), *bounds)
 
 
 def _hard_sigmoid(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     at = call.attributes
-    z = lo.scale_shift(low, _tensor(low, inputs[0], "data"), float(at["alpha"]), float(at["beta"]))
+    z = lo.scale_shift(low, tensor(low, inputs[0], "data"), float(at["alpha"]), float(at["beta"]))
     return lo.clip(low, z, 0.0, 1.0)
 
 
@@ -221,29 +217,30 @@ def _min(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
 
 
 def _final(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.drop_final(low, _tensor(low, inputs[0], "data"))
+    return lo.drop_final(low, tensor(low, inputs[0], "data"))
 
 
 def _batch_norm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    if call.attributes.get("training_mode"):
+    if call.attributes.get("training_mode") or call.n_outputs > 1:
         raise low.unsupported("it is in training mode. Export the model in evaluation mode.")
-    x = _tensor(low, inputs[0], "data")
+    x = tensor(low, inputs[0], "data")
     names = ("scale", "bias", "mean", "variance")
     scale, shift, mean, variance = [
-        low.coefficients(_constant(low, v, n), n) for v, n in zip(inputs[1:5], names, strict=True)
+        low.coefficients(constant(low, v, n), n) for v, n in zip(inputs[1:5], names, strict=True)
     ]
     a, b, rounded = batch_norm(scale, shift, mean, variance, float(call.attributes["epsilon"]))
     return lo.channels(low, x, a, b, rounded=rounded)
 
 
-REARRANGING = ("DepthToSpace", "Expand", "Flatten", "Gather", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze",
-               "Tile", "Transpose", "Unsqueeze")  # fmt: skip
+REARRANGING = ("DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Reshape", "Slice",
+               "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze")  # fmt: skip
 
 # operators that a dropped softmax or sigmoid may still be followed by
 PASSING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 OPERATORS: dict[str, Operator] = {
     **dict.fromkeys(REARRANGING, _first_rearranged),
+    **IMAGE_OPERATORS,
     "Abs": _abs,
     "Add": _add,
     "BatchNormalization": _batch_norm,
@@ -260,15 +257,18 @@ OPERATORS: dict[str, Operator] = {
     "LogSoftmax": _final,
     "MatMul": _matmul,
     "Max": _max,
+    "Mean": _mean,
     "Min": _min,
     "Mul": _mul,
     "Neg": _neg,
     "PRelu": _prelu,
+    "Pad": _pad,
     "Relu": _relu,
     "Sigmoid": _final,
     "Softmax": _final,
     "Sub": _sub,
     "Sum": _add,
+    "Where": _where,
 }
 
 # what to say of operators that users meet and that cannot be supported
@@ -278,12 +278,26 @@ REASONS = {
         "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
     ),
     **dict.fromkeys(
-        ("ThresholdedRelu", "Sign", "Floor", "Ceil", "Round", "Shrink", "ArgMax", "ArgMin", "Where", "Hardmax"),
+        ("ThresholdedRelu", "Sign", "Floor", "Ceil", "Round", "Shrink", "ArgMax", "ArgMin", "Hardmax", "TopK"),
         "it is not continuous. Leave it out of the model.",
     ),
     **dict.fromkeys(
         ("LSTM", "GRU", "RNN", "Scan", "Loop", "If"), "recurrent and branching models have no single graph."
     ),
+    **dict.fromkeys(
+        (
+            "LayerNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "LRN",
+            "LpNormalization",
+            "LpPool",
+            "MeanVarianceNormalization",
+            "RMSNormalization",
+        ),
+        "it divides by, or squares, what it computes from its input. Use batch norm in evaluation mode.",
+    ),
+    "Attention": "attention multiplies what it computes from its input.",
     **dict.fromkeys(
         ("QuantizeLinear", "DequantizeLinear", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"),
         "quantised models compute in integers. Export the model in floats.",

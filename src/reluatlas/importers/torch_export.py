@@ -23,6 +23,7 @@ from reluatlas.importers import lowering as lo
 from reluatlas.importers.check import NATIVE_TOLERANCE, ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering import Lowering, Tensor
+from reluatlas.importers.torch_call import Call
 from reluatlas.importers.torch_operators import (
     KEPT,
     OPERATORS,
@@ -30,7 +31,6 @@ from reluatlas.importers.torch_operators import (
     REARRANGING,
     REASONS,
     UNCHANGED,
-    Call,
     supported,
 )
 from reluatlas.importers.torch_run import all_tensors, fixes_type, fold, is_float, module_runner
@@ -166,6 +166,8 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any]) -> Any:
     kwargs = map_arg(node.kwargs, lambda n: values[n.name])
     tensors = _tensors_in((*args, *kwargs.values()))
     if packet == "getitem":
+        if args[1] >= len(args[0]) or args[0][args[1]] is None:
+            raise low.unsupported("it takes the indices or the statistics that an operator also makes.")
         return args[0][args[1]]
     if not tensors:
         return fold(node.target, args, kwargs)

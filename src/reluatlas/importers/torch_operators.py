@@ -6,49 +6,20 @@ move entries are run by torch itself on the entries' numbers; see `REARRANGING`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from reluatlas.importers import lowering as lo
 from reluatlas.importers.lowering import Lowering, Tensor, Value
+from reluatlas.importers.torch_call import Call, Operator, constant, tensor
+from reluatlas.importers.torch_images import IMAGE_OPERATORS
 from reluatlas.importers.weights import batch_norm
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of an operator: its arguments by name, defaults filled in, torch tensors as arrays."""
-
-    arguments: Mapping[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.arguments[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return an argument, or the default when the operator has none of that name."""
-        return self.arguments.get(name, default)
-
-
-Operator = Callable[[Lowering, Call], Tensor | list[Tensor]]
 
 
 def supported() -> str:
     """Return the names of the supported operators, for messages and docs."""
     return ", ".join(sorted({name.partition(".")[0] for name in (*OPERATORS, *REARRANGING)}))
-
-
-def _tensor(low: Lowering, value: Any, what: str) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    raise low.unsupported(f"its {what} must depend on the network's input, and nothing else may.")
-
-
-def _constant(low: Lowering, value: Any, what: str) -> np.ndarray:
-    if isinstance(value, Tensor):
-        raise low.unsupported(f"its {what} depends on the network's input; expected a constant.")
-    return np.asarray(value, dtype=np.float64)
 
 
 def _sum(low: Lowering, a: Any, b: Any, factors: tuple[float, float]) -> Tensor:
@@ -57,7 +28,7 @@ def _sum(low: Lowering, a: Any, b: Any, factors: tuple[float, float]) -> Tensor:
     t, scale, constant, factor = (
         (a, factors[0], b, factors[1]) if isinstance(a, Tensor) else (b, factors[1], a, factors[0])
     )
-    return lo.scale_shift(low, _tensor(low, t, "term"), scale, lo.scaled(low, constant, factor))
+    return lo.scale_shift(low, tensor(low, t, "term"), scale, lo.scaled(low, constant, factor))
 
 
 def _add(low: Lowering, call: Call) -> Tensor:
@@ -73,26 +44,26 @@ def _rsub(low: Lowering, call: Call) -> Tensor:
 
 
 def _neg(low: Lowering, call: Call) -> Tensor:
-    return lo.scale_shift(low, _tensor(low, call["self"], "argument"), -1.0)
+    return lo.scale_shift(low, tensor(low, call["self"], "argument"), -1.0)
 
 
 def _mul(low: Lowering, call: Call) -> Tensor:
     a, b = call["self"], call["other"]
     if isinstance(a, Tensor):
-        return lo.scale_shift(low, a, _constant(low, b, "second factor"))
-    return lo.scale_shift(low, _tensor(low, b, "factor"), a)
+        return lo.scale_shift(low, a, constant(low, b, "second factor"))
+    return lo.scale_shift(low, tensor(low, b, "factor"), a)
 
 
 def _div(low: Lowering, call: Call) -> Tensor:
     if call.get("rounding_mode") is not None:
         raise low.unsupported("it rounds, which is not continuous.")
-    return lo.divide(low, _tensor(low, call["self"], "dividend"), _constant(low, call["other"], "divisor"))
+    return lo.divide(low, tensor(low, call["self"], "dividend"), constant(low, call["other"], "divisor"))
 
 
 def _product(low: Lowering, a: Any, b: Any, bias: Any = None) -> Tensor:
     if isinstance(a, Tensor):
-        return lo.matmul(low, a, _constant(low, b, "second factor"), constant="right", bias=bias)
-    return lo.matmul(low, _tensor(low, b, "factor"), a, constant="left", bias=bias)
+        return lo.matmul(low, a, constant(low, b, "second factor"), constant="right", bias=bias)
+    return lo.matmul(low, tensor(low, b, "factor"), a, constant="left", bias=bias)
 
 
 def _matmul(low: Lowering, call: Call) -> Tensor:
@@ -100,14 +71,14 @@ def _matmul(low: Lowering, call: Call) -> Tensor:
 
 
 def _linear(low: Lowering, call: Call) -> Tensor:
-    weight = _constant(low, call["weight"], "weight")
+    weight = constant(low, call["weight"], "weight")
     bias = call["bias"]
     return lo.matmul(
         low,
-        _tensor(low, call["input"], "input"),
+        tensor(low, call["input"], "input"),
         np.swapaxes(weight, 0, -1),
         constant="right",
-        bias=None if bias is None else _constant(low, bias, "bias"),
+        bias=None if bias is None else constant(low, bias, "bias"),
     )
 
 
@@ -116,7 +87,7 @@ def _addmm(low: Lowering, call: Call) -> Tensor:
     second = call.get("mat2", call.get("batch2", call.get("vec")))
     first = call.get("mat1", call.get("batch1", call.get("mat")))
     if isinstance(first, Tensor):
-        second = lo.scaled(low, _constant(low, second, "second factor"), alpha)
+        second = lo.scaled(low, constant(low, second, "second factor"), alpha)
     else:
         first = lo.scaled(low, first, alpha)
     start = call["self"]
@@ -126,26 +97,40 @@ def _addmm(low: Lowering, call: Call) -> Tensor:
 
 
 def _relu(low: Lowering, call: Call) -> Tensor:
-    return lo.piecewise(low, _tensor(low, call["self"], "argument"), [0.0], [0.0, 1.0], [0.0, 0.0])
+    return lo.piecewise(low, tensor(low, call["self"], "argument"), [0.0], [0.0, 1.0], [0.0, 0.0])
 
 
 def _abs(low: Lowering, call: Call) -> Tensor:
-    return lo.piecewise(low, _tensor(low, call["self"], "argument"), [0.0], [-1.0, 1.0], [0.0, 0.0])
+    return lo.piecewise(low, tensor(low, call["self"], "argument"), [0.0], [-1.0, 1.0], [0.0, 0.0])
 
 
 def _leaky(low: Lowering, call: Call) -> Tensor:
-    return lo.leaky_relu(low, _tensor(low, call["self"], "argument"), float(call["negative_slope"]))
+    return lo.leaky_relu(low, tensor(low, call["self"], "argument"), float(call["negative_slope"]))
 
 
 def _prelu(low: Lowering, call: Call) -> Tensor:
-    x, slope = _tensor(low, call["self"], "argument"), _constant(low, call["weight"], "slope")
+    x, slope = tensor(low, call["self"], "argument"), constant(low, call["weight"], "slope")
     if slope.ndim == 1 and slope.size > 1 and len(x.shape) > 1:
         slope = slope.reshape(-1, *(1,) * (len(x.shape) - 2))
     return lo.leaky_relu(low, x, slope)
 
 
+def _rrelu(low: Lowering, call: Call) -> Tensor:
+    if call.get("training"):
+        raise low.unsupported("it is in training mode. Call the module's eval first.")
+    slope = (float(call["lower"]) + float(call["upper"])) / 2
+    return lo.leaky_relu(low, tensor(low, call["self"], "argument"), slope)
+
+
+def _threshold(low: Lowering, call: Call) -> Tensor:
+    bound, value = float(call["threshold"]), float(call["value"])
+    if bound != value:
+        raise low.unsupported("it is not continuous, as its threshold and its value differ. Leave it out of the model.")
+    return lo.clip(low, tensor(low, call["self"], "argument"), bound, None)
+
+
 def _clamp(low: Lowering, call: Call) -> Tensor:
-    x = _tensor(low, call["self"], "argument")
+    x = tensor(low, call["self"], "argument")
     bounds = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
     if all(b is None or np.ndim(b) == 0 for b in bounds) and not any(isinstance(b, Tensor) for b in bounds):
         return lo.clip(low, x, *bounds)
@@ -156,11 +141,11 @@ def _clamp(low: Lowering, call: Call) -> Tensor:
 
 
 def _relu6(low: Lowering, call: Call) -> Tensor:
-    return lo.clip(low, _tensor(low, call["self"], "argument"), 0.0, 6.0)
+    return lo.clip(low, tensor(low, call["self"], "argument"), 0.0, 6.0)
 
 
 def _hard_sigmoid(low: Lowering, call: Call) -> Tensor:
-    shifted = lo.scale_shift(low, _tensor(low, call["self"], "argument"), 1.0, 3.0)
+    shifted = lo.scale_shift(low, tensor(low, call["self"], "argument"), 1.0, 3.0)
     return lo.divide(low, lo.clip(low, shifted, 0.0, 6.0), 6.0)
 
 
@@ -177,16 +162,16 @@ def _minimum(low: Lowering, call: Call) -> Tensor:
 
 
 def _final(low: Lowering, call: Call) -> Tensor:
-    return lo.drop_final(low, _tensor(low, call["self"], "argument"))
+    return lo.drop_final(low, tensor(low, call["self"], "argument"))
 
 
 def _batch_norm(low: Lowering, call: Call) -> list[Tensor]:
-    x = _tensor(low, call["input"], "input")
+    x = tensor(low, call["input"], "input")
     if call.get("training") or len(x.shape) < 2:
         raise low.unsupported("it is in training mode. Call the module's eval first.")
     size = x.shape[1]
     scale, shift, mean, variance = (
-        np.full(size, default) if call[name] is None else low.coefficients(_constant(low, call[name], name), name)
+        np.full(size, default) if call[name] is None else low.coefficients(constant(low, call[name], name), name)
         for name, default in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0))
     )
     a, b, rounded = batch_norm(scale, shift, mean, variance, float(call["eps"]))
@@ -194,10 +179,11 @@ def _batch_norm(low: Lowering, call: Call) -> list[Tensor]:
 
 
 REARRANGING = frozenset({
-    "_unsafe_view", "alias", "as_strided", "cat", "chunk", "clone", "contiguous", "detach", "expand", "flatten", "flip",
-    "index", "index_select", "lift_fresh_copy", "movedim", "narrow", "permute", "pixel_shuffle", "pixel_unshuffle",
-    "repeat", "reshape", "roll", "select", "slice", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose",
-    "unbind", "unflatten", "unsqueeze", "view",
+    "_unsafe_index", "_unsafe_view", "alias", "as_strided", "cat", "chunk", "clone", "contiguous", "copy", "detach",
+    "expand", "flatten", "flip", "index", "index_select", "lift_fresh_copy", "movedim", "narrow", "permute",
+    "pixel_shuffle", "pixel_unshuffle", "repeat", "reshape", "roll", "select", "select_scatter", "slice",
+    "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unflatten",
+    "unsqueeze", "view",
 })  # fmt: skip
 
 # casts and dropout: the argument itself
@@ -209,6 +195,7 @@ PASSING = UNCHANGED | {
 }  # fmt: skip
 
 OPERATORS: dict[str, Operator] = {
+    **IMAGE_OPERATORS,
     "_log_softmax": _final,
     "_native_batch_norm_legit_no_training": _batch_norm,
     "_softmax": _final,
@@ -240,16 +227,39 @@ OPERATORS: dict[str, Operator] = {
     "prelu": _prelu,
     "relu": _relu,
     "relu6": _relu6,
+    "rrelu": _rrelu,
     "rsub": _rsub,
     "sigmoid": _final,
     "softmax": _final,
     "sub": _sub,
+    "threshold": _threshold,
 }
 
-# kept whole where torch.export would take them apart into pieces that are not continuous by themselves
-KEPT = ("hardsigmoid", "linear", "matmul", "mv", "prelu", "relu6")
+# kept whole: torch.export would take them apart into pieces that are not continuous, or not exact, by themselves,
+# or of which messages could not say what they were
+KEPT = (
+    "gru", "hardshrink", "hardsigmoid", "hardswish", "linear", "lstm", "matmul", "mish", "mv", "prelu", "relu6",
+    "rnn_relu", "rnn_tanh", "rrelu", "scaled_dot_product_attention", "silu", "softplus", "softshrink", "threshold",
+    "upsample_bilinear2d", "upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_trilinear3d",
+)  # fmt: skip
 
-REASONS: dict[str, str] = dict.fromkeys(
-    ("gelu", "silu", "tanh", "elu", "selu", "celu", "softplus", "mish", "hardswish", "erf", "exp", "pow"),
-    "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
-)
+REASONS: dict[str, str] = {
+    **dict.fromkeys(
+        ("gelu", "silu", "tanh", "elu", "selu", "celu", "softplus", "mish", "hardswish", "erf", "exp", "pow", "log1p"),
+        "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
+    ),
+    **dict.fromkeys(
+        ("gt", "ge", "lt", "le", "eq", "ne", "sign", "floor", "ceil", "round", "argmax", "argmin", "where",
+         "hardshrink"),
+        "it is not continuous. Leave it out of the model.",
+    ),
+    **dict.fromkeys(
+        ("native_layer_norm", "native_group_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
+         "var", "std"),
+        "it divides by, or squares, what it computes from its input. Use batch norm in evaluation mode.",
+    ),
+    **dict.fromkeys(
+        ("lstm", "gru", "rnn_relu", "rnn_tanh"), "recurrent networks multiply by gates or have no single graph."
+    ),
+    "scaled_dot_product_attention": "attention multiplies what it computes from its input.",
+}  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -193,7 +194,7 @@ def _sparse_product(operator: Sparse, vector: Dyadic) -> Dyadic:
         taken = [vector.numbers[j] for j in operator.indices[run].tolist()]
         products = list(map(mul, factors.numbers, taken))
         stops = (operator.indptr[first : end + 1] - operator.indptr[first]).tolist()
-        sums = [sum(products[a:b]) for a, b in zip(stops, stops[1:], strict=False)]
+        sums = [sum(products[a:b]) for a, b in pairwise(stops)]
         parts.append(Dyadic(sums, factors.exponent))
         first = end
     exponent = min((part.exponent for part in parts), default=0)

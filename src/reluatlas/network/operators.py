@@ -56,9 +56,9 @@ class Gather:
 
 @dataclass(frozen=True, eq=False)
 class Sparse:
-    """The linear operator `y[i] = sum_g values[g] * x[indices[g]] / denominator`, g from `indptr[i]` to `indptr[i + 1]`.
+    """The linear operator `y[i] = sum_g values[g] * x[indices[g]] / denominator`.
 
-    The matrix in CSR form; the indices of one row differ.
+    In row i, g goes from `indptr[i]` to `indptr[i + 1]`: the matrix in CSR form; the indices of one row differ.
     """
 
     indptr: NDArray[np.int64]
@@ -152,7 +152,7 @@ class Convolution:
     @cached_property
     def sparse(self) -> Sparse:
         """The same operator as a sparse matrix, zero weights left out."""
-        out, channels, taps = self.weight.shape
+        out, channels, _ = self.weight.shape
         first = (np.arange(out) // (out // self.groups)) * channels
         rows, indices, values = [], [], []
         for o in range(out):

@@ -137,7 +137,8 @@ class Walk:
         return Bounded(np.take_along_axis(z.value, chosen, axis=1), np.take_along_axis(z.error, chosen, axis=1))
 
     def _exact(self, node: int, p: int, entries: NDArray, z: Bounded) -> list[tuple[int, int, int]]:
-        # Exact values as (integer, exponent, denominator); they also replace the float ones, which ends the doubt for later nodes.
+        # Exact values as (integer, exponent, denominator); they also replace the float ones, which ends the doubt
+        # for later nodes.
         if p not in self._points:
             self._points[p] = ExactPoint(self._network, self._integers, self._rows[p], self.choice, p)
         numbers = self._points[p].entries(node, entries.tolist())

@@ -234,7 +234,10 @@ def test_bias_is_not_joined_where_the_product_has_another_reader():
 
 
 def test_roundings_are_noted_and_exact_divisions_are_not():
-    assert [n.kind for n in load(one_node("Div", {"c": np.float32(3)})).notes] == ["rounded"]
+    assert [n.kind for n in load(one_node("Div", {"c": np.float32(0.3)})).notes] == ["rounded"]
+    third = load(one_node("Div", {"c": np.float32(-6)}))
+    (operator,) = third.nodes[third.output].operators
+    assert third.notes == () and operator.denominator == 3 and set(operator.values) == {-0.5}
     assert load(one_node("Div", {"c": np.float32(4)})).notes == ()
     assert "rounded" in [n.kind for n in load(CASES["BatchNormalization"]).notes]
 

@@ -134,7 +134,13 @@ def test_small_whole_numbers_have_no_error():
 
 
 def test_quotients_as_floats_and_compared():
-    for number, exponent, denominator in ((1, 0, 3), (-(3**60), -200, 9), (9, 5, 3), (2**200 + 1, -100, 7), (5, -1080, 3)):
+    for number, exponent, denominator in (
+        (1, 0, 3),
+        (-(3**60), -200, 9),
+        (9, 5, 3),
+        (2**200 + 1, -100, 7),
+        (5, -1080, 3),
+    ):
         value, error = to_float(number, exponent, denominator)
         truth = Fraction(number) * Fraction(2) ** exponent / denominator
         assert abs(Fraction(value) - truth) <= Fraction(error)
