@@ -42,7 +42,7 @@ def _text(value: Any) -> str:
 
 
 def _weights(low: Lowering, inputs: Inputs) -> tuple[Tensor, np.ndarray, np.ndarray | None]:
-    x, weight = tensor(low, inputs[0], "data"), constant(low, inputs[1], "weights")
+    x, weight = tensor(low, inputs[0], "data"), constant(low, (*inputs, None)[1], "weights")
     if len(x.shape) < 3 or weight.ndim != len(x.shape):
         raise DimensionError(f"{low.label} has weights of shape {weight.shape} for an input of shape {x.shape}.")
     bias = inputs[2] if len(inputs) > 2 else None
@@ -70,9 +70,7 @@ def _conv_transpose(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
         fitted = []
         for w, s, o, e in zip(windows, sizes, wanted[-n:], extra, strict=True):
             total = max(0, (s - 1) * w.stride + e + w.reach - int(o))
-            before = total - total // 2 if mode == "SAME_LOWER" else total // 2
-            if mode == "NOTSET" or mode == "VALID":
-                before = total // 2
+            before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             fitted.append(Window(w.kernel, w.stride, w.dilation, before, total - before))
         windows = fitted
     elif mode == "VALID":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ModelFileError
+from reluatlas.importers.onnx_reference import evaluator
 from reluatlas.importers.weights import MAX_ENTRIES
 from reluatlas.network.graph import FloatArray, Shape
 
@@ -74,7 +75,6 @@ def node_runner(model: Any, node: Any) -> Callable[[Sequence[NDArray | None]], l
 
     def run(arrays: Sequence[NDArray | None]) -> list[NDArray]:
         import onnx
-        from onnx.reference import ReferenceEvaluator
 
         claimed = result_size(node.op_type, [a for a in arrays if a is not None])
         if claimed > MAX_ENTRIES:
@@ -96,7 +96,7 @@ def node_runner(model: Any, node: Any) -> Callable[[Sequence[NDArray | None]], l
             if name:
                 part.graph.output.add().name = name
         with np.errstate(all="ignore"):
-            return [np.asarray(a) for a in ReferenceEvaluator(part).run(None, feeds)]
+            return [np.asarray(a) for a in evaluator(part).run(None, feeds)]
 
     return run
 
@@ -126,15 +126,13 @@ def reference_run(
     """Return a function from points (N, ...) to all tensors, by ONNX's reference evaluator, point by point."""
 
     def run(z: FloatArray) -> Mapping[str, NDArray]:
-        from onnx.reference import ReferenceEvaluator
-
         collected: dict[str, list[NDArray]] = {}
         try:
-            evaluator = ReferenceEvaluator(model)
+            run_model = evaluator(model).run
             with np.errstate(all="ignore"):
                 for row in z:
                     feeds = {input_name: row.reshape(shape).astype(dtype)}
-                    tensors: Any = evaluator.run(None, feeds, intermediate=True)
+                    tensors: Any = run_model(None, feeds, intermediate=True)
                     for name, value in tensors.items():
                         if name and isinstance(value, np.ndarray | np.generic):
                             collected.setdefault(name, []).append(np.asarray(value))

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
-
-def model_folder() -> Path | None:
-    """Return the folder of real model files, or None where there is none."""
-    root = os.environ.get("RELUATLAS_DATA")
-    folder = Path(root) if root else Path(__file__).resolve().parents[3].parent / "shared" / "data"
-    return folder / "models" if (folder / "models").is_dir() else None
 
 
 def onnx_model(

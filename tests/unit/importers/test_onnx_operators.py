@@ -12,6 +12,7 @@ from reluatlas.importers.load import load
 from reluatlas.importers.onnx_operators import OPERATORS
 from reluatlas.network.graph import Affine, Breakpoints, Max
 from tests.unit.importers.models import by_onnxruntime, dense_model, one_node, onnx_model
+from tests.unit.importers.test_onnx_images import CASES as IMAGES
 
 RNG = np.random.default_rng(0)
 C4 = RNG.normal(size=4)
@@ -124,7 +125,7 @@ def test_operator_computes_what_onnxruntime_does(case):
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
 def test_every_operator_has_a_case(operator):
     final = {"Softmax", "LogSoftmax", "Sigmoid"}
-    assert operator in final or any(case.split()[0] == operator for case in CASES)
+    assert operator in final or any(case.split()[0] == operator for case in (*CASES, *IMAGES))
 
 
 @pytest.mark.parametrize("operator", ["Softmax", "LogSoftmax", "Sigmoid"])
@@ -150,7 +151,7 @@ def test_activation_in_the_middle_is_refused_with_both_nodes():
         load(onnx_model(nodes))
 
 
-@pytest.mark.parametrize("operator", ["Tanh", "ThresholdedRelu", "Gelu", "Conv", "ArgMax", "Elu"])
+@pytest.mark.parametrize("operator", ["Tanh", "ThresholdedRelu", "Gelu", "LSTM", "ArgMax", "Elu"])
 def test_unsupported_operator_is_named_with_its_node(operator):
     with pytest.raises(UnsupportedLayerError, match=rf"{operator} node `tested`.*Supported operators: Abs, Add"):
         load(one_node(operator, opset=20))
