@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm, prod
+from math import floor, lcm, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -284,6 +284,14 @@ def resample(low: Lowering, t: Tensor, rows: Sequence[Sequence[Sequence[tuple[in
         weights = weights[:, None, :, None] * factors[None, :, None, :]
         weights = weights.reshape(-1, weights.shape[2] * weights.shape[3])
     return _per_channel(low, t, spread(places, sizes), weights, outs, shared)
+
+
+def linear_row(place: Fraction, size: int) -> list[tuple[int, Fraction]]:
+    """Return the positions and weights that interpolate linearly at a place; outside, the value at the border."""
+    place = min(max(place, Fraction(0)), Fraction(size - 1))
+    first = min(floor(place), size - 1)
+    share = place - first
+    return [(first, 1 - share)] + ([(first + 1, share)] if share else [])
 
 
 def _odd_part(number: int) -> int:

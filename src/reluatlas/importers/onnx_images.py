@@ -170,18 +170,10 @@ def _resized(low: Lowering, call: Call, x: Tensor, scales: Any, sizes: Any) -> T
         if mode == "nearest":
             rows.append([[(min(max(_nearest(low, call)(p), 0), n - 1), Fraction(1))] for p in where])
         elif mode in ("linear", "bilinear"):
-            rows.append([linear_row(p, n) for p in where])
+            rows.append([images.linear_row(p, n) for p in where])
         else:
             raise low.unsupported(f"its mode is {mode}; expected nearest or linear.")
     return images.resample(low, x, rows)
-
-
-def linear_row(place: Fraction, size: int) -> list[tuple[int, Fraction]]:
-    """Return the positions and weights that interpolate linearly at a place; outside, the value at the border."""
-    place = min(max(place, Fraction(0)), Fraction(size - 1))
-    first = min(floor(place), size - 1)
-    share = place - first
-    return [(first, 1 - share)] + ([(first + 1, share)] if share else [])
 
 
 def _coordinates(low: Lowering, call: Call) -> Callable[[int, Fraction, int, int], Fraction]:

@@ -198,7 +198,9 @@ def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwar
             raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
         first = args[0]
         return [first] if packet == "native_dropout" else first
-    if packet in REARRANGING:
+    if full == "where.self" and isinstance(args[0], Tensor):
+        raise low.unsupported("its condition depends on the network's input, which is not continuous.")
+    if packet in REARRANGING or full in REARRANGING:
         return _rearranged(low, target, args, kwargs)
     operator = OPERATORS.get(full) or OPERATORS.get(packet)
     if operator is None:
@@ -218,7 +220,7 @@ def _rearranged(low: Lowering, target: Any, args: Any, kwargs: Any) -> Any:
             t = value if isinstance(value, Tensor) else low.affine([], [], value.numpy(), tuple(value.shape))
             start = sum(other.size for other in tensors)
             tensors.append(t)
-            return torch.from_numpy(t.marks() + start)
+            return torch.from_numpy(np.asarray(t.marks() + start))
         if isinstance(value, list | tuple):
             return type(value)(marked(v) for v in value)
         return value

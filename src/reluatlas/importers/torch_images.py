@@ -91,7 +91,11 @@ def _pad(low: Lowering, call: Call) -> Tensor:
     before, after = [0] * len(x.shape), [0] * len(x.shape)
     for i in range(len(pads) // 2):
         before[-1 - i], after[-1 - i] = pads[2 * i], pads[2 * i + 1]
-    return lo.pad(low, x, before, after, value=value)
+    mode = str(call.get("mode") or "constant")
+    known = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode not in known:
+        raise low.unsupported(f"its mode is {mode}; expected one of {', '.join(known)}.")
+    return lo.pad(low, x, before, after, value=value, mode=known[mode])
 
 
 def _steps(low: Lowering, call: Call, x: Tensor) -> list[tuple[int, int, Fraction]]:
@@ -159,6 +163,7 @@ IMAGE_OPERATORS: dict[str, Operator] = {
     "mean": _reduce("mean"),
     "min.default": _reduce("min"),
     "min.dim": _reduce("min", pair=True),
+    "pad": _pad,
     "sum": _reduce("sum"),
     "upsample_bilinear2d": _linear,
     "upsample_linear1d": _linear,

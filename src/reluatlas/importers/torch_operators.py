@@ -183,7 +183,7 @@ REARRANGING = frozenset({
     "expand", "flatten", "flip", "index", "index_select", "lift_fresh_copy", "movedim", "narrow", "permute",
     "pixel_shuffle", "pixel_unshuffle", "repeat", "reshape", "roll", "select", "select_scatter", "slice",
     "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unflatten",
-    "unsqueeze", "view",
+    "unsqueeze", "view", "where.self",
 })  # fmt: skip
 
 # casts and dropout: the argument itself
@@ -238,7 +238,7 @@ OPERATORS: dict[str, Operator] = {
 # kept whole: torch.export would take them apart into pieces that are not continuous, or not exact, by themselves,
 # or of which messages could not say what they were
 KEPT = (
-    "gru", "hardshrink", "hardsigmoid", "hardswish", "linear", "lstm", "matmul", "mish", "mv", "prelu", "relu6",
+    "gru", "hardshrink", "hardsigmoid", "hardswish", "linear", "lstm", "matmul", "mish", "mv", "pad", "prelu", "relu6",
     "rnn_relu", "rnn_tanh", "rrelu", "scaled_dot_product_attention", "silu", "softplus", "softshrink", "threshold",
     "upsample_bilinear2d", "upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_trilinear3d",
 )  # fmt: skip
