@@ -193,9 +193,9 @@ def pad(
     if not marks.size:
         raise DimensionError(f"{low.label} cuts all entries off a tensor of shape {t.shape}.")
     widths = [(max(0, a), max(0, b)) for a, b in zip(before, after, strict=True)]
-    options: dict[str, Any] = {"constant_values": -1} if mode == "constant" else {}
+    options: dict[str, Any] = {"mode": mode, **({"constant_values": -1} if mode == "constant" else {})}
     fill = float(low.coefficients(value, "the padding"))
-    return rearrange(low, [t], np.pad(marks, widths, mode, **options), fill=fill)  # type: ignore[call-overload]
+    return rearrange(low, [t], np.pad(marks, widths, **options), fill=fill)
 
 
 def broadcast(low: Lowering, t: Tensor, shape: Sequence[int]) -> Tensor:

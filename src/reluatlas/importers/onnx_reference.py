@@ -120,7 +120,8 @@ def pad(at: dict[str, Any], x: NDArray, pads: Any = None, value: Any = None, axe
         x = x[tuple(cut)]
         room = [(0, 0)] * x.ndim
         room[axis] = max(0, before), max(0, after)
-        x = np.pad(x, room, mode, **({"constant_values": fill} if mode == "constant" else {}))
+        options: dict[str, Any] = {"mode": mode, **({"constant_values": fill} if mode == "constant" else {})}
+        x = np.pad(x, room, **options)
     return x
 
 
@@ -139,7 +140,7 @@ def resize(at: dict[str, Any], x: NDArray, *rest: Any) -> NDArray:
     rounding = "floor" if older else at.get("nearest_mode", "round_prefer_floor")
     for i, axis in enumerate(over):
         n = x.shape[axis]
-        out = int(sizes[i]) if scales is None else int(np.floor(n * scales[i]))
+        out = int(np.floor(n * scales[i])) if scales is not None else int(np.asarray(sizes)[i])
         scale = out / n if scales is None else scales[i]
         if scale == 1.0 and out == n:
             continue

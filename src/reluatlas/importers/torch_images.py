@@ -108,8 +108,8 @@ def _steps(low: Lowering, call: Call, x: Tensor) -> list[tuple[int, int, Fractio
     wanted = call.get("output_size")
     out = []
     for i, n in enumerate(sizes):
-        scale = scales[i] if scales else None
-        length = int(n * float(scale)) if wanted is None else int(wanted[i])
+        scale: Any = scales[i] if scales else None
+        length = int(wanted[i]) if wanted is not None else int(n * float(scale))
         step = Fraction(n, length) if scale is None else 1 / Fraction(float(scale))
         if abs(step - Fraction(n, length)) <= 1e-12 * step:  # a factor that only approximates the ratio it means
             step = Fraction(n, length)

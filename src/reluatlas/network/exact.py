@@ -210,8 +210,8 @@ def _convolved(operator: Convolution, vector: Dyadic) -> Dyadic:
     image: Any = np.array(vector.numbers, dtype=object)[None]
     numbers: list[int] = []
     for weight, columns in zip(weights, operator.columns(image, zero=0)[0], strict=True):
-        left = fmpz_mat(*weight.shape, weight.reshape(-1).tolist())
-        right = fmpz_mat(*columns.shape, columns.reshape(-1).tolist())
+        left = fmpz_mat(weight.shape[0], weight.shape[1], weight.reshape(-1).tolist())
+        right = fmpz_mat(columns.shape[0], columns.shape[1], columns.reshape(-1).tolist())
         numbers.extend(int(v) for v in (left * right).entries())
     return Dyadic(numbers, whole.exponent + vector.exponent, vector.denominator)
 
