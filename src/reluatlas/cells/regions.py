@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.program import lower
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, LinearOperator, Network
+from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Network
 from reluatlas.network.maps import Choice, FloatRows, slopes_of, winners_of
+from reluatlas.network.operators import mapped
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -65,7 +66,7 @@ class ExactMaps:
         for corner in self._corners:
             point = ExactPoint(self._network, self._arithmetic, corner, self._choice, cell)
             values = point.values(self._network.output)
-            scale = Fraction(2) ** values.exponent / getattr(values, "denominator", 1)
+            scale = Fraction(2) ** values.exponent / values.denominator
             at.append([number * scale for number in values.numbers])
         constant, *ends = at
         return tuple((*(end[c] - v for end in ends), v) for c, v in enumerate(constant))
@@ -141,10 +142,7 @@ def _relevant(network: Network, patterns: NDArray[np.integer], out: NDArray[np.i
 
 def _reads(operator: LinearOperator, outputs: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which entries of an operator's input some of the outputs depend on."""
-    if isinstance(operator, Dense):
-        ones: LinearOperator = Dense((operator.weight != 0).astype(np.float64))
-    else:
-        ones = Gather(operator.index, (operator.scale != 0).astype(np.float64), operator.n_in)
+    ones = mapped(operator, lambda c: (c != 0).astype(np.float64))
     return FloatRows(outputs.shape[0], 1).adjoint(ones, outputs.astype(np.float64)) > 0
 
 

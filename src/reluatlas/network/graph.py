@@ -24,7 +24,7 @@ from reluatlas.network.operators import (
     LinearOperator,
     Sparse,
     coefficients,
-    denominator,
+    is_sound,
 )
 
 __all__ = [
@@ -270,12 +270,12 @@ def _check_node(nodes: Sequence[Node], position: int, node: Node) -> None:
         for source, operator in zip(node.inputs, node.operators, strict=True):
             if not 0 <= source < position:
                 raise DimensionError(f"`{label}` reads node {source}, which does not come before it.")
+            if not is_sound(operator):
+                raise DimensionError(f"`{label}` has a {type(operator).__name__} operator whose arrays do not fit.")
             if operator.n_in != sizes[source] or operator.n_out != here:
                 raise DimensionError(
                     f"`{label}` maps {operator.n_in} to {operator.n_out} numbers; expected {sizes[source]} to {here}."
                 )
-            if denominator(operator) < 1:
-                raise DimensionError(f"`{label}` is divided by {denominator(operator)}; expected 1, 2, 3, ...")
             if not np.all(np.isfinite(coefficients(operator))):
                 raise NonFiniteError(f"`{label}` has NaN or infinite weights. Check the model's training.")
         if node.bias.shape != (here,):

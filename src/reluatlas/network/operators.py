@@ -171,6 +171,42 @@ class Convolution:
 LinearOperator = Dense | Gather | Sparse | Convolution
 
 
+def is_sound(operator: LinearOperator) -> bool:
+    """Return whether an operator's arrays fit together and name only entries that there are."""
+    if isinstance(operator, Dense):
+        return operator.weight.ndim == 2
+    if isinstance(operator, Gather):
+        return (
+            operator.index.ndim == 1
+            and operator.scale.shape == operator.index.shape
+            and _within(operator.index, -1, operator.n_in)
+        )
+    if isinstance(operator, Sparse):
+        pointers = operator.indptr
+        return (
+            operator.denominator >= 1
+            and pointers.ndim == operator.indices.ndim == 1
+            and operator.values.shape == operator.indices.shape
+            and pointers.size > 0
+            and pointers[0] == 0
+            and pointers[-1] == operator.indices.size
+            and bool(np.all(np.diff(pointers) >= 0))
+            and _within(operator.indices, 0, operator.n_in)
+        )
+    return (
+        operator.weight.ndim == 3
+        and operator.places.ndim == 2
+        and operator.places.shape[1] == operator.weight.shape[2]
+        and operator.groups >= 1
+        and operator.weight.shape[0] % operator.groups == 0
+        and _within(operator.places, -1, operator.n_positions)
+    )
+
+
+def _within(index: NDArray, low: int, end: int) -> bool:
+    return index.size == 0 or bool(index.dtype.kind == "i" and index.min() >= low and index.max() < end)
+
+
 def coefficients(operator: LinearOperator) -> FloatArray:
     """Return the stored numbers of an operator, before any denominator."""
     if isinstance(operator, Gather):

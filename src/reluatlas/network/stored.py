@@ -15,7 +15,7 @@ from reluatlas.network import graph
 from reluatlas.network.graph import Network, Note
 
 _NODES = {kind.__name__: kind for kind in (graph.Input, graph.Affine, graph.Breakpoints, graph.Max)}
-_OPERATORS = {kind.__name__: kind for kind in (graph.Dense, graph.Gather)}
+_OPERATORS = {kind.__name__: kind for kind in (graph.Dense, graph.Gather, graph.Sparse, graph.Convolution)}
 _PREFIX = "network/"
 
 

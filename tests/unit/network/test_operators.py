@@ -14,6 +14,7 @@ from reluatlas.network.exact import IntegerArithmetic, compare, dyadic, to_float
 from reluatlas.network.graph import Convolution, Dense, Gather, Sparse
 from reluatlas.network.maps import FloatRows
 from reluatlas.network.rounding import Bounded, FloatBounds, exactly
+from reluatlas.network.stored import pack_network, unpack_network
 from tests.convert import matrix_rows
 
 RNG = np.random.default_rng(5)
@@ -158,9 +159,34 @@ def test_averages_in_a_network_are_decided_exactly():
     assert np.allclose(net.affine_at(x[1]).A, 1 / 3)
 
 
-@pytest.mark.parametrize("divisor", [0, -3])
-def test_divisors_are_positive(divisor):
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Sparse(np.array([0, 1]), np.array([0]), np.ones(1), 3, 0),
+        Sparse(np.array([0, 1]), np.array([0]), np.ones(1), 3, -2),
+        Sparse(np.array([0, 1]), np.array([3]), np.ones(1), 3),
+        Sparse(np.array([0, 2]), np.array([0]), np.ones(1), 3),
+        Sparse(np.array([1, 1]), np.array([0]), np.ones(1), 3),
+        Gather(np.array([3]), np.ones(1), 3),
+        Gather(np.array([-2]), np.ones(1), 3),
+        Gather(np.array([1]), np.ones(2), 3),
+        Convolution(np.ones((1, 1, 2)), np.array([[0, 3]]), 3),
+        Convolution(np.ones((1, 1, 2)), np.array([[0]]), 3),
+        Convolution(np.ones((1, 1, 1)), np.array([[0]]), 3, 0),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(operator):
     b = Builder((3,))
-    b.affine([0], [Sparse(np.array([0, 1]), np.array([0]), np.ones(1), 3, divisor)], shape=(1,))
-    with pytest.raises(DimensionError, match="divided by"):
+    b.affine([0], [operator], shape=(1,))
+    with pytest.raises(DimensionError, match=f"{type(operator).__name__} operator"):
         b.finish(1)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_stored_networks_are_the_same(name):
+    operator = CASES[name]
+    b = Builder((operator.n_in,))
+    net = b.finish(b.affine([0], [operator], shape=(operator.n_out,)))
+    again = unpack_network(pack_network(net))
+    (kept,) = again.nodes[1].operators
+    assert type(kept) is type(operator) and exact_matrix(kept) == exact_matrix(operator)
