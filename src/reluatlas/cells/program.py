@@ -240,17 +240,19 @@ class _Lowering:
             bound = np.stack([np.zeros(node.bias.size), np.abs(node.bias)], axis=1)
             error = np.zeros_like(bound)
             alive = np.stack([np.zeros(node.bias.size, bool), node.bias != 0], axis=1)
+            fed = np.zeros_like(alive)
             n_terms = 1
             for edge in self.edges(t):
                 source = self.rows(edge.source)
                 bound += _abs_apply(edge.operator, self.bound[source]) * _SLACK
                 error += _abs_apply(edge.operator, self.error[source]) * _SLACK
-                alive |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
+                fed |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
                 n_terms += terms(edge.operator) + (denominator(edge.operator) != 1)
+            alive |= fed
             self.exact[t] = all(self.exact[e.source] for e in self.edges(t)) and self._fits(t, bound)
             if not self.exact[t]:
                 error += (n_terms + 4) * UNIT_ROUNDOFF * _SLACK * (bound + error) + _TINY * alive
-                error[~alive] = 0.0
+                error[~fed] = 0.0  # zero, or the bias alone
             self.bound[here], self.error[here], self.alive[here] = bound, error, alive
         else:
             source = self.rows(node.input)

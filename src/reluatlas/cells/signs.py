@@ -14,6 +14,15 @@ FINE = 1e-4
 
 
 @inner
+def _may_err(P, S, t, unit):
+    """Return 0.0 for a unit on a flat piece, whose row is a constant and exact, else 1.0: most ties are among them."""
+    if P.kind[t] != BREAK:
+        return 1.0
+    piece = S.piece[P.pat_off[P.level[t]] + unit]
+    return 0.0 if P.slope[P.s_at[t] + unit * (P.n_knots[t] + 1) + piece] == 0.0 else 1.0
+
+
+@inner
 def row_of(P, S, level, unit, first, second):
     """Return (a, b, c, error of a and b, error of c) of a breakpoint row or a difference of candidates."""
     t = P.cut[level]
@@ -26,7 +35,9 @@ def row_of(P, S, level, unit, first, second):
     begin = P.m_ptr[P.m_at[t] + unit]
     i, j = s + P.m_cand[begin + first], s + P.m_cand[begin + second]
     a, b, c = rows[0, i] - rows[0, j], rows[1, i] - rows[1, j], rows[2, i] - rows[2, j]
-    return a, b, c, P.err_g[i] + P.err_g[j] + ROUNDOFF * (abs(a) + abs(b)), P.err_c[i] + P.err_c[j]
+    on_i, on_j = _may_err(P, S, P.src[t], i - s), _may_err(P, S, P.src[t], j - s)
+    err_g, err_c = on_i * P.err_g[i] + on_j * P.err_g[j], on_i * P.err_c[i] + on_j * P.err_c[j]
+    return a, b, c, err_g + ROUNDOFF * (abs(a) + abs(b)), err_c
 
 
 @inner
