@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,3 +45,29 @@ def test_saved_complex_of_a_convolutional_network(tmp_path):
     assert np.array_equal(again.patterns, cx.patterns)
     x = np.random.default_rng(2).normal(size=(5, 2, 3, 3))
     assert np.array_equal(again.network(x), net(x))
+
+
+@pytest.mark.skipif(data_folder() is None, reason="no data folder (RELUATLAS_DATA)")
+@pytest.mark.parametrize(("name", "share"), [("Convnet_maxpool", 0.05), ("cifar_base_kw", 0.05), ("resnet_2b", 0.02)])
+def test_slice_of_a_real_network(name, share):
+    folder = data_folder()
+    assert folder is not None
+    net = load(folder / "models" / f"{name}.onnx")
+    points = digits(folder) if name == "Convnet_maxpool" else patches(net.input_shape)
+    points[1:] = points[0] + share * (points[1:] - points[0])
+    cx = ra.enumerate_cells(net, ra.Slice.through(points))
+    assert cx.is_complete and cx.n_cells > 50
+    assert cx.exactness.status == "exact"
+    assert_laws(cx)
+
+
+def digits(folder: Path) -> np.ndarray:
+    """Return three images of digits, with their black corners."""
+    with gzip.open(folder / "mnist" / "t10k-images-idx3-ubyte.gz") as file:
+        return np.frombuffer(file.read(16 + 3 * 784), dtype=np.uint8, offset=16).reshape(3, 1, 28, 28) / 255
+
+
+def patches(shape: tuple[int, ...]) -> np.ndarray:
+    """Return three images of blurred colors."""
+    colors = np.random.default_rng(0).random((3, shape[0], shape[1] // 4, shape[2] // 4))
+    return np.kron(colors, np.ones((1, 1, 4, 4))).astype(np.float32).astype(np.float64)
