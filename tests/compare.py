@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from reluatlas.network.evaluate import values
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, Network
+from reluatlas.network.operators import as_sparse
 from tests.broken import broken_complexes
-from tests.convert import matrix_rows, to_problem
+from tests.convert import to_problem
 from tests.oracles.adjacency import f_vector, linear_regions, n_affine_maps, neighbors
 from tests.oracles.rational import Cell, enumerate_cells
 
@@ -127,9 +128,8 @@ def _magnitudes(network: Network, domain: Any) -> list[NDArray[np.float64]]:
                     factor = np.where(operator.index < 0, 0.0, np.abs(operator.scale))
                     total += factor[:, None] * out[source][np.maximum(operator.index, 0)]
                 else:
-                    for i, row in enumerate(matrix_rows(operator)):
-                        for j, c in row:
-                            total[i] += abs(float(c)) * out[source][j]
+                    matrix = as_sparse(operator)
+                    total += abs(matrix.numerators) @ out[source] / matrix.denominator
             out.append(total)
         elif isinstance(node, Breakpoints):
             total = np.abs(node.slopes).max(axis=1)[:, None] * out[node.input]
