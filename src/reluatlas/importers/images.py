@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, lcm, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -260,6 +261,23 @@ def reduced(low: Lowering, t: Tensor, axes: Sequence[int] | None, *, keep: bool,
         top = _windows(low, negative, flat, shape)
         return rearrange(low, [top], top.marks(), -1.0)
     return weighted(low, t, flat, np.ones((1, 1)), count if kind == "mean" else 1, shape=shape)
+
+
+def pad(
+    low: Lowering, t: Tensor, before: Sequence[int], after: Sequence[int], *, value: float = 0.0, mode: str = "constant"
+) -> Tensor:
+    """Return the tensor padded along each axis, in one of NumPy's modes; a negative number of entries is cut off."""
+    if len(before) != len(t.shape) or len(after) != len(t.shape):
+        raise DimensionError(f"{low.label} has paddings {list(before)} and {list(after)} for shape {t.shape}.")
+    marks = t.marks()
+    marks = marks[tuple(slice(max(0, -a), n - max(0, -b)) for a, b, n in zip(before, after, t.shape, strict=True))]
+    low.keep_size([n + max(0, a) + max(0, b) for n, a, b in zip(marks.shape, before, after, strict=True)])
+    if not marks.size:
+        raise DimensionError(f"{low.label} cuts all entries off a tensor of shape {t.shape}.")
+    widths = [(max(0, a), max(0, b)) for a, b in zip(before, after, strict=True)]
+    options: dict[str, Any] = {"mode": mode, **({"constant_values": -1} if mode == "constant" else {})}
+    fill = float(low.coefficients(value, "the padding"))
+    return rearrange(low, [t], np.pad(marks, widths, **options), fill=fill)
 
 
 def resample(low: Lowering, t: Tensor, rows: Sequence[Sequence[Sequence[tuple[int, Fraction]]]]) -> Tensor:

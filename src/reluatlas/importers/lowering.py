@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm, prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -179,23 +178,6 @@ def rearrange(
         operators.append(Gather(np.where(inside, flat - start, -1), np.full(flat.size, scale), t.size))
         start += t.size
     return low.affine(used, operators, None if fill == 0 else np.where(marks < 0, fill, 0.0), marks.shape)
-
-
-def pad(
-    low: Lowering, t: Tensor, before: Sequence[int], after: Sequence[int], *, value: float = 0.0, mode: str = "constant"
-) -> Tensor:
-    """Return the tensor padded along each axis, in one of NumPy's modes; a negative number of entries is cut off."""
-    if len(before) != len(t.shape) or len(after) != len(t.shape):
-        raise DimensionError(f"{low.label} has paddings {list(before)} and {list(after)} for shape {t.shape}.")
-    marks = t.marks()
-    marks = marks[tuple(slice(max(0, -a), n - max(0, -b)) for a, b, n in zip(before, after, t.shape, strict=True))]
-    low.keep_size([n + max(0, a) + max(0, b) for n, a, b in zip(marks.shape, before, after, strict=True)])
-    if not marks.size:
-        raise DimensionError(f"{low.label} cuts all entries off a tensor of shape {t.shape}.")
-    widths = [(max(0, a), max(0, b)) for a, b in zip(before, after, strict=True)]
-    options: dict[str, Any] = {"mode": mode, **({"constant_values": -1} if mode == "constant" else {})}
-    fill = float(low.coefficients(value, "the padding"))
-    return rearrange(low, [t], np.pad(marks, widths, **options), fill=fill)
 
 
 def broadcast(low: Lowering, t: Tensor, shape: Sequence[int]) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reluatlas.errors import DimensionError
+from reluatlas.importers import images
 from reluatlas.importers import lowering as lo
 from reluatlas.importers.lowering import Lowering, Tensor, Value
 from reluatlas.importers.onnx_call import Call, Inputs, Operator, constant, tensor
@@ -68,7 +69,7 @@ def _pad(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     mode = at.get("mode", b"constant").decode()
     if mode not in ("constant", "reflect", "edge", "wrap"):
         raise low.unsupported(f"its mode is {mode}; expected constant, reflect, edge or wrap.")
-    return lo.pad(low, x, before, after, value=value, mode=mode)
+    return images.pad(low, x, before, after, value=value, mode=mode)
 
 
 def _where(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:

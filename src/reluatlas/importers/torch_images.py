@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from reluatlas.importers import images
-from reluatlas.importers import lowering as lo
 from reluatlas.importers.images import Window
 from reluatlas.importers.lowering import Lowering, Tensor
 from reluatlas.importers.torch_call import Call, Operator, constant, tensor
@@ -95,7 +94,7 @@ def _pad(low: Lowering, call: Call) -> Tensor:
     known = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     if mode not in known:
         raise low.unsupported(f"its mode is {mode}; expected one of {', '.join(known)}.")
-    return lo.pad(low, x, before, after, value=value, mode=known[mode])
+    return images.pad(low, x, before, after, value=value, mode=known[mode])
 
 
 def _steps(low: Lowering, call: Call, x: Tensor) -> list[tuple[int, int, Fraction]]:
