@@ -1,4 +1,4 @@
-"""How are convolutions of a batch computed fastest? By im2col and BLAS, a sparse product, or torch's kernels.
+"""Compares ways to compute convolutions of a batch: im2col and BLAS, a sparse product, torch's kernels.
 
     python benchmarks/convolutions.py [--quick] [--out FILE.json]
 
