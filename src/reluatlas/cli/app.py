@@ -1,0 +1,195 @@
+"""Which commands and options are there? Parsed here; each command's work is in its own file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reluatlas._version import __version__
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", show_default=False,
+        help="Model file: .onnx or .onnx.gz; .pt, .pth or .safetensors with --model-module.",
+    ),
+]  # fmt: skip
+ModelModule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE:NAME", show_default=False,
+        help="Architecture of a .pt, .pth or .safetensors file: FILE.py:NAME or package.module:NAME, where NAME is a "
+        "torch module or a function that returns one. That Python is run, so name only code that you trust.",
+    ),
+]  # fmt: skip
+InputShape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...", show_default=False,
+        help="Shape of one input, without a batch axis; needed where the model leaves it open.",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", show_default=False,
+        help="Write the result into this folder: a new one, an empty one, or an earlier result, which is replaced.",
+    ),
+]  # fmt: skip
+Seed = Annotated[
+    int, typer.Option(min=0, help="Seed of everything random. Nothing is here: every seed gives the same answer.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, show_default="all cores", help="Number of threads. The answer is the same for any number."
+    ),
+]  # fmt: skip
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")]
+BoxSides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box", metavar="LO,HI", show_default=False,
+        help="Domain: the box low,high of the inputs; once for all of them (-1,1), or once for each (-1,1,0,2, or two "
+        "--box).",
+    ),
+]  # fmt: skip
+Through = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--through", metavar="A.npy B.npy C.npy", show_default=False,
+        help="Domain: the plane through three inputs, each in a .npy file; or one file with three rows; or chosen rows "
+        "of one file, as digits.npy:0,5,9.",
+    ),
+]  # fmt: skip
+Margin = Annotated[
+    float,
+    typer.Option(min=0.0, help="With --through: how far to look beyond the points, as a share of their bounding box."),
+]
+MaxCells = Annotated[
+    int | None, typer.Option(min=1, show_default="no limit", help="Stop after this many cells, with exit code 3.")
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option(show_default="no limit", help="Stop after this many seconds, with exit code 3.")
+]
+CountOnly = Annotated[bool, typer.Option("--count-only", help="Only count the cells; takes less time and memory.")]
+
+_APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
+
+Results go to stdout, notices and progress to stderr. Exit codes: 0 done, 2 bad input, 3 stopped before complete,
+130 interrupted.
+
+Example: reluatlas demo
+"""
+
+app = typer.Typer(
+    name="reluatlas",
+    help=_APP_HELP,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def command() -> Any:
+    """Return the whole command line, ready to be run."""
+    return typer.main.get_command(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"reluatlas {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _nothing_given(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("inspect")
+def _inspect(
+    model: Model,
+    model_module: ModelModule = None,
+    input_shape: InputShape = None,
+    json: Json = False,
+    out: Out = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Say what a model is: its layers, its neurons, and what import rounded, folded or dropped.
+
+    The network is checked against the model itself. With --out, the same goes into network.json.
+
+    Example: reluatlas inspect model.onnx
+    """
+    from reluatlas.cli.inspect import inspect
+    from reluatlas.cli.models import Source
+
+    return inspect(Source(model, model_module, input_shape), as_json=json, out=out, seed=seed, quiet=quiet)
+
+
+@app.command("cells")
+def _cells(
+    model: Model,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    count_only: CountOnly = False,
+    max_cells: MaxCells = None,
+    max_seconds: MaxSeconds = None,
+    model_module: ModelModule = None,
+    input_shape: InputShape = None,
+    json: Json = False,
+    out: Out = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Find the cells that a network cuts a plane of its inputs into, exactly; count, draw and save them.
+
+    With --out: report.html (all figures and numbers on one page), cells.npz (opens with
+    reluatlas.load_complex), cells.json, and the figures as PNG and SVG.
+
+    Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
+    """
+    from reluatlas.cli.cells import Budget, cells
+    from reluatlas.cli.domains import Asked
+    from reluatlas.cli.models import Source
+
+    return cells(
+        Source(model, model_module, input_shape),
+        Asked(box or [], through or [], margin),
+        Budget(max_cells, max_seconds, jobs),
+        count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet,
+    )  # fmt: skip
+
+
+@app.command("demo")
+def _demo(
+    json: Json = False,
+    out: Out = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Open the digits network that comes with reluatlas, on the plane through a 3, a 5 and an 8.
+
+    Writes the same files as `reluatlas cells --out`, into ./reluatlas-demo when no folder is given.
+
+    Example: reluatlas demo --out digits
+    """
+    from reluatlas.cli.demo import demo
+
+    return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet)

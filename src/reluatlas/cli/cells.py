@@ -1,0 +1,189 @@
+"""Which cells are there? `reluatlas cells`: count or enumerate, print, and write a report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reluatlas.cli import console
+from reluatlas.cli.domains import Asked, Chosen
+from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
+from reluatlas.cli.models import Source
+from reluatlas.errors import ArgumentError
+from reluatlas.report import facts, words
+
+if TYPE_CHECKING:
+    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.network.graph import Network
+
+_LONGEST_S = 1e8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be spent.
+
+    Raises
+    ------
+    ArgumentError
+        When the time is no positive number.
+    """
+
+    max_cells: int | None = None
+    max_seconds: float | None = None
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_seconds is not None and not 0 < self.max_seconds <= _LONGEST_S:
+            raise ArgumentError(
+                f"`--max-seconds {self.max_seconds:g}` is out of range; "
+                f"expected more than 0 and at most {_LONGEST_S:g}."
+            )
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `enumerate_cells` and `count_cells`."""
+        return {"max_cells": self.max_cells, "max_seconds": self.max_seconds, "jobs": self.jobs}
+
+
+def cells(
+    source: Source,
+    asked: Asked,
+    budget: Budget,
+    *,
+    count_only: bool,
+    as_json: bool,
+    out: Path | None,
+    seed: int,
+    quiet: bool,
+) -> int:
+    """Find the cells of a model on a domain, print the numbers, and write the report."""
+    if out is not None:
+        from reluatlas.report.folder import check_folder
+
+        check_folder(out)
+    net = source.load()
+    chosen = asked.fit(net)
+    numbers = {
+        "reluatlas": facts.__version__,
+        "command": "cells",
+        "model": source.model,
+        "seed": seed,
+        "network": facts.of_network(net),
+        "domain": facts.of_domain(chosen.domain),
+    }
+    if count_only:
+        numbers |= count(net, chosen, budget, quiet=quiet)
+        if out is not None:
+            from reluatlas.report.write import INDEX, write_numbers
+
+            write_numbers(out, INDEX, numbers)
+    else:
+        cx = enumerate_(net, chosen, budget, quiet=quiet)
+        numbers |= facts.of_complex(cx)
+        if out is not None:
+            console.notice("Drawing the report.", quiet=quiet)
+            _write(cx, out, numbers, source, chosen, budget)
+    show(numbers, _heading(source, net, chosen), as_json=as_json, out=out, quiet=quiet)
+    return exit_code(numbers)
+
+
+def count(net: Network, chosen: Chosen, budget: Budget, *, quiet: bool) -> facts.Facts:
+    """Count the cells, with progress."""
+    console.announce_compiling(quiet=quiet)
+    from reluatlas.cells.count import count_cells
+
+    with console.progress(quiet=quiet) as callback:
+        found = count_cells(net, chosen.domain, progress=callback, **budget.keywords)
+    return facts.of_count(found, chosen.domain)
+
+
+def enumerate_(net: Network, chosen: Chosen, budget: Budget, *, quiet: bool) -> PolyhedralComplex:
+    """Enumerate the cells, with progress."""
+    console.announce_compiling(quiet=quiet)
+    from reluatlas.cells.enumerate import enumerate_cells
+
+    with console.progress(quiet=quiet) as callback:
+        return enumerate_cells(net, chosen.domain, progress=callback, **budget.keywords)
+
+
+def show(numbers: facts.Facts, heading: str, *, as_json: bool, out: Path | None, quiet: bool) -> None:
+    """Print the numbers, and say on stderr when they are not of the whole domain."""
+    if not numbers["is_complete"]:
+        console.notice(words.stopped(numbers["stopped_by"], numbers["share_done"]), quiet=quiet)
+    if as_json:
+        import json
+
+        console.result(json.dumps(numbers, indent=2, allow_nan=False))
+        return
+    console.result(console.one_line(heading))
+    console.result()
+    console.pairs(_rows(numbers) + ([("written", str(out))] if out is not None else []))
+
+
+def exit_code(numbers: facts.Facts) -> int:
+    """Return the exit code that an answer deserves."""
+    if numbers["is_complete"]:
+        return DONE
+    return INTERRUPTED if numbers["stopped_by"] == "interrupt" else INCOMPLETE
+
+
+def _heading(source: Source, net: Network, chosen: Chosen) -> str:
+    return f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(chosen.domain)}."
+
+
+def _rows(numbers: facts.Facts) -> list[tuple[str, str]]:
+    so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
+    rows = [("cells", f"{numbers['n_cells']:,}{so_far}")]
+    if "f_vector" in numbers:
+        v, e, f = numbers["f_vector"]
+        rows += [
+            ("linear regions", f"{numbers['n_linear_regions']:,}"),
+            ("affine maps", f"{numbers['n_affine_maps']:,}"),
+            ("f-vector", f"{v:,} vertices, {e:,} edges, {f:,} cells; V - E + F = {numbers['euler_characteristic']}"),
+        ]
+    return [
+        *rows,
+        ("area", f"{numbers['volume']:.9g} of {numbers['domain_volume']:.9g}"),
+        ("exactness", words.exactness(numbers["exactness"])),
+        ("time", words.seconds(numbers["seconds"])),
+    ]
+
+
+def _write(
+    cx: PolyhedralComplex,
+    out: Path,
+    numbers: facts.Facts,
+    source: Source,
+    chosen: Chosen,
+    budget: Budget,
+) -> None:
+    from reluatlas.report.drawings import Mark
+    from reluatlas.report.page import About
+    from reluatlas.report.write import write_report
+
+    marks = [Mark(p.label, cx.domain.coordinates(p.x)) for p in chosen.points]
+    about = About(
+        title=f"The cells of {Path(source.model).name}",
+        command=typed(),
+        code=python(source.code, chosen, budget),
+    )
+    write_report(cx, out, numbers, about, marks=marks)
+
+
+def python(load: str, chosen: Chosen, budget: Budget) -> str:
+    """Return Python that finds the same cells."""
+    limit = "" if budget.max_cells is None else f", max_cells={budget.max_cells}"
+    numpy = "import numpy as np\n" if "np." in chosen.code else ""
+    return (
+        f"{numpy}import reluatlas as ra\n\nnet = {load}\ndomain = {chosen.code}\n"
+        f"cx = ra.enumerate_cells(net, domain{limit})\nprint(cx.n_cells, cx.n_linear_regions, cx.exactness)"
+    )
+
+
+def typed() -> str:
+    """Return the command line of this process."""
+    return shlex.join(["reluatlas", *sys.argv[1:]])

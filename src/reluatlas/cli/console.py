@@ -1,0 +1,106 @@
+"""What is shown while a command runs, and how? Results on stdout; notices and progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+ProgressCallback = Callable[[int, float], None]
+
+_WAIT_S = 0.4  # most runs end before a bar is worth importing
+_COMPILING = "Compiling kernels, once per machine: about a minute."
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, with control characters spelled out: names in files can hold anything."""
+    joined = " ".join(text.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+
+
+def result(text: str = "") -> None:
+    """Print a line of the result."""
+    print(text)
+
+
+def notice(text: str, *, quiet: bool) -> None:
+    """Print a line about the run on stderr."""
+    if not quiet:
+        print(one_line(text), file=sys.stderr, flush=True)
+
+
+def announce_compiling(*, quiet: bool) -> None:
+    """Say that the first run takes longer, when it will."""
+    from reluatlas.kernels import is_compiled
+
+    if not is_compiled():
+        notice(_COMPILING, quiet=quiet)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    kept = [(a, one_line(b)) for a, b in rows]
+    width = max((len(a) for a, _ in kept), default=0) + 2
+    for name, value in kept:
+        result(f"{name:<{width}}{value}".rstrip())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Print columns; those named in `right` end flush."""
+    lines = [list(head), *([one_line(c) for c in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        cells = (c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
+        result("  ".join(cells).rstrip())
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
+    """Yield what is told about progress: a bar on stderr when that is a terminal, else None."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar = _Bar()
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """Cells found and share of the area done; shown once a run takes longer than a moment."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.shown: Any = None
+        self.task: Any = None
+
+    def update(self, n_cells: int, share: float) -> None:
+        """Take the state of a run."""
+        if self.shown is None and time.monotonic() - self.start >= _WAIT_S:
+            self._show()
+        if self.shown is not None:
+            self.shown.update(self.task, completed=share, cells=f"{n_cells:,}")
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        self.shown = Progress(
+            TextColumn("{task.fields[cells]} cells"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("of the area"),
+            TimeElapsedColumn(),
+            console=Console(file=sys.stderr, stderr=True),
+            transient=True,
+        )
+        self.task = self.shown.add_task("cells", total=1.0, cells="0")
+        self.shown.start()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.shown is not None:
+            self.shown.stop()

@@ -1,0 +1,124 @@
+"""Which domain do the options name? A box from `--box`, a plane from `--through`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from reluatlas.cli.through import Point, read_points
+from reluatlas.domain import Box, Slice
+from reluatlas.errors import ArgumentError, DimensionError, DomainError
+
+if TYPE_CHECKING:
+    from reluatlas.network.graph import Network
+
+PLANE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A domain, the points that span it, and the Python that makes it."""
+
+    domain: Box | Slice
+    code: str
+    points: list[Point] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A domain as it was named on the command line, not yet fitted to a network.
+
+    Everything that can be wrong without a network is found when this is made.
+
+    Raises
+    ------
+    ArgumentError, DomainError
+        When none or two are named, or numbers are not finite and in pairs.
+    """
+
+    box: list[str]
+    through: list[str]
+    margin: float
+    sides: list[float] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.box and self.through:
+            raise ArgumentError("`--box` and `--through` were both given; a domain is one of them. Leave one out.")
+        if not self.box and not self.through:
+            raise ArgumentError(
+                "no domain was given. Pass `--box -1,1` (a network of two inputs), or `--through a.npy b.npy c.npy` "
+                "(the plane through three points)."
+            )
+        if not isfinite(self.margin):
+            raise DomainError(f"`--margin {self.margin}` is not a finite number; expected a share such as 0.2.")
+        self.sides.extend(_numbers(self.box) if self.box else [])
+
+    def fit(self, net: Network) -> Chosen:
+        """Return the domain in the inputs of a network."""
+        return _box(self.sides, net) if self.box else _plane(self.through, self.margin, net)
+
+
+def _numbers(box: list[str]) -> list[float]:
+    """Return the numbers of `--box`: pairs low,high.
+
+    Raises
+    ------
+    ArgumentError, DomainError
+        When they are not finite numbers in pairs.
+    """
+    given = " ".join(f"--box {text}" for text in box)
+    values: list[float] = []
+    for text in ",".join(box).split(","):
+        try:
+            values.append(float(text))
+        except ValueError:
+            raise ArgumentError(
+                f"`{given}`: {text!r} is not a number; expected low,high such as `--box -1,1`, once for all inputs "
+                "or once for each."
+            ) from None
+    if not all(isfinite(v) for v in values):
+        raise DomainError(f"`{given}` holds NaN or an infinite number; a domain needs finite ones.")
+    if len(values) % 2:
+        raise ArgumentError(
+            f"`{given}` has {len(values)} numbers; expected pairs low,high such as `--box -1,1`, once for all inputs "
+            "or once for each."
+        )
+    return values
+
+
+def _box(values: list[float], net: Network) -> Chosen:
+    """Return the box of a network's inputs.
+
+    Raises
+    ------
+    DimensionError, DomainError
+        When the number of sides is not the network's, is not two, or a side is empty or flat.
+    """
+    n, sides = net.n_inputs, len(values) // 2
+    if sides not in (1, n):
+        raise DimensionError(
+            f"`--box` has {sides} sides but the network takes {n} inputs. Pass one low,high for all of them, or {n}."
+        )
+    if n != PLANE:
+        raise DimensionError(
+            f"`--box` has dimension {n}, as the network's inputs; expected {PLANE}: cells are enumerated in a plane. "
+            "Pass `--through a.npy b.npy c.npy`, the plane through three inputs."
+        )
+    if sides == 1:
+        return Chosen(Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})")
+    low, high = values[0::2], values[1::2]
+    return Chosen(Box(low, high), f"ra.Box({low!r}, {high!r})")
+
+
+def _plane(through: list[str], margin: float, net: Network) -> Chosen:
+    """Return the slice through three points in files.
+
+    Raises
+    ------
+    ArgumentError, DimensionError, DomainError
+        When a file cannot be used, or the points span no plane.
+    """
+    points = read_points(through, net.input_shape)
+    plane = Slice.through([p.x for p in points], margin=margin)
+    return Chosen(plane, f"ra.Slice.through([{', '.join(p.code for p in points)}], margin={margin!r})", points)

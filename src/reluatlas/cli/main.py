@@ -1,0 +1,71 @@
+"""How does a command end? `main` runs it and turns every outcome into an exit code and at most one line.
+
+0 done, 2 bad input, 3 stopped before complete, 130 interrupted; 1 is a bug of reluatlas.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import cast
+
+DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; those of the process when None.
+    """
+    _never_fail_to_print()
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _say("interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _run(arguments: list[str]) -> int:
+    import typer
+
+    from reluatlas.cli.app import command
+    from reluatlas.cli.through import spread
+    from reluatlas.errors import InternalError, ReluAtlasError
+
+    # typer brings its own click or uses the one installed, by its version: these are the two roots of bad usage
+    usage_error, click_error = cast("tuple[type[Exception], type[Exception]]", typer.BadParameter.__mro__[1:3])
+    try:
+        return command().main(args=spread(arguments), prog_name="reluatlas", standalone_mode=False) or DONE
+    except ReluAtlasError as problem:
+        return _say(str(problem), BUG if isinstance(problem, InternalError) else BAD_INPUT)
+    except click_error as problem:
+        help_of = getattr(getattr(problem, "ctx", None), "command_path", "") or "reluatlas"
+        text = problem.format_message().rstrip(".")  # type: ignore[attr-defined]
+        return _say(f"{text}. See `{help_of} --help`." if isinstance(problem, usage_error) else text, BAD_INPUT)
+    except typer.Abort:
+        return _say("interrupted.", INTERRUPTED)
+
+
+def _say(text: str, code: int) -> int:
+    from reluatlas.cli.console import one_line
+
+    with suppress(OSError, ValueError):
+        print(f"reluatlas: {one_line(text)}", file=sys.stderr)
+    return code
+
+
+def _never_fail_to_print() -> None:
+    """Let streams that cannot hold a character show a stand-in for it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,0 +1,93 @@
+"""Which model do the options name? A file, and for weights without an architecture the module they belong to."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reluatlas.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from reluatlas.network.graph import Network
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as it was named on the command line."""
+
+    model: str
+    module: str | None = None
+    input_shape: str | None = None
+
+    def load(self) -> Network:
+        """Return the network, checked against the model."""
+        from reluatlas.importers.load import load
+
+        shape = None if self.input_shape is None else _shape(self.input_shape)
+        module = None if self.module is None else _module(self.module)
+        return load(self.model, module=module, input_shape=shape)
+
+    @property
+    def code(self) -> str:
+        """The Python that loads it."""
+        more = "" if self.input_shape is None else f", input_shape={_shape(self.input_shape)!r}"
+        if self.module is None:
+            return f"ra.load({self.model!r}{more})"
+        where, _, name = self.module.rpartition(":")
+        return f"ra.load({self.model!r}, module={name}{more})  # {name}: the torch module of {where}"
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentError(f"`--input-shape {text}` is not whole numbers with commas, such as 1,28,28.") from None
+
+
+def _module(spec: str) -> Any:
+    where, separator, name = spec.rpartition(":")
+    if not separator or not where or not name:
+        raise ArgumentError(f"`--model-module {spec}` is not WHERE:NAME; expected FILE.py:NAME or package.module:NAME.")
+    home = _import(where, spec)
+    if not hasattr(home, name):
+        raise ArgumentError(f"`--model-module {spec}`: `{where}` has no `{name}`. Check the name.")
+    found = getattr(home, name)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(found, torch.nn.Module):
+        return found
+    if not callable(found):
+        raise ArgumentError(
+            f"`--model-module {spec}` is a {type(found).__name__}; "
+            "expected a torch module or a function that makes one."
+        )
+    try:
+        return found()
+    except Exception as problem:  # the user's own code: whatever it raises
+        raise ArgumentError(f"`--model-module {spec}`: calling it failed with {_said(problem)}.") from None
+
+
+def _import(where: str, spec: str) -> Any:
+    try:
+        if not where.endswith(".py"):
+            if "" not in sys.path:
+                sys.path.insert(0, "")
+            return importlib.import_module(where)
+        if not Path(where).is_file():
+            raise ArgumentError(f"`--model-module {spec}`: there is no file `{where}`. Check the path.")
+        plan = importlib.util.spec_from_file_location(Path(where).stem, where)
+        assert plan is not None and plan.loader is not None
+        home = importlib.util.module_from_spec(plan)
+        plan.loader.exec_module(home)
+        return home
+    except ArgumentError:
+        raise
+    except Exception as problem:  # the user's own code: whatever it raises
+        raise ArgumentError(f"`--model-module {spec}`: importing `{where}` failed with {_said(problem)}.") from None
+
+
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}".rstrip(".: ")

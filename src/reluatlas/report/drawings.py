@@ -1,0 +1,158 @@
+"""Which figures does a report hold? Six of a plane complex, each with a title and what one sees on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.report import words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from reluatlas.cells.complex import PolyhedralComplex
+
+NAMES = ("cells-by-map", "cells-by-class", "cells-by-layer", "dual", "layers", "surface")
+_DPI = 160
+_FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
+_COLUMNS = 3
+_SALT = "reluatlas"
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A point of the domain to point out on the figures.
+
+    Attributes
+    ----------
+    label : str
+        Short, such as "a" or "digit 3".
+    u : ndarray, shape (2,)
+        In the domain's coordinates.
+    image : ndarray, shape (h, w), or None
+        The input itself, where it is a picture.
+    """
+
+    label: str
+    u: NDArray[np.float64]
+    image: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One figure, in both formats.
+
+    Attributes
+    ----------
+    name : str
+        Of its files, without an ending.
+    title, caption : str
+    png, svg : bytes
+    is_wide : bool
+        Whether it wants the whole width of a page.
+    """
+
+    name: str
+    title: str
+    caption: str
+    png: bytes
+    svg: bytes
+    is_wide: bool
+
+
+def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]:
+    """Yield the figures of a complex on a plane domain, in the order of a report; none of no cells.
+
+    Guarantees: the same bytes in every run with the same versions; matplotlib's settings and its list
+    of open figures are left as they were.
+    """
+    if cx.n_cells == 0:
+        return
+    for name in NAMES:
+        title, caption, paint, is_wide = _plan(name, cx, marks)
+        with _settings():
+            png, svg = _files(paint())
+        yield Drawing(name, title, caption, png, svg, is_wide)
+
+
+def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str, str, Callable[[], Figure], bool]:
+    from reluatlas.figures import plot
+
+    def cells(by: Any) -> Callable[[], Figure]:
+        return lambda: _on_one(lambda ax: _mark(plot.cells(cx, by=by, ax=ax), marks), _FLAT)
+
+    if name == "cells-by-map":
+        return "The cells, by affine map", words.by_map(cx), cells("map"), False
+    if name == "cells-by-class":
+        return "The cells, by class", words.by_class(cx), cells("class"), False
+    if name == "cells-by-layer":
+        return "The edges, by layer", words.by_layer(cx), cells("layer"), False
+    if name == "dual":
+        paint = partial(_on_one, lambda ax: plot.dual(cx, ax=ax), _FLAT)
+        return "The affine maps, as dual points", words.dual(cx), paint, False
+    if name == "layers":
+        return "Layer by layer", words.layers(cx), partial(_layers, cx), True
+    paint = partial(_on_one, lambda ax: plot.surface(cx, ax=ax), _SOLID, "3d")
+    return "The function, as a surface", words.surface(cx), paint, True
+
+
+def _on_one(paint: Callable[[Axes], Any], size: tuple[float, float], projection: str | None = None) -> Figure:
+    figure = _figure(size)
+    paint(figure.add_subplot(projection=projection))
+    return figure
+
+
+def _layers(cx: PolyhedralComplex) -> Figure:
+    from reluatlas.figures import plot
+
+    n = len(cx.network.cuts) + 1
+    columns = min(n, _COLUMNS)
+    rows = -(-n // columns)
+    sides = cx.domain.box.high - cx.domain.box.low
+    tall = float(np.clip(sides[1] / sides[0], 0.4, 2.0))
+    figure = _figure((3.7 * columns, (3.1 * tall + 0.7) * rows))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for ax in grid.flat[n:]:
+        ax.remove()
+    plot.layers(cx, axes=grid.flat[:n])
+    return figure
+
+
+def _figure(size: tuple[float, float]) -> Figure:
+    # not by pyplot: no window system is asked for, and nothing stays open
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="compressed")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _settings():
+    import matplotlib
+
+    return matplotlib.rc_context({"svg.hashsalt": _SALT, "svg.fonttype": "path", "savefig.facecolor": "white"})
+
+
+def _files(figure: Figure) -> tuple[bytes, bytes]:
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+    figure.savefig(svg, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
+    return png.getvalue(), svg.getvalue()
+
+
+def _mark(ax: Axes, marks: Sequence[Mark]) -> None:
+    for mark in marks:
+        u, v = float(mark.u[0]), float(mark.u[1])
+        ax.plot(u, v, "o", color="white", markeredgecolor="black", markersize=6, zorder=5, gid="mark")
+        ax.annotate(
+            mark.label, (u, v), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom", fontsize="small",
+            zorder=5, annotation_clip=True, bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "black", "lw": 0.6},
+        )  # fmt: skip

@@ -1,0 +1,137 @@
+"""Which numbers are reported? What a complex, a count and a network say about themselves, as plain values.
+
+Everything here can be written as JSON: no arrays, no NaN, no NumPy scalars.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reluatlas._version import __version__
+from reluatlas.domain import Box, Slice
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
+
+if TYPE_CHECKING:
+    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.cells.count import CellCount
+
+Facts = dict[str, Any]
+
+
+def of_complex(cx: PolyhedralComplex) -> Facts:
+    """Return the numbers of a complex; those of an incomplete one are of what was found."""
+    found = float(np.sum(cx.volumes))
+    return {
+        "is_complete": bool(cx.is_complete),
+        "stopped_by": str(cx.stopped_by),
+        "n_cells": int(cx.n_cells),
+        "n_linear_regions": int(cx.n_linear_regions),
+        "n_affine_maps": int(cx.n_affine_maps),
+        "f_vector": [int(n) for n in cx.f_vector],
+        "euler_characteristic": int(cx.euler_characteristic),
+        "volume": found,
+        "domain_volume": float(cx.domain.volume),
+        "share_done": 1.0 if cx.is_complete else min(1.0, found / float(cx.domain.volume)),
+        "exactness": of_exactness(cx.exactness),
+        "seconds": float(cx.seconds),
+    }
+
+
+def of_count(count: CellCount, domain: Box | Slice) -> Facts:
+    """Return the numbers of a count."""
+    return {
+        "is_complete": bool(count.is_complete),
+        "stopped_by": str(count.stopped_by),
+        "n_cells": int(count.n_cells),
+        "volume": float(count.volume_done),
+        "domain_volume": float(domain.volume),
+        "share_done": 1.0 if count.is_complete else min(1.0, float(count.volume_done) / float(domain.volume)),
+        "exactness": of_exactness(count.exactness),
+        "seconds": float(count.seconds),
+    }
+
+
+def of_exactness(exactness: Any) -> Facts:
+    """Return what an answer says about how its decisions were made."""
+    return {
+        "status": str(exactness.status),
+        "n_decisions": int(exactness.n_decisions),
+        "n_escalated": int(exactness.n_escalated),
+        "n_uncertain": int(exactness.n_uncertain),
+        "share_escalated": float(exactness.share_escalated),
+    }
+
+
+def of_domain(domain: Box | Slice) -> Facts:
+    """Return the domain: a box, or a slice with its origin and basis."""
+    sides = {"low": domain.box.low.tolist(), "high": domain.box.high.tolist()}
+    if isinstance(domain, Slice):
+        return {"kind": "slice", **sides, "origin": domain.origin.tolist(), "basis": domain.basis.tolist()}
+    return {"kind": "box", **sides}
+
+
+def of_network(network: Network) -> Facts:
+    """Return sizes, nodes and the notes of import."""
+    return {
+        "source": network.source,
+        "input_shape": list(network.input_shape),
+        "output_shape": list(network.output_shape),
+        "n_neurons": int(network.n_neurons),
+        "n_windows": int(network.n_windows),
+        "n_parameters": sum(parameters(node) for node in network.nodes),
+        "nodes": [_node(network, i) for i in range(len(network.nodes))],
+        "notes": [{"kind": n.kind, "node": n.node, "text": n.text} for n in network.notes],
+    }
+
+
+def kind_of(node: Node) -> str:
+    """Return what a node is, in a word or two."""
+    if isinstance(node, Input):
+        return "input"
+    if isinstance(node, Affine):
+        return "affine"
+    if isinstance(node, Max):
+        return "max"
+    n_knots = node.knots.shape[1]
+    return "relu" if node.is_relu else f"{n_knots + 1} linear pieces" if n_knots else "linear"
+
+
+def parameters(node: Node) -> int:
+    """Return how many coefficients a node has, not counting the 0 and ±1 of copies, sums and paddings."""
+    if not isinstance(node, Affine):
+        return 0
+    weights = sum(
+        op.weight.size if isinstance(op, Dense) else int(np.count_nonzero(~np.isin(op.scale, (0.0, 1.0, -1.0))))
+        for op in node.operators
+    )
+    return weights + (node.bias.size if node.bias.any() else 0)
+
+
+def _node(network: Network, index: int) -> Facts:
+    node = network.nodes[index]
+    sources = () if isinstance(node, Input) else node.inputs if isinstance(node, Affine) else (node.input,)
+    return {
+        "index": index,
+        "name": node.name,
+        "kind": kind_of(node),
+        "reads": [int(i) for i in sources],
+        "shape": list(node.shape),
+        "units": prod(node.shape) if isinstance(node, Breakpoints | Max) else 0,
+        "parameters": parameters(node),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    found = {"reluatlas": __version__, "python": platform.python_version()}
+    for package in ("numpy", "numba", "python-flint", "onnx", "matplotlib"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,131 @@
+"""How does an answer get into a folder? Written beside it first, then put in place: never half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from reluatlas.errors import ArgumentError
+from reluatlas.report.drawings import NAMES
+
+INDEX = "cells.json"
+_OURS = frozenset({"report.html", "cells.npz", INDEX, "network.json", "figures"})
+_FIGURES = frozenset(f"{name}{ending}" for name in NAMES for ending in (".png", ".svg"))
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that `fill_folder` could not, or must not, write to. Changes nothing.
+
+    Raises
+    ------
+    ArgumentError
+        When it is a file, holds files of others, or cannot be written.
+    """
+    try:
+        if folder.exists():
+            if not folder.is_dir():
+                raise ArgumentError(f"`--out {folder}` is a file; expected a folder. Pass a new one.")
+            foreign = _foreign(folder)
+            if foreign:
+                raise ArgumentError(
+                    f"`--out {folder}` holds `{foreign}`, which reluatlas did not write. Pass a new or empty folder."
+                )
+        place = folder
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise ArgumentError(f"`--out {folder}` lies in `{place}`, which is a file. Pass another folder.")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise ArgumentError(f"`--out {folder}` cannot be made: `{place}` is not writable. Pass another folder.")
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, ArgumentError):
+            raise
+        raise ArgumentError(f"`--out {folder}` cannot be used: {_reason(problem)}. Pass another folder.") from None
+
+
+def _foreign(folder: Path) -> str:
+    """Return the first entry of a folder that is not a result of reluatlas, or ""."""
+    entries = sorted(p.name for p in folder.iterdir() if not _is_staging(p.name))
+    others = [name for name in entries if name not in _OURS]
+    if others:
+        return others[0]
+    if entries and not any(_is_ours(folder / name) for name in (INDEX, "network.json")):
+        return entries[0]
+    figures = folder / "figures"
+    drawn = sorted(p.name for p in figures.iterdir()) if figures.is_dir() else []
+    return next((f"figures/{name}" for name in drawn if name not in _FIGURES), "")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(stored, dict) and "reluatlas" in stored
+
+
+def _is_staging(name: str) -> bool:
+    return name.startswith(".reluatlas-")
+
+
+def fill_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Put what `write` writes into a folder in its place, all of it or nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        New: it appears at once with everything in it. There already, with an earlier result or
+        empty: each file is replaced at once, and what the earlier result had more is removed.
+    write : callable
+        Takes a temporary folder on the same disk and writes everything there.
+
+    Raises
+    ------
+    ArgumentError
+        As `check_folder`, or when the disk refuses.
+    """
+    check_folder(folder)
+    is_new = not folder.exists()
+    try:
+        home = folder.parent if is_new else folder
+        home.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".reluatlas-", dir=home))
+        try:
+            write(staging)
+            staging.chmod(0o777 & ~_umask())
+            if is_new:
+                staging.rename(folder)
+            else:
+                _replace(folder, staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as problem:
+        raise ArgumentError(f"`--out {folder}` cannot be written: {_reason(problem)}. Pass another folder.") from None
+
+
+def _replace(folder: Path, staging: Path) -> None:
+    new = {p.relative_to(staging) for p in staging.rglob("*") if p.is_file()}
+    old = {p.relative_to(folder) for p in folder.rglob("*") if p.is_file()}
+    old = {p for p in old if not _is_staging(p.parts[0])}
+    for name in sorted(old - new):
+        (folder / name).unlink()
+    for name in sorted(new):
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.replace(staging / name, folder / name)
+    figures = folder / "figures"
+    if figures.is_dir() and not any(figures.iterdir()):
+        figures.rmdir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(problem: Exception) -> str:
+    return getattr(problem, "strerror", None) or str(problem) or type(problem).__name__

@@ -1,0 +1,137 @@
+"""What does one see? The sentences of a report: its subject, its captions, its warnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reluatlas.domain import Box, Slice
+
+if TYPE_CHECKING:
+    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.network.graph import Network
+
+_STOPS = {
+    "max_cells": "the limit of cells was reached",
+    "max_seconds": "the limit of time was reached",
+    "interrupt": "it was interrupted",
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 cell", "1,233 cells"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def share(part: float) -> str:
+    """Return a share as a percentage; never 0 % or 100 % of what is only nearly so."""
+    if part in (0.0, 1.0):
+        return f"{part:.0%}".replace("%", " %")
+    percent = 100 * part
+    if percent < 0.1:
+        return "under 0.1 %"
+    return f"{min(percent, 99.9):.1f} %" if percent > 99.0 or percent < 10 else f"{percent:.0f} %"
+
+
+def seconds(value: float) -> str:
+    """Return a duration in words."""
+    if value < 0.001:
+        return "under 1 ms"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def network(net: Network) -> str:
+    """Return what a network is, in one line."""
+    kinds = [counted(net.n_neurons, "neuron")] + ([counted(net.n_windows, "max window")] if net.n_windows else [])
+    hidden = counted(len(net.cuts), "hidden layer")
+    return f"{shape(net.input_shape)} → {shape(net.output_shape)}, {' and '.join(kinds)} in {hidden}"
+
+
+def shape(dims: tuple[int, ...]) -> str:
+    """Return a shape: "64 inputs" needs no brackets, (1, 28, 28) does."""
+    return str(dims[0]) if len(dims) == 1 else "×".join(map(str, dims)) or "1"
+
+
+def domain(d: Box | Slice) -> str:
+    """Return where the cells lie, in one line."""
+    low, high = d.box.low, d.box.high
+    sides = " × ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(low, high, strict=True))
+    if isinstance(d, Slice):
+        return f"a plane through the space of {d.n_inputs} inputs, coordinates {sides}"
+    return f"the box {sides}"
+
+
+def stopped(stopped_by: str, share_done: float) -> str:
+    """Return why an answer is incomplete, and how much of the domain it covers."""
+    reason = _STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
+    return f"Incomplete: {reason} when {share(share_done)} of the area was done. Numbers and figures are of that part."
+
+
+def exactness(facts: dict[str, Any]) -> str:
+    """Return how the decisions behind an answer were made."""
+    escalated, uncertain = facts["n_escalated"], facts["n_uncertain"]
+    if facts["status"] == "exact":
+        how = "none needed" if escalated == 0 else f"{escalated:,} needed"
+        return f"exact: every sign is certain; {how} exact arithmetic ({share(facts['share_escalated'])} of visits)"
+    if facts["status"] == "float64":
+        return f"float64: {counted(uncertain, 'sign')} could not be made certain"
+    return "sampled: not every cell was looked for"
+
+
+def by_map(cx: PolyhedralComplex) -> str:
+    """Caption the cells by affine map."""
+    return (
+        f"Each polygon is a cell: the set where all {_units(cx)} stay on one linear piece, so that the network is one "
+        "affine map there. Equal maps have equal colors, and similar maps similar ones; so two cells that share an "
+        "edge and a color belong to one linear region."
+    )
+
+
+def by_class(cx: PolyhedralComplex) -> str:
+    """Caption the cells by class."""
+    if cx.n_outputs == 1:
+        return "The same cells, colored by the sign of the output, and divided where it is zero."
+    return (
+        "The same cells, colored by the largest output, and divided where the two largest tie: the decision boundary."
+    )
+
+
+def by_layer(cx: PolyhedralComplex) -> str:
+    """Caption the edges by layer."""
+    boundary = "the zero set of the output" if cx.n_outputs == 1 else "the decision boundary"
+    return (
+        "Each edge has the color of the layer whose neuron changes its piece there. Edges of the first layer are "
+        f"straight through; those of later layers bend where they cross earlier ones. Black: {boundary}."
+    )
+
+
+def dual(cx: PolyhedralComplex) -> str:
+    """Caption the dual points."""
+    many = "" if cx.n_outputs <= 2 else ", in a color for each output"
+    return (
+        f"Each of the {counted(cx.n_affine_maps, 'affine map')} as a point: its slopes along the two "
+        f"coordinates{many}. The larger a point, the larger the area where the map holds."
+    )
+
+
+def layers(cx: PolyhedralComplex) -> str:
+    """Caption the panels."""
+    return (
+        "One panel per hidden layer: where its neurons change their piece, over what the layers before it made, in "
+        "grey. The last panel shows all edges in grey and, in black, "
+        + ("where the output is zero." if cx.n_outputs == 1 else "where the two largest outputs tie.")
+    )
+
+
+def surface(cx: PolyhedralComplex) -> str:
+    """Caption the surface."""
+    height = {1: "the output", 2: "output 1 minus output 0"}.get(cx.n_outputs, "the largest output")
+    color = "its sign" if cx.n_outputs <= 2 else "which output that is"
+    return f"The height is {height} and the color {color}: one plane piece above each cell, and no gaps between them."
+
+
+def _units(cx: PolyhedralComplex) -> str:
+    net = cx.network
+    kinds = ([counted(net.n_neurons, "neuron")] if net.n_neurons else []) + (
+        [counted(net.n_windows, "max window")] if net.n_windows else []
+    )
+    return " and ".join(kinds) or "units"
