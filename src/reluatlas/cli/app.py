@@ -2,80 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from reluatlas._version import __version__
-
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", show_default=False,
-        help="Model file: .onnx or .onnx.gz; .pt, .pth or .safetensors with --model-module.",
-    ),
-]  # fmt: skip
-ModelModule = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHERE:NAME", show_default=False,
-        help="Architecture of a .pt, .pth or .safetensors file: FILE.py:NAME or package.module:NAME, where NAME is a "
-        "torch module or a function that returns one. That Python is run, so name only code that you trust.",
-    ),
-]  # fmt: skip
-InputShape = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N,N,...", show_default=False,
-        help="Shape of one input, without a batch axis; needed where the model leaves it open.",
-    ),
-]  # fmt: skip
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER", show_default=False,
-        help="Write the result into this folder: a new one, an empty one, or an earlier result, which is replaced.",
-    ),
-]  # fmt: skip
-Seed = Annotated[
-    int, typer.Option(min=0, help="Seed of everything random. Nothing is here: every seed gives the same answer.")
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        min=1, show_default="all cores", help="Number of threads. The answer is the same for any number."
-    ),
-]  # fmt: skip
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")]
-BoxSides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--box", metavar="LO,HI", show_default=False,
-        help="Domain: the box low,high of the inputs; once for all of them (-1,1), or once for each (-1,1,0,2, or two "
-        "--box).",
-    ),
-]  # fmt: skip
-Through = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--through", metavar="A.npy B.npy C.npy", show_default=False,
-        help="Domain: the plane through three inputs, each in a .npy file; or one file with three rows; or chosen rows "
-        "of one file, as digits.npy:0,5,9.",
-    ),
-]  # fmt: skip
-Margin = Annotated[
-    float,
-    typer.Option(min=0.0, help="With --through: how far to look beyond the points, as a share of their bounding box."),
-]
-MaxCells = Annotated[
-    int | None, typer.Option(min=1, show_default="no limit", help="Stop after this many cells, with exit code 3.")
-]
-MaxSeconds = Annotated[
-    float | None, typer.Option(show_default="no limit", help="Stop after this many seconds, with exit code 3.")
-]
-CountOnly = Annotated[bool, typer.Option("--count-only", help="Only count the cells; takes less time and memory.")]
+from reluatlas.cli.options import (
+    BoxSides,
+    CountOnly,
+    InputShape,
+    Jobs,
+    Json,
+    Margin,
+    MaxCells,
+    MaxSeconds,
+    Model,
+    ModelModule,
+    Out,
+    Quiet,
+    Seed,
+    Through,
+)
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
 
@@ -117,7 +64,7 @@ def _nothing_given(
         print(context.get_help())
 
 
-@app.command("inspect")
+@app.command("inspect", short_help="Say what a model is, and what import did to it.")
 def _inspect(
     model: Model,
     model_module: ModelModule = None,
@@ -140,7 +87,7 @@ def _inspect(
     return inspect(Source(model, model_module, input_shape), as_json=json, out=out, seed=seed, quiet=quiet)
 
 
-@app.command("cells")
+@app.command("cells", short_help="Find the cells in a plane of inputs; count, draw, save.")
 def _cells(
     model: Model,
     box: BoxSides = None,
@@ -176,7 +123,7 @@ def _cells(
     )  # fmt: skip
 
 
-@app.command("demo")
+@app.command("demo", short_help="Open the network that comes with reluatlas.")
 def _demo(
     json: Json = False,
     out: Out = None,

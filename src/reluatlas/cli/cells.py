@@ -12,36 +12,20 @@ from reluatlas.cli import console
 from reluatlas.cli.domains import Asked, Chosen
 from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.cli.models import Source
-from reluatlas.errors import ArgumentError
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.network.graph import Network
 
-_LONGEST_S = 1e8
-
 
 @dataclass(frozen=True)
 class Budget:
-    """How much may be spent.
-
-    Raises
-    ------
-    ArgumentError
-        When the time is no positive number.
-    """
+    """How much may be spent."""
 
     max_cells: int | None = None
     max_seconds: float | None = None
     jobs: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_seconds is not None and not 0 < self.max_seconds <= _LONGEST_S:
-            raise ArgumentError(
-                f"`--max-seconds {self.max_seconds:g}` is out of range; "
-                f"expected more than 0 and at most {_LONGEST_S:g}."
-            )
 
     @property
     def keywords(self) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 ProgressCallback = Callable[[int, float], None]
@@ -21,8 +22,25 @@ def one_line(text: str) -> str:
 
 
 def result(text: str = "") -> None:
-    """Print a line of the result."""
-    print(text)
+    """Print a line of the result; to nobody, once the reader of a pipe has left."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        drop_output()
+
+
+def flush() -> None:
+    """Send out what was printed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Let everything that is still printed go nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def notice(text: str, *, quiet: bool) -> None:

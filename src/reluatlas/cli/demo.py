@@ -10,7 +10,7 @@ from reluatlas.domain import Slice
 from reluatlas.report import facts
 
 FOLDER = Path("reluatlas-demo")
-MARGIN = 0.2
+MARGIN = 0.5
 _CODE = """import reluatlas as ra
 from reluatlas.datasets.demo import load_demo_digits
 

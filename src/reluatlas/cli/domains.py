@@ -50,8 +50,6 @@ class Asked:
                 "no domain was given. Pass `--box -1,1` (a network of two inputs), or `--through a.npy b.npy c.npy` "
                 "(the plane through three points)."
             )
-        if not isfinite(self.margin):
-            raise DomainError(f"`--margin {self.margin}` is not a finite number; expected a share such as 0.2.")
         self.sides.extend(_numbers(self.box) if self.box else [])
 
     def fit(self, net: Network) -> Chosen:

@@ -5,12 +5,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import cast
 
+from reluatlas.cli import console
+
+_IN_OPTIONS = {
+    "`module=`": "`--model-module`",
+    "`module`": "`--model-module`",
+    "`input_shape=`": "`--input-shape`",
+    "`input_shape`": "`--input-shape`",
+    "`points`": "`--through`",
+    "`Box`": "`--box`",
+}
 DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -25,14 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _never_fail_to_print()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        console.flush()
         return code
     except KeyboardInterrupt:
         return _say("interrupted.", INTERRUPTED)
-    except BrokenPipeError:  # whoever reads our output has seen enough
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
 
 
 def _run(arguments: list[str]) -> int:
@@ -47,7 +52,7 @@ def _run(arguments: list[str]) -> int:
     try:
         return command().main(args=spread(arguments), prog_name="reluatlas", standalone_mode=False) or DONE
     except ReluAtlasError as problem:
-        return _say(str(problem), BUG if isinstance(problem, InternalError) else BAD_INPUT)
+        return _say(_in_options(str(problem)), BUG if isinstance(problem, InternalError) else BAD_INPUT)
     except click_error as problem:
         help_of = getattr(getattr(problem, "ctx", None), "command_path", "") or "reluatlas"
         text = problem.format_message().rstrip(".")  # type: ignore[attr-defined]
@@ -56,11 +61,16 @@ def _run(arguments: list[str]) -> int:
         return _say("interrupted.", INTERRUPTED)
 
 
-def _say(text: str, code: int) -> int:
-    from reluatlas.cli.console import one_line
+def _in_options(text: str) -> str:
+    """Return an error of the library with its arguments named as the options that they came from."""
+    for argument, option in _IN_OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
 
+
+def _say(text: str, code: int) -> int:
     with suppress(OSError, ValueError):
-        print(f"reluatlas: {one_line(text)}", file=sys.stderr)
+        print(f"reluatlas: {console.one_line(text)}", file=sys.stderr)
     return code
 
 

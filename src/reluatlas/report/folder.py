@@ -28,23 +28,30 @@ def check_folder(folder: Path) -> None:
     try:
         if folder.exists():
             if not folder.is_dir():
-                raise ArgumentError(f"`--out {folder}` is a file; expected a folder. Pass a new one.")
+                raise ArgumentError(f"the output folder `{folder}` is a file. Pass a new folder.")
             foreign = _foreign(folder)
             if foreign:
                 raise ArgumentError(
-                    f"`--out {folder}` holds `{foreign}`, which reluatlas did not write. Pass a new or empty folder."
+                    f"the output folder `{folder}` holds `{foreign}`, which reluatlas did not write. "
+                    "Pass a new or empty folder."
                 )
         place = folder
         while not place.exists():
             place = place.parent
         if not place.is_dir():
-            raise ArgumentError(f"`--out {folder}` lies in `{place}`, which is a file. Pass another folder.")
+            raise ArgumentError(
+                f"the output folder `{folder}` lies in `{place}`, which is a file. Pass another folder."
+            )
         if not os.access(place, os.W_OK | os.X_OK):
-            raise ArgumentError(f"`--out {folder}` cannot be made: `{place}` is not writable. Pass another folder.")
+            raise ArgumentError(
+                f"the output folder `{folder}` cannot be made: `{place}` is not writable. Pass another folder."
+            )
     except (OSError, ValueError) as problem:
         if isinstance(problem, ArgumentError):
             raise
-        raise ArgumentError(f"`--out {folder}` cannot be used: {_reason(problem)}. Pass another folder.") from None
+        raise ArgumentError(
+            f"the output folder `{folder}` cannot be used: {_reason(problem)}. Pass another folder."
+        ) from None
 
 
 def _foreign(folder: Path) -> str:
@@ -104,7 +111,9 @@ def fill_folder(folder: Path, write: Callable[[Path], None]) -> None:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as problem:
-        raise ArgumentError(f"`--out {folder}` cannot be written: {_reason(problem)}. Pass another folder.") from None
+        raise ArgumentError(
+            f"the output folder `{folder}` cannot be written: {_reason(problem)}. Pass another folder."
+        ) from None
 
 
 def _replace(folder: Path, staging: Path) -> None:

@@ -1,0 +1,127 @@
+"""Which options are there, and which numbers do they take? Each is defined once, for all commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LONGEST_S = 1e8
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what reads whole numbers of at least `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least:
+            raise typer.BadParameter(f"expected a whole number of at least {least}, got {str(text)!r}.")
+        return value
+
+    return read
+
+
+def real(least: float, most: float, *, what: str, allows_least: bool) -> Callable[[str], float]:
+    """Return what reads numbers between two bounds; the lower one may be left out."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = inf
+        if not (least <= value <= most) or (value == least and not allows_least):  # NaN fails, too
+            raise typer.BadParameter(f"expected {what}, got {str(text)!r}.")
+        return value
+
+    return read
+
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        show_default=False,
+        help="Model file: .onnx or .onnx.gz; .pt, .pth or .safetensors with --model-module.",
+    ),
+]
+ModelModule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE:NAME", show_default=False,
+        help="Architecture of a .pt, .pth or .safetensors file: FILE.py:NAME or package.module:NAME, where NAME is a "
+        "torch module or a function that returns one. That Python is run, so name only code that you trust.",
+    ),
+]  # fmt: skip
+InputShape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...", show_default=False,
+        help="Shape of one input, without a batch axis; needed where the model leaves it open.",
+    ),
+]  # fmt: skip
+BoxSides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box", metavar="LO,HI", show_default=False,
+        help="Domain: the box of the inputs from LO to HI, once for all of them (-1,1) or once for each (-1,1,0,2, or "
+        "--box twice).",
+    ),
+]  # fmt: skip
+Through = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--through", metavar="A.npy B.npy C.npy", show_default=False,
+        help="Domain: the plane through three inputs, each in a .npy file; or the three rows of one file; or chosen "
+        "rows of one file (digits.npy:0,5,9).",
+    ),
+]  # fmt: skip
+Margin = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE", parser=real(0.0, 1e6, what="a number of at least 0, such as 0.2", allows_least=True),
+        help="With --through: how far to look beyond the points, as a share of their bounding box.",
+    ),
+]  # fmt: skip
+CountOnly = Annotated[bool, typer.Option("--count-only", help="Only count the cells: less time, less memory.")]
+MaxCells = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", parser=whole(1), show_default=False,
+        help="Stop after this many cells, with exit code 3. No limit when left out.",
+    ),
+]  # fmt: skip
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S", parser=real(0.0, LONGEST_S, what="a number of seconds above 0", allows_least=False),
+        show_default=False, help="Stop after this many seconds, with exit code 3. No limit when left out.",
+    ),
+]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", show_default=False,
+        help="Write the result into this folder: a new one, an empty one, or an earlier result, which is replaced.",
+    ),
+]  # fmt: skip
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="N", parser=whole(0), help="Seed of everything random; nothing here is, so the answer stays the same."
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", parser=whole(1), show_default=False,
+        help="Number of threads; all cores when left out. The answer is the same for any number.",
+    ),
+]  # fmt: skip
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")]

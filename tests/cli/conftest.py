@@ -1,0 +1,3 @@
+from tests.cli.run import command
+
+__all__ = ["command"]

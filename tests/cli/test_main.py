@@ -1,0 +1,101 @@
+"""How a command ends: help, version, surprises, and what is imported for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reluatlas import __version__
+from reluatlas.errors import InternalError
+from tests.cli.run import dense_layers, write_onnx
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+def in_new_process(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["", "inspect", "cells", "demo"])
+def test_help_has_an_example_and_fits_the_screen(command, verb):
+    outcome = command(*([verb] if verb else []), "--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("Example: reluatlas") == 1
+    assert outcome.out.count("...") == outcome.out.count("N,N,...") + outcome.out.count("[ARGS]...")  # nothing cut off
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    if verb:
+        for option in ("--json", "--out", "--seed", "--jobs", "--quiet"):
+            assert option in outcome.out
+
+
+def test_nothing_given_prints_the_help(command):
+    assert command().out == command("-h").out
+    assert command("--version").out == f"reluatlas {__version__}\n"
+
+
+def test_a_bug_is_no_bad_input(command, monkeypatch, tmp_path):
+    import reluatlas.importers.load as home
+
+    def broken(*arguments, **keywords):
+        raise InternalError("a certainty was violated")
+
+    monkeypatch.setattr(home, "load", broken)
+    outcome = command("inspect", "m.onnx")
+    assert outcome.code == 1 and outcome.err == "reluatlas: a certainty was violated\n"
+
+
+def test_without_out_nothing_that_draws_is_imported(tmp_path):
+    write_onnx(tmp_path / "m.onnx", dense_layers((2, 4, 1)))
+    code = (
+        "import sys; from reluatlas.cli.main import main; code = main(sys.argv[1:])\n"
+        "heavy = [m for m in ('matplotlib', 'rich', 'scipy', 'sklearn', 'torch', 'PIL') if m in sys.modules]\n"
+        "print(heavy, file=sys.stderr); sys.exit(code)"
+    )
+    for arguments in (["cells", "m.onnx", "--box", "-1,1"], ["inspect", "m.onnx"], ["cells", "--help"]):
+        ended = in_new_process(code, tmp_path, *arguments)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stderr.splitlines()[-1] == "[]"
+
+
+def test_bad_input_is_one_line_in_a_real_process(tmp_path):
+    ended = in_new_process(
+        "import runpy; runpy.run_module('reluatlas', run_name='__main__')", tmp_path, "inspect", "x.onnx"
+    )
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr == "reluatlas: `x.onnx` does not exist. Check the path.\n"
+
+
+def test_a_reader_that_left_is_no_error(tmp_path):
+    write_onnx(tmp_path / "m.onnx", dense_layers((2, 4, 1)))
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from reluatlas.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "inspect", "m.onnx"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SOURCE)}, stdout=write, stderr=subprocess.PIPE, timeout=200,
+    )  # fmt: skip
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    from reluatlas.cli import console
+
+    with console.progress(quiet=False) as callback:
+        assert callback is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with console.progress(quiet=True) as callback:
+        assert callback is None
+    monkeypatch.setattr(console, "_WAIT_S", 0.0)
+    with console.progress(quiet=False) as callback:
+        assert callback is not None
+        callback(1234, 0.25)
+    shown = capsys.readouterr()
+    assert shown.out == "" and "1,234 cells" in shown.err and "25%" in shown.err
