@@ -149,7 +149,7 @@ def _write(
     from reluatlas.report.page import About
     from reluatlas.report.write import write_report
 
-    marks = [Mark(p.label, cx.domain.coordinates(p.x)) for p in chosen.points]
+    marks = [Mark(p.label, u) for p, u in zip(chosen.points, chosen.coordinates, strict=True)]
     about = About(
         title=f"The cells of {Path(source.model).name}",
         command=typed(),

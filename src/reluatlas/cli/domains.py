@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reluatlas.cli.through import Point, read_points
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
@@ -23,6 +26,13 @@ class Chosen:
     domain: Box | Slice
     code: str
     points: list[Point] = field(default_factory=list)
+
+    @property
+    def coordinates(self) -> list[NDArray[np.float64]]:
+        """Where the points lie, in the domain's coordinates."""
+        if not isinstance(self.domain, Slice):
+            return []
+        return [self.domain.coordinates(p.x) for p in self.points]
 
 
 @dataclass(frozen=True, eq=False)

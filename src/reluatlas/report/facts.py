@@ -19,6 +19,7 @@ from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Netw
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.cells.count import CellCount
+    from reluatlas.cells.exactness import Exactness
 
 Facts = dict[str, Any]
 
@@ -56,13 +57,14 @@ def of_count(count: CellCount, domain: Box | Slice) -> Facts:
     }
 
 
-def of_exactness(exactness: Any) -> Facts:
+def of_exactness(exactness: Exactness) -> Facts:
     """Return what an answer says about how its decisions were made."""
     return {
         "status": str(exactness.status),
-        "n_decisions": int(exactness.n_decisions),
         "n_escalated": int(exactness.n_escalated),
         "n_uncertain": int(exactness.n_uncertain),
+        "n_visits": int(exactness.n_visits),
+        "n_doubtful_visits": int(exactness.n_doubtful_visits),
         "share_escalated": float(exactness.share_escalated),
     }
 

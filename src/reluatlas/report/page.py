@@ -90,7 +90,7 @@ def _tiles(numbers: facts.Facts) -> str:
         (f"{numbers['n_cells']:,}", "cells" if numbers["is_complete"] else "cells found so far"),
         (f"{numbers['n_linear_regions']:,}", "linear regions"),
         (f"{numbers['n_affine_maps']:,}", "different affine maps"),
-        (exact["status"], f"{exact['n_escalated']:,} decisions by exact arithmetic"),
+        (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
     inside = "".join(
@@ -153,9 +153,11 @@ def _numbers(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
             "vertices − edges + cells; 1 for a whole box",
         ),
         ("area", f"{numbers['volume']:.9g} of {numbers['domain_volume']:.9g}", "sum over the cells, in input units²"),
-        ("decisions", f"{exact['n_decisions']:,}", words.exactness(exact)),
-        ("escalated", f"{exact['n_escalated']:,}", "decisions that float64 left open, settled by exact arithmetic"),
-        ("uncertain", f"{exact['n_uncertain']:,}", "decisions that stayed open"),
+        ("exactness", exact["status"], words.exactness(exact)),
+        ("visits", f"{exact['n_visits']:,}", "times that a polygon met a node of the network"),
+        ("in doubt", f"{exact['n_doubtful_visits']:,}", "visits in which the first float64 bound left some sign open"),
+        ("escalated", f"{exact['n_escalated']:,}", "signs that the first float64 bound left open"),
+        ("uncertain", f"{exact['n_uncertain']:,}", "signs that were never settled"),
         ("time", words.seconds(numbers["seconds"]), "without loading, compiling and drawing"),
     ]
     lines = [f'<tr><th>{escape(a)}</th><td>{escape(b)}</td><td class="soft">{escape(c)}</td></tr>' for a, b, c in rows]

@@ -70,8 +70,10 @@ def exactness(facts: dict[str, Any]) -> str:
     """Return how the decisions behind an answer were made."""
     escalated, uncertain = facts["n_escalated"], facts["n_uncertain"]
     if facts["status"] == "exact":
-        how = "none needed" if escalated == 0 else f"{escalated:,} needed"
-        return f"exact: every sign is certain; {how} exact arithmetic ({share(facts['share_escalated'])} of visits)"
+        how = "none" if escalated == 0 else f"{escalated:,} of them"
+        return (
+            f"exact: every sign is certain, {how} settled beyond float64 ({share(facts['share_escalated'])} of visits)"
+        )
     if facts["status"] == "float64":
         return f"float64: {counted(uncertain, 'sign')} could not be made certain"
     return "sampled: not every cell was looked for"

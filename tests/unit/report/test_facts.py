@@ -74,6 +74,6 @@ def test_why_it_stopped():
 
 def test_words_of_exactness():
     exact = {"status": "exact", "n_escalated": 12, "n_uncertain": 0, "share_escalated": 0.25}
-    assert "12 needed exact arithmetic (25 % of visits)" in words.exactness(exact)
+    assert "12 of them settled beyond float64 (25 % of visits)" in words.exactness(exact)
     assert "3 signs" in words.exactness({**exact, "status": "float64", "n_uncertain": 3})
     assert words.exactness({**exact, "status": "sampled"}).startswith("sampled")
