@@ -236,7 +236,7 @@ def test_a_folder_of_others_is_left_alone(command, plane, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     (tmp_path / "file").write_text("keep")
-    for out, says in (("mine", "notes.txt"), ("file", "is a file"), ("file/below", "`file`, a file")):
+    for out, says in (("mine", "notes.txt"), ("file", "is a file"), ("file/below", "`file`, which is a file")):
         for verb in (("cells", plane, "--box", "-1,1"), ("inspect", plane), ("demo",)):
             before = contents(tmp_path)
             outcome = command(*verb, "--out", out)

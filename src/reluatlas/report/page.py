@@ -158,7 +158,11 @@ def _numbers(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
         ("in doubt", f"{exact['n_doubtful_visits']:,}", "visits in which the first float64 bound left some sign open"),
         ("escalated", f"{exact['n_escalated']:,}", "signs that the first float64 bound left open"),
         ("uncertain", f"{exact['n_uncertain']:,}", "signs that were never settled"),
-        ("time", words.seconds(numbers["seconds"]), "without loading, compiling and drawing"),
+        (
+            "time",
+            words.seconds(numbers["seconds"]),
+            "of the search; the first run on a machine compiles the kernels",
+        ),
     ]
     lines = [f'<tr><th>{escape(a)}</th><td>{escape(b)}</td><td class="soft">{escape(c)}</td></tr>' for a, b, c in rows]
     return _table("", lines)
