@@ -94,6 +94,7 @@ def test_out_holds_everything_and_it_agrees(command, deep, tmp_path):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"<b>{stored.n_cells:,}</b>" in page and "Incomplete" not in page
     assert "np.load(" in page and "margin=0.2" in page
+    assert f"reluatlas cells {model} --json --out a/result --through" in page
     assert sorted(os.listdir(tmp_path / "a")) == ["result"]
 
 
@@ -124,6 +125,13 @@ def test_a_stop_by_time(command, tmp_path):
         assert outcome.code == 3 and outcome.numbers["stopped_by"] == "max_seconds"
 
 
+def test_a_stop_before_the_first_cell_has_a_page_without_figures(command, plane, tmp_path):
+    outcome = command("cells", plane, "--box", "-1,1", "--max-seconds", "1e-9", "--json", "--out", "result")
+    assert outcome.code == 3 and outcome.numbers["n_cells"] == 0 and outcome.numbers["share_done"] == 0
+    assert set(contents(tmp_path / "result")) == {"report.html", "cells.npz", "cells.json"}
+    assert ra.load_complex(tmp_path / "result" / "cells.npz").n_cells == 0
+
+
 def test_an_interrupt_keeps_what_was_found(command, plane, monkeypatch):
     from reluatlas.cli import console
 
@@ -139,7 +147,8 @@ def test_an_interrupt_keeps_what_was_found(command, plane, monkeypatch):
 
     monkeypatch.setattr(console, "progress", lambda *, quiet: Pressed())
     outcome = command("cells", plane, "--box", "-1,1", "--json")
-    assert outcome.code == 130
+    assert outcome.code == 130 and outcome.numbers["stopped_by"] == "interrupt"
+    assert outcome.numbers["is_complete"] is False and "it was interrupted" in outcome.err
 
 
 def test_an_interrupt_outside_of_the_search(command, plane, monkeypatch):

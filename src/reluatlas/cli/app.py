@@ -89,6 +89,7 @@ def _inspect(
 
 @app.command("cells", short_help="Find the cells in a plane of inputs; count, draw, save.")
 def _cells(
+    context: typer.Context,
     model: Model,
     box: BoxSides = None,
     through: Through = None,
@@ -119,12 +120,13 @@ def _cells(
         Source(model, model_module, input_shape),
         Asked(box or [], through or [], margin),
         Budget(max_cells, max_seconds, jobs),
-        count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet,
+        count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
     )  # fmt: skip
 
 
 @app.command("demo", short_help="Open the network that comes with reluatlas.")
 def _demo(
+    context: typer.Context,
     json: Json = False,
     out: Out = None,
     seed: Seed = 0,
@@ -139,4 +141,4 @@ def _demo(
     """
     from reluatlas.cli.demo import demo
 
-    return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet)
+    return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet, typed=context.obj)

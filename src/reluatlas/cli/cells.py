@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ def cells(
     out: Path | None,
     seed: int,
     quiet: bool,
+    typed: Sequence[str],
 ) -> int:
     """Find the cells of a model on a domain, print the numbers, and write the report."""
     if out is not None:
@@ -70,7 +71,7 @@ def cells(
         numbers |= facts.of_complex(cx)
         if out is not None:
             console.notice("Drawing the report.", quiet=quiet)
-            _write(cx, out, numbers, source, chosen, budget)
+            _write(cx, out, numbers, source, chosen, budget, typed)
     show(numbers, _heading(source, net, chosen), as_json=as_json, out=out, quiet=quiet)
     return exit_code(numbers)
 
@@ -144,6 +145,7 @@ def _write(
     source: Source,
     chosen: Chosen,
     budget: Budget,
+    typed: Sequence[str],
 ) -> None:
     from reluatlas.report.drawings import Mark
     from reluatlas.report.page import About
@@ -152,7 +154,7 @@ def _write(
     marks = [Mark(p.label, u) for p, u in zip(chosen.points, chosen.coordinates, strict=True)]
     about = About(
         title=f"The cells of {Path(source.model).name}",
-        command=typed(),
+        command=line(typed),
         code=python(source.code, chosen, budget),
     )
     write_report(cx, out, numbers, about, marks=marks)
@@ -168,6 +170,6 @@ def python(load: str, chosen: Chosen, budget: Budget) -> str:
     )
 
 
-def typed() -> str:
-    """Return the command line of this process."""
-    return shlex.join(["reluatlas", *sys.argv[1:]])
+def line(typed: Sequence[str]) -> str:
+    """Return arguments as one would type them."""
+    return shlex.join(["reluatlas", *typed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from reluatlas.cli import cells, console
@@ -20,7 +21,7 @@ cx = ra.enumerate_cells(digits.network, plane)
 print(cx.n_cells, cx.n_linear_regions, cx.exactness)"""
 
 
-def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet: bool) -> int:
+def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet: bool, typed: Sequence[str]) -> int:
     """Open the shipped network on the plane through three digits and write the report."""
     from reluatlas.datasets.demo import load_demo_digits
     from reluatlas.report.drawings import Mark
@@ -58,7 +59,7 @@ def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet:
     about = About(
         title=f"A digits network on the plane through a {a}, a {b} and an {c}",
         intro=f"{heading} On that plane the network is exactly the affine pieces below.",
-        command=cells.typed(),
+        command=cells.line(typed),
         code=_CODE.format(margin=MARGIN),
     )
     page = write_report(cx, folder, numbers, about, marks=marks)

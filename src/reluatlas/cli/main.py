@@ -50,7 +50,9 @@ def _run(arguments: list[str]) -> int:
     # typer brings its own click or uses the one installed, by its version: these are the two roots of bad usage
     usage_error, click_error = cast("tuple[type[Exception], type[Exception]]", typer.BadParameter.__mro__[1:3])
     try:
-        return command().main(args=spread(arguments), prog_name="reluatlas", standalone_mode=False) or DONE
+        return (
+            command().main(args=spread(arguments), prog_name="reluatlas", standalone_mode=False, obj=arguments) or DONE
+        )
     except ReluAtlasError as problem:
         return _say(_in_options(str(problem)), BUG if isinstance(problem, InternalError) else BAD_INPUT)
     except click_error as problem:

@@ -62,7 +62,7 @@ def page(cx: PolyhedralComplex, about: About, drawings: Sequence[Drawing], marks
         _section("Numbers", _numbers(cx, numbers)),
         _section("Largest cells", _largest(cx, numbers)) if cx.n_cells else "",
         _section("The network", _network(network)),
-        _section("Made by import", _notes(network)),
+        _section("What import changed", _notes(network)),
         _section("How to make it again", _again(about)),
     ]
     here = Path(__file__)
@@ -191,7 +191,7 @@ def _largest(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
     return (
         _table(head, rows)
         + many
-        + "which <code>reluatlas.load_complex</code> opens. Regions and maps are numbered from 0.</p>"
+        + "which <code>reluatlas.load_complex</code> opens. Cells, regions and maps are numbered from 0.</p>"
     )
 
 

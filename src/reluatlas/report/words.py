@@ -83,8 +83,7 @@ def by_map(cx: PolyhedralComplex) -> str:
     """Caption the cells by affine map."""
     return (
         f"Each polygon is a cell: the set where all {_units(cx)} stay on one linear piece, so that the network is one "
-        "affine map there. Equal maps have equal colors, and similar maps similar ones; so two cells that share an "
-        "edge and a color belong to one linear region."
+        "affine map there. Equal maps have equal colors, similar maps similar ones."
     )
 
 
