@@ -30,6 +30,8 @@ _CHUNK = 1 << 23
 
 def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
     """Return a label for each cell: equal labels for equal affine maps; 0, 1, ... in the order of the cells."""
+    if cx.n_cells == 0:
+        return np.zeros(0, dtype=np.int64)
     relevant = _relevant_patterns(cx.network, cx.patterns)
     _, first, member = np.unique(_as_keys(relevant), return_index=True, return_inverse=True)
     label = _first_come(_exactly_equal(cx, first)[member.reshape(-1)])
