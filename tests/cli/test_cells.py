@@ -27,7 +27,7 @@ def deep(tmp_path):
 
 
 def test_json_holds_the_numbers_of_the_library(command, plane):
-    outcome = command("cells", plane, "--box", "-1,1", "--json")
+    outcome = command("cells", plane, "--box", "-1,1", "--json", "--quiet")
     assert (outcome.code, outcome.err) == (0, "")
     cx = ra.enumerate_cells(ra.load(plane), ra.Box(-1, 1, dim=2))
     numbers = outcome.numbers

@@ -99,3 +99,14 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
         callback(1234, 0.25)
     shown = capsys.readouterr()
     assert shown.out == "" and "1,234 cells" in shown.err and "25%" in shown.err
+
+
+def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
+    import reluatlas.kernels
+    from reluatlas.cli import console
+
+    for is_compiled, quiet, shown in ((False, False, 1), (True, False, 0), (False, True, 0)):
+        monkeypatch.setattr(reluatlas.kernels, "is_compiled", lambda answer=is_compiled: answer)
+        console.announce_compiling(quiet=quiet)
+        printed = capsys.readouterr()
+        assert printed.out == "" and printed.err.count("Compiling kernels, once per machine") == shown
