@@ -86,7 +86,7 @@ def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str,
     from reluatlas.figures import plot
 
     def cells(by: Any) -> Callable[[], Figure]:
-        return lambda: _on_one(lambda ax: _mark(plot.cells(cx, by=by, ax=ax), marks), _FLAT)
+        return lambda: _on_one(lambda ax: _mark(plot.cells(cx, by=by, ax=ax), marks), _size(cx))
 
     if name == "cells-by-map":
         return "The cells, by affine map", words.by_map(cx), cells("map"), False
@@ -115,14 +115,23 @@ def _layers(cx: PolyhedralComplex) -> Figure:
     n = len(cx.network.cuts) + 1
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    sides = cx.domain.box.high - cx.domain.box.low
-    tall = float(np.clip(sides[1] / sides[0], 0.4, 2.0))
-    figure = _figure((3.7 * columns, (3.1 * tall + 0.7) * rows))
+    figure = _figure((3.7 * columns, (3.1 * _tallness(cx) + 0.7) * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.flat[n:]:
         ax.remove()
     plot.layers(cx, axes=grid.flat[:n])
     return figure
+
+
+def _size(cx: PolyhedralComplex) -> tuple[float, float]:
+    """Return a size with no empty bands above and below a domain that is wide."""
+    width, height = _FLAT
+    return width, float(np.clip(0.8 * width * _tallness(cx) + 0.9, 2.6, height))
+
+
+def _tallness(cx: PolyhedralComplex) -> float:
+    sides = cx.domain.box.high - cx.domain.box.low
+    return float(np.clip(sides[1] / sides[0], 0.4, 2.0))
 
 
 def _figure(size: tuple[float, float]) -> Figure:

@@ -103,7 +103,7 @@ def fill_folder(folder: Path, write: Callable[[Path], None]) -> None:
         staging = Path(tempfile.mkdtemp(prefix=".reluatlas-", dir=home))
         try:
             write(staging)
-            staging.chmod(0o777 & ~_umask())
+            _give_usual_rights(staging)
             if is_new:
                 staging.rename(folder)
             else:
@@ -130,10 +130,12 @@ def _replace(folder: Path, staging: Path) -> None:
         figures.rmdir()
 
 
-def _umask() -> int:
+def _give_usual_rights(staging: Path) -> None:
+    """Give everything the rights that new files get; temporary ones are made for their owner alone."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    for path in (staging, *staging.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _reason(problem: Exception) -> str:

@@ -29,9 +29,14 @@ def names(folder):
 
 
 def test_a_new_folder_appears_with_everything(tmp_path):
-    fill_folder(tmp_path / "a" / "b", result(report_html="page"))
+    def write(place):
+        result(report_html="page")(place)
+        (place / "report.html").chmod(0o600)
+
+    fill_folder(tmp_path / "a" / "b", write)
     assert names(tmp_path) == ["a", "a/b", "a/b/cells.json", "a/b/report.html"]
     assert os.stat(tmp_path / "a" / "b").st_mode & 0o777 == 0o777 & ~_umask()
+    assert os.stat(tmp_path / "a" / "b" / "report.html").st_mode & 0o777 == 0o666 & ~_umask()
 
 
 def _umask():
