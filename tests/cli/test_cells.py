@@ -125,13 +125,6 @@ def test_a_stop_by_time(command, tmp_path):
         assert outcome.code == 3 and outcome.numbers["stopped_by"] == "max_seconds"
 
 
-def test_a_stop_before_the_first_cell_has_a_page_without_figures(command, plane, tmp_path):
-    outcome = command("cells", plane, "--box", "-1,1", "--max-seconds", "1e-9", "--json", "--out", "result")
-    assert outcome.code == 3 and outcome.numbers["n_cells"] == 0 and outcome.numbers["share_done"] == 0
-    assert set(contents(tmp_path / "result")) == {"report.html", "cells.npz", "cells.json"}
-    assert ra.load_complex(tmp_path / "result" / "cells.npz").n_cells == 0
-
-
 def test_an_interrupt_keeps_what_was_found(command, plane, monkeypatch):
     from reluatlas.cli import console
 
