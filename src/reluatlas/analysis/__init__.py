@@ -1,0 +1,1 @@
+"""Answers about networks and complexes: take them, return answer objects."""
