@@ -16,6 +16,7 @@ from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.network.graph import Network
 
 if TYPE_CHECKING:
+    from reluatlas.analysis.trajectory import Trajectory
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.cells.count import count_cells
     from reluatlas.cells.enumerate import enumerate_cells
@@ -31,6 +32,7 @@ __all__ = [
     "Segment",
     "Slice",
     "Space",
+    "Trajectory",
     "__version__",
     "count_cells",
     "enumerate_cells",
@@ -43,6 +45,7 @@ __all__ = [
 # name: "module:attribute", or "module" where the name is the module itself
 _HOME_OF_LAZY_NAME = {
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
+    "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
     "count_cells": "reluatlas.cells.count:count_cells",
     "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
     "load": "reluatlas.importers.load:load",

@@ -1,14 +1,16 @@
 """What does a network look like? The public figures, each on the axes given or on new ones.
 
-Every function returns the axes it drew on, shows nothing on the screen, and leaves matplotlib's
-settings as they are.
+Every function returns the axes it drew on (`film` the path it wrote), shows nothing on the screen, and leaves
+matplotlib's settings as they are.
 """
 
 from __future__ import annotations
 
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
+from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
 from reluatlas.figures.surface import surface
+from reluatlas.figures.trajectory import trajectory
 
-__all__ = ["cells", "dual", "layers", "surface"]
+__all__ = ["cells", "dual", "film", "layers", "surface", "trajectory"]
