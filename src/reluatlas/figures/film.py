@@ -76,10 +76,8 @@ def film(
         raise ArgumentError(f"`path={target.name!r}` names no kind of film. Let it end in .html, .mp4 or .gif.")
     if isinstance(fps, bool) or not isinstance(fps, int | float | np.number) or not 0 < fps <= 100:
         raise ArgumentError(f"`fps={fps!r}` must be a number above 0, up to 100.")
-    if kind == ".mp4" and shutil.which("ffmpeg") is None:
-        raise MissingDependencyError(
-            "an MP4 needs the program `ffmpeg`, which was not found. Install it, or let `path` end in .html or .gif."
-        )
+    if kind == ".mp4":
+        require_ffmpeg()
     if kind == ".html":
         from reluatlas.figures.film_page import page_of
 
@@ -98,6 +96,14 @@ def film(
         finally:
             temporary.unlink(missing_ok=True)
     return target
+
+
+def require_ffmpeg() -> None:
+    """Refuse to go on without the program that makes an MP4."""
+    if shutil.which("ffmpeg") is None:
+        raise MissingDependencyError(
+            "an MP4 needs the program `ffmpeg`, which was not found. Install it, or ask for a film in .html or .gif."
+        )
 
 
 def still(trajectory: Trajectory, t: int = -1, *, frames: Film | None = None) -> Figure:

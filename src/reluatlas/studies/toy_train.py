@@ -47,7 +47,7 @@ class Settings:
     batch: int = 100
     epochs: int = 1
     target: float = 0.98
-    max_attempts: int = 20
+    max_attempts: int = 30
 
     def __post_init__(self) -> None:
         for name in ("batch", "epochs", "max_attempts"):

@@ -1,0 +1,284 @@
+"""How does a network cut the plane while it learns? The toy study, end to end.
+
+A minimal network and a larger one are trained on a toy problem from several seeds; every batch is opened exactly;
+the counts are held against the paper's sampling; the sets of affine maps are compared and reduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.analysis.dual_points import DualPoints, dual_points
+from reluatlas.analysis.trajectory import Trajectory, check_sizes, name_of
+from reluatlas.analysis.trajectory_measure import TrajectoryMeasures, in_threads
+from reluatlas.datasets.toy import NAMES, toy_problem
+from reluatlas.errors import ArgumentError
+from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
+from reluatlas.studies.toy_sample import SampledCount, sample_regions
+from reluatlas.studies.toy_train import Settings, Training, train_toy
+
+Progress = Callable[[str, int, int], None]
+FilmKind = Literal["html", "mp4", "gif", "none"]
+
+MINIMAL: dict[str, tuple[int, ...]] = {
+    "circle": (2, 3, 2),
+    "circles": (2, 12, 12, 2),
+    "xor": (2, 2, 2),
+    "xor-noisy": (2, 2, 2),
+    "moons": (2, 4, 2),
+    "spiral": (2, 6, 2),
+}
+"""The small network that stands beside the one asked for."""
+EPOCHS = {"circles": 5}
+"""Epochs where the paper's single one is not enough; all other settings are the paper's."""
+LARGER = (2, 8, 8, 8, 2)
+_SAMPLED_TIMES = 201
+
+
+@dataclass(frozen=True, eq=False)
+class ToyRun:
+    """One network: how it was trained, and what its complexes count after every batch."""
+
+    training: Training
+    measures: TrajectoryMeasures
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The weights after every batch."""
+        return self.training.trajectory
+
+    @property
+    def seed(self) -> int:
+        """The seed it was trained from."""
+        return int(self.trajectory.info["seed"])
+
+    @property
+    def good(self) -> NDArray[np.int64]:
+        """Positions of the measures at which the accuracy is at least the target."""
+        return np.flatnonzero(self.measures.accuracy >= float(self.trajectory.info["target"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Exact and sampled counts of one trajectory, side by side."""
+
+    shape: str
+    steps: NDArray[np.int64]
+    exact: NDArray[np.int64]
+    patterns: NDArray[np.int64]
+    rounded: NDArray[np.int64]
+
+    @property
+    def missed(self) -> NDArray[np.float64]:
+        """Share of the linear regions that sampling with rounding does not tell apart."""
+        return 1.0 - self.rounded / self.exact
+
+
+@dataclass(frozen=True, eq=False)
+class ToyStudy:
+    """What the toy study found.
+
+    Attributes
+    ----------
+    problem : str
+    shapes : tuple of tuple of int
+        The minimal network first.
+    runs : tuple of ToyRun
+        By shape, then seed.
+    sampling : tuple of Sampling
+        Of the first seed of each shape.
+    alike : Alike
+    curves : dict of shape to list of float
+        Accuracy with 1, 2, 3, ... maps, of the first seed.
+    dual : dict of shape to DualPoints
+        Of the first seed's last network.
+    """
+
+    problem: str
+    shapes: tuple[tuple[int, ...], ...]
+    runs: tuple[ToyRun, ...]
+    sampling: tuple[Sampling, ...]
+    alike: Alike
+    curves: dict[str, list[float]]
+    dual: dict[str, DualPoints]
+
+    @property
+    def reached(self) -> bool:
+        """Whether every network reached the target."""
+        return all(run.training.reached for run in self.runs)
+
+    def of_shape(self, shape: str) -> list[ToyRun]:
+        """Return the runs of one shape."""
+        return [run for run in self.runs if run.trajectory.name == shape]
+
+    @property
+    def names(self) -> list[str]:
+        """The shapes in words, the minimal network first."""
+        return [name_of(shape) for shape in self.shapes]
+
+    def fewest(self, shape: str) -> dict[str, int] | None:
+        """Return the fewest cells and linear regions with which a network of a shape was good enough.
+
+        Over all seeds and batches; None when none ever was.
+        """
+        best: dict[str, int] | None = None
+        for run in self.of_shape(shape):
+            m = run.measures
+            for i in run.good[np.argsort(m.n_cells[run.good], kind="stable")][:1]:
+                if best is None or m.n_cells[i] < best["n_cells"]:
+                    best = {
+                        "n_cells": int(m.n_cells[i]),
+                        "n_linear_regions": int(m.n_linear_regions[i]),
+                        "step": int(m.steps[i]),
+                        "seed": run.seed,
+                    }
+        return best
+
+    def maps_enough(self, shape: str) -> int | None:
+        """Return the fewest groups of maps with which the first seed is still good enough."""
+        target = float(self.of_shape(shape)[0].trajectory.info["target"])
+        return next((k + 1 for k, accuracy in enumerate(self.curves[shape]) if accuracy >= target), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON."""
+        from reluatlas.studies.toy_words import numbers
+
+        return numbers(self)
+
+    def summary(self) -> str:
+        """Return the main numbers in words."""
+        from reluatlas.studies.toy_words import summary
+
+        return summary(self)
+
+
+def run_toy_study(
+    problem: str = "circle",
+    *,
+    net: Sequence[int] = LARGER,
+    seeds: int = 3,
+    seed: int = 0,
+    out: str | Path | None = None,
+    film: FilmKind = "html",
+    settings: Settings | None = None,
+    n_train: int = 100_000,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ToyStudy:
+    """Train, open and compare networks on a toy problem, and return what was found.
+
+    Parameters
+    ----------
+    problem : {"circle", "circles", "xor", "xor-noisy", "moons", "spiral"}
+    net : sequence of int
+        Shape of the larger network; the problem's minimal one is trained beside it.
+    seeds : int
+        Number of networks of each shape.
+    seed : int
+        The first seed; the others follow it.
+    out : path, optional
+        Folder for the report, the figures, the films, the weights and the numbers; it is made if
+        missing. Trajectories are written as soon as they are trained.
+    film : {"html", "mp4", "gif", "none"}
+    settings : Settings, optional
+        The paper's when left out (five epochs for "circles").
+    n_train : int
+        Number of training points.
+    jobs : int, optional
+        Worker threads and processes; all cores when left out.
+    progress : callable(what, n_done, n_all), optional
+
+    Raises
+    ------
+    ArgumentError, DimensionError
+        When the problem, the shape or a number makes no sense.
+    MissingDependencyError
+        When torch is missing, or ffmpeg for an MP4.
+
+    Guarantees
+    ----------
+    The same seeds give the same numbers on any number of jobs. A network that never reached the
+    target is kept, with its best attempt, and `reached` is False.
+    """
+    if problem not in NAMES:
+        names = ", ".join(f'"{n}"' for n in NAMES)
+        raise ArgumentError(f"`problem={problem!r}` is no toy problem. Pass one of {names}.")
+    if film not in ("html", "mp4", "gif", "none"):
+        raise ArgumentError(f'`film={film!r}` is no kind of film. Pass "html", "mp4", "gif" or "none".')
+    for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ArgumentError(f"`{name}={value!r}` must be a whole number of at least {least}.")
+    shapes = tuple(dict.fromkeys([MINIMAL[problem], check_sizes(net)]))
+    settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
+    tell = progress or (lambda what, done, of: None)
+    data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]
+    folder = _folder(out, film)
+    runs: list[ToyRun] = []
+    for shape in shapes:
+        for s in range(seed, seed + seeds):
+            what = f"{name_of(shape)}, seed {s}"
+
+            def step(attempt: int, done: int, of: int, what: str = what) -> None:
+                tell(f"{what}: training, attempt {attempt}", done, of)
+
+            training = train_toy(data, shape, seed=s, settings=settings, progress=step)
+            if folder is not None:
+                training.trajectory.save(folder / f"trajectory-{name_of(shape)}-seed{s}.npz")
+            measures = training.trajectory.measure(jobs=jobs, progress=_named(tell, f"{what}: opening every batch"))
+            runs.append(ToyRun(training, measures))
+    firsts = {name_of(shape): runs[i * seeds] for i, shape in enumerate(shapes)}
+    sampling = [_sampling(run, jobs, _named(tell, f"{shape}: sampling as the paper does")) for shape, run in firsts.items()]
+    tell("comparing the affine maps", 0, 1)
+    alike = compare_runs([run.trajectory for run in runs], seed=seed)
+    dual = {shape: dual_points(run.trajectory.complex(-1)) for shape, run in firsts.items()}
+    curves = {shape: reduction_curve(run.trajectory, dual[shape]) for shape, run in firsts.items()}
+    tell("comparing the affine maps", 1, 1)
+    study = ToyStudy(problem, shapes, tuple(runs), tuple(sampling), alike, curves, dual)
+    if folder is not None:
+        from reluatlas.studies.toy_report import write_report
+
+        write_report(study, folder, film=film, jobs=jobs, progress=tell)
+    return study
+
+
+def _sampling(run: ToyRun, jobs: int | None, progress: Callable[[int, int], None]) -> Sampling:
+    trajectory = run.trajectory
+    n = min(_SAMPLED_TIMES, len(trajectory))
+    times = np.unique(np.round(np.linspace(0, len(trajectory) - 1, n)).astype(np.int64))
+
+    def at(t: int) -> SampledCount:
+        return sample_regions(trajectory, t)
+
+    found = in_threads(at, times.tolist(), jobs=jobs, progress=progress)
+    return Sampling(
+        shape=trajectory.name,
+        steps=trajectory.steps[times],
+        exact=run.measures.n_linear_regions[times],
+        patterns=np.array([f.n_patterns for f in found]),
+        rounded=np.array([f.n_rounded for f in found]),
+    )
+
+
+def _named(tell: Progress, what: str) -> Callable[[int, int], None]:
+    return lambda done, of: tell(what, done, of)
+
+
+def _folder(out: str | Path | None, film: FilmKind) -> Path | None:
+    if out is None:
+        return None
+    if film == "mp4":
+        from reluatlas.figures.film import require_ffmpeg
+
+        require_ffmpeg()  # before the training, not after it
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ArgumentError(f"`out={str(out)!r}` cannot be made a folder: {problem.strerror}.") from None
+    return folder
