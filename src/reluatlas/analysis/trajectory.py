@@ -87,7 +87,9 @@ class Trajectory:
         if not isinstance(domain, Box | Slice) or domain.dim != 2:
             raise ArgumentError("`domain` must be a two-dimensional `Box` or `Slice`.")
         if domain.n_inputs != shape[0]:
-            raise DimensionError(f"`domain` lies in {domain.n_inputs} dimensions but the network takes {shape[0]} inputs.")
+            raise DimensionError(
+                f"`domain` lies in {domain.n_inputs} dimensions but the network takes {shape[0]} inputs."
+            )
         when = np.arange(len(rows)) if steps is None else np.asarray(steps, dtype=np.int64)
         if when.shape != (len(rows),) or np.any(np.diff(when) <= 0):
             raise ArgumentError(f"`steps` must be {len(rows)} ascending whole numbers, one per row of `weights`.")
@@ -253,8 +255,8 @@ def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         raise ArgumentError(f"`sizes={sizes!r}` is no shape. Pass whole numbers such as (2, 8, 8, 8, 2).") from None
     if shape != given or len(shape) < 3 or min(shape) < 1:
         raise ArgumentError(
-            f"`sizes={sizes!r}` is no shape of a ReLU network; expected inputs, at least one hidden layer, and outputs, "
-            "each a whole number of at least 1, such as (2, 8, 8, 8, 2)."
+            f"`sizes={sizes!r}` is no shape of a ReLU network; expected inputs, at least one hidden layer, and "
+            "outputs, each a whole number of at least 1, such as (2, 8, 8, 8, 2)."
         )
     return shape
 

@@ -74,8 +74,8 @@ def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
                 raise ResultFileError(f"`{where.name}` is not a trajectory of reluatlas.")
             if header.get("version") != VERSION:
                 raise ResultFileError(
-                    f"`{where.name}` has format version {header.get('version')!r}; this reluatlas reads version {VERSION}. "
-                    "Train it again, or read it with the version that wrote it."
+                    f"`{where.name}` has format version {header.get('version')!r}; this reluatlas reads version "
+                    f"{VERSION}. Train it again, or read it with the version that wrote it."
                 )
             parts = {name: archive[name] for name in archive.files if name != "header"}
         box = Box(parts["low"], parts["high"])
@@ -93,6 +93,15 @@ def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
         raise
     except FileNotFoundError:
         raise ResultFileError(f"`{where.name}` does not exist. Pass the path of a saved trajectory.") from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as problem:
         reason = str(problem) if isinstance(problem, ReluAtlasError) else "it is truncated or not a trajectory"
         raise ResultFileError(f"`{where.name}` cannot be read: {reason.rstrip('.')}. Save it again.") from None

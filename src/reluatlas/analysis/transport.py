@@ -56,7 +56,9 @@ def _solve(first: DualPoints, second: DualPoints) -> tuple[float, FloatArray]:
     matrix = csc_array((np.ones(2 * n * m), rows, 2 * np.arange(n * m + 1)), shape=(n + m, n * m))
     right = np.concatenate([first.shares, second.shares * (first.shares.sum() / second.shares.sum())])
     unit = max(float(cost.max()), np.finfo(float).tiny)
-    done = linprog(cost.reshape(-1) / unit, A_eq=matrix.tocsr()[:-1], b_eq=right[:-1], bounds=(0, None), method="highs-ds")
+    done = linprog(
+        cost.reshape(-1) / unit, A_eq=matrix.tocsr()[:-1], b_eq=right[:-1], bounds=(0, None), method="highs-ds"
+    )
     if not done.success:
         raise InternalError(f"the transport problem of {n} and {m} points was not solved: {done.message}")
     plan = np.asarray(done.x).reshape(n, m)

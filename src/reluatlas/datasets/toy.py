@@ -105,6 +105,29 @@ def toy_problem(name: Name, *, n_train: int = 100_000, seed: int = 0) -> ToyProb
     return ToyProblem(name, *train, *test, Box(-1, 1, dim=2), int(seed))
 
 
+def symmetries(name: str) -> list[tuple[FloatArray, int]]:
+    """Return the linear maps `Q` of the plane that carry a problem's distribution onto itself.
+
+    Each comes with 1, or with -1 where it swaps the labels. Of the circle's, which are all
+    rotations and reflections, 48 rotations spread evenly.
+    """
+    if name not in NAMES:
+        raise ArgumentError(f"`name={name!r}` is no toy problem.")
+    if name == "circle":
+        return [(_rotation(2 * np.pi * i / 48), 1) for i in range(48)]
+    half = (-np.eye(2), -1)
+    if name in ("moons", "spiral"):
+        return [(np.eye(2), 1), half]
+    mirror = np.diag([-1.0, 1.0])
+    quarters = [(_rotation(np.pi / 2 * i), 1 if i % 2 == 0 else -1) for i in range(4)]
+    return quarters + [(Q @ mirror, -sign) for Q, sign in quarters]
+
+
+def _rotation(angle: float) -> FloatArray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s], [s, c]])
+
+
 def _whole(value: object, name: str, least: int) -> int:
     good = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not good or value < least:  # type: ignore[operator]

@@ -13,6 +13,7 @@ from reluatlas.figures.film_frames import Film, Frame, class_fills, class_inks, 
 FloatArray = NDArray[np.float64]
 
 COLUMNS = 4
+_WIDTH = 3.5
 DUAL_LARGEST, DUAL_SMALLEST = 160.0, 6.0
 _GREY = "#C4C4C4"
 _SUN = np.array([-0.45, -0.55, 0.70]) / np.linalg.norm([-0.45, -0.55, 0.70])
@@ -33,14 +34,15 @@ class FilmFigure:
 
         self.film = film
         n_panels = film.trajectory.n_hidden + 5
-        rows = -(-n_panels // COLUMNS)
-        self.figure = Figure(figsize=(14.0, 3.75 * rows + 0.5), dpi=dpi)
+        columns = COLUMNS if n_panels > 6 else 3
+        rows, side = -(-n_panels // columns), 0.63 / (_WIDTH * columns)
+        self.figure = Figure(figsize=(_WIDTH * columns, 3.75 * rows + 0.5), dpi=dpi)
         FigureCanvasAgg(self.figure)
         grid = self.figure.add_gridspec(
-            rows, COLUMNS, left=0.045, right=0.955, bottom=0.14 / rows, top=1 - 0.2 / rows, wspace=0.3, hspace=0.25
+            rows, columns, left=side, right=1 - side, bottom=0.14 / rows, top=1 - 0.2 / rows, wspace=0.3, hspace=0.25
         )
-        places = [grid[i // COLUMNS, i % COLUMNS] for i in range(n_panels)]
-        self.heading = self.figure.text(0.045, 0.985, "", va="top", ha="left", fontsize=12)
+        places = [grid[i // columns, i % columns] for i in range(n_panels)]
+        self.heading = self.figure.text(side, 0.985, "", va="top", ha="left", fontsize=12)
         self.decision = self.figure.add_subplot(places[0])
         self.surface: Any = self.figure.add_subplot(places[1], projection="3d", computed_zorder=False)
         self.dual = self.figure.add_subplot(places[2])
@@ -110,6 +112,7 @@ class FilmFigure:
         ax.set_xlabel("batches")
         ax.locator_params(axis="x", nbins=5)
         self.counts.set_ylim(0, 1.1 * regions.max())
+        self.counts.locator_params(axis="y", integer=True)
         self.counts.tick_params(axis="y", colors=_COUNT_INK)
         self.counts.set_title("linear regions", color=_COUNT_INK, loc="right", fontsize="medium")
         self.counts.plot(film.steps, regions, color=_COUNT_INK, linewidth=0.8, alpha=0.35)
@@ -126,7 +129,7 @@ class FilmFigure:
         step, accuracy = int(film.steps[position]), float(film.accuracy[position])
         text = f"{film.trajectory.name}, after {step:,} batches"
         self.heading.set_text(text + ("" if np.isnan(accuracy) else f", accuracy {accuracy:.3f}"))
-        fills = self.fills[frame.classes]
+        fills: Any = self.fills[frame.classes]
         self.cells.set_verts(frame.shapes)
         self.cells.set_facecolor(fills)
         self.cells.set_edgecolor(fills)
@@ -143,7 +146,8 @@ class FilmFigure:
         for level, (own, earlier) in enumerate(zip(self.own, self.earlier, strict=False)):
             mine = frame.levels == level
             own.set_segments(list(frame.edges[mine]))
-            own.set_color(neuron_colors(film.trajectory.sizes[level + 1])[frame.units[mine]])
+            inks: Any = neuron_colors(film.trajectory.sizes[level + 1])[frame.units[mine]]
+            own.set_color(inks)
             earlier.set_segments(list(frame.edges[frame.levels < level]))
         self.earlier[-1].set_segments(list(frame.edges))
 
@@ -163,7 +167,8 @@ class FilmFigure:
         n_out = int((np.abs(frame.dual[:, :2]) > limit).any(axis=1).sum())
         self.points.set_offsets(where)
         self.points.set_sizes(dual_size(frame.dual_shares))
-        self.points.set_facecolor(self.fills[frame.dual_classes])
+        hues: Any = self.fills[frame.dual_classes]
+        self.points.set_facecolor(hues)
         self.dual.set_title(dual_title(frame, n_out), fontsize="medium")
 
     def picture(self, position: int) -> NDArray[np.uint8]:

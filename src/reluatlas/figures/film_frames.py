@@ -142,7 +142,7 @@ def frame_of(cx: PolyhedralComplex) -> Frame:
     """Return what a film shows of one complex."""
     chosen = outputs.resolve(None, cx.n_outputs)
     if chosen is None:
-        A, b = cx.affine.A, cx.affine.b
+        A, b = np.asarray(cx.affine.A, dtype=np.float64), np.asarray(cx.affine.b, dtype=np.float64)
         shapes, owner, classes = polygons.largest_pieces(cx, A, b)
         slope, constant = A[owner, classes], b[owner, classes]
     else:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,7 @@ _WORTH_A_PROCESS = 12
 _TRAJECTORY, _TIMES = "trajectory.npz", "times.npy"
 
 
-def draw_pictures(
-    film: Film, folder: Path, *, jobs: int | None = None, progress: Progress | None = None
-) -> list[Path]:
+def draw_pictures(film: Film, folder: Path, *, jobs: int | None = None, progress: Progress | None = None) -> list[Path]:
     """Return the paths of all frames, drawn as PNG files into a folder."""
     from reluatlas.cells.run import available_cores
 
@@ -44,7 +43,7 @@ def draw_pictures(
     if n_parts > 1:
         film.trajectory.save(folder / _TRAJECTORY)
         np.save(folder / _TIMES, film.times)
-    others = [_start(folder, a, b) for a, b in zip(bounds[1:-1], bounds[2:], strict=True)]
+    others = [_start(folder, a, b) for a, b in pairwise(bounds[1:])]
     try:
         draw_part(film, folder, range(bounds[0], bounds[1]), tell)
         while any(process.poll() is None for process in others):
@@ -99,7 +98,9 @@ def write_gif(pictures: Sequence[Path], target: Path, fps: float) -> None:
 
     def small(path: Path) -> Image.Image:
         with Image.open(path) as picture:
-            return picture.convert("RGB").resize((picture.width * 5 // 7, picture.height * 5 // 7), Image.Resampling.LANCZOS)
+            return picture.convert("RGB").resize(
+                (picture.width * 5 // 7, picture.height * 5 // 7), Image.Resampling.LANCZOS
+            )
 
     last = small(pictures[-1]).quantize(255, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     frames = [small(path).quantize(palette=last, dither=Image.Dither.NONE) for path in pictures]

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 _PANELS = (
     ("accuracy", (("accuracy", ""),)),
-    ("pieces", (("n_cells", "cells"), ("n_linear_regions", "linear regions"), ("n_boundary_pieces", "boundary pieces"))),
+    (
+        "pieces",
+        (("n_cells", "cells"), ("n_linear_regions", "linear regions"), ("n_boundary_pieces", "boundary pieces")),
+    ),
     ("neurons that cut nothing", (("n_dead", "dead"), ("n_always_on", "always on"))),
     ("spread of dual points", (("spread", ""),)),
 )
@@ -44,16 +47,22 @@ def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, a
     for ax, (title, lines) in zip(panels, _PANELS, strict=True):
         for (name, label), color in zip(lines, palette.series(len(lines)), strict=True):
             for position, run in reversed(list(enumerate(runs))):
-                first = position == 0
+                first, wide = position == 0, 1.6 if name == "n_cells" else 0.0  # other counts may lie on top of it
                 ax.plot(
-                    run.steps, getattr(run, name), color=color, linewidth=1.3 if first else 0.8,
-                    alpha=1.0 if first else 0.3, label=label if first and label else None, zorder=3.0 if first else 2.0,
-                )  # fmt: skip
+                    run.steps,
+                    getattr(run, name),
+                    color=color,
+                    linewidth=wide + (1.3 if first else 0.8),
+                    alpha=1.0 if first else 0.3,
+                    label=label if first and label else None,
+                    zorder=(3.0 if first else 2.0) - 0.1 * wide,
+                )
         ax.set_title(title, fontsize="medium")
         ax.set_xlabel("batches")
         ax.set_xlim(runs[0].steps[0], max(runs[0].steps[-1], runs[0].steps[0] + 1))
         ax.set_ylim(bottom=0.0)
         if len(lines) > 1:
+            ax.locator_params(axis="y", integer=True)
             ax.legend(fontsize="small", frameon=False, loc="best")
     panels[0].set_ylim(0.0, 1.03)
     return panels

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from reluatlas.analysis.dual_points import DualPoints, dual_points
 from reluatlas.analysis.trajectory import Trajectory, check_sizes, name_of
 from reluatlas.analysis.trajectory_measure import TrajectoryMeasures, in_threads
-from reluatlas.datasets.toy import NAMES, toy_problem
+from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
 from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
+from reluatlas.studies.toy_folder import FilmKind, prepare_folder
+from reluatlas.studies.toy_report import write_report
 from reluatlas.studies.toy_sample import SampledCount, sample_regions
 from reluatlas.studies.toy_train import Settings, Training, train_toy
 
 Progress = Callable[[str, int, int], None]
-FilmKind = Literal["html", "mp4", "gif", "none"]
 
 MINIMAL: dict[str, tuple[int, ...]] = {
     "circle": (2, 3, 2),
@@ -93,7 +94,7 @@ class ToyStudy:
         By shape, then seed.
     sampling : tuple of Sampling
         Of the first seed of each shape.
-    alike : Alike
+    alike, alike_up_to_symmetry : Alike
     curves : dict of shape to list of float
         Accuracy with 1, 2, 3, ... maps, of the first seed.
     dual : dict of shape to DualPoints
@@ -105,6 +106,7 @@ class ToyStudy:
     runs: tuple[ToyRun, ...]
     sampling: tuple[Sampling, ...]
     alike: Alike
+    alike_up_to_symmetry: Alike
     curves: dict[str, list[float]]
     dual: dict[str, DualPoints]
 
@@ -218,7 +220,7 @@ def run_toy_study(
     settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
     tell = progress or (lambda what, done, of: None)
     data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]
-    folder = _folder(out, film)
+    folder = None if out is None else prepare_folder(out, problem, film)
     runs: list[ToyRun] = []
     for shape in shapes:
         for s in range(seed, seed + seeds):
@@ -233,16 +235,18 @@ def run_toy_study(
             measures = training.trajectory.measure(jobs=jobs, progress=_named(tell, f"{what}: opening every batch"))
             runs.append(ToyRun(training, measures))
     firsts = {name_of(shape): runs[i * seeds] for i, shape in enumerate(shapes)}
-    sampling = [_sampling(run, jobs, _named(tell, f"{shape}: sampling as the paper does")) for shape, run in firsts.items()]
+    sampling = [
+        _sampling(run, jobs, _named(tell, f"{shape}: sampling as the paper does")) for shape, run in firsts.items()
+    ]
     tell("comparing the affine maps", 0, 1)
-    alike = compare_runs([run.trajectory for run in runs], seed=seed)
+    trajectories = [run.trajectory for run in runs]
+    alike = compare_runs(trajectories, seed=seed)
+    turned = compare_runs(trajectories, symmetries=symmetries(problem), seed=seed)
     dual = {shape: dual_points(run.trajectory.complex(-1)) for shape, run in firsts.items()}
     curves = {shape: reduction_curve(run.trajectory, dual[shape]) for shape, run in firsts.items()}
     tell("comparing the affine maps", 1, 1)
-    study = ToyStudy(problem, shapes, tuple(runs), tuple(sampling), alike, curves, dual)
+    study = ToyStudy(problem, shapes, tuple(runs), tuple(sampling), alike, turned, curves, dual)
     if folder is not None:
-        from reluatlas.studies.toy_report import write_report
-
         write_report(study, folder, film=film, jobs=jobs, progress=tell)
     return study
 
@@ -267,18 +271,3 @@ def _sampling(run: ToyRun, jobs: int | None, progress: Callable[[int, int], None
 
 def _named(tell: Progress, what: str) -> Callable[[int, int], None]:
     return lambda done, of: tell(what, done, of)
-
-
-def _folder(out: str | Path | None, film: FilmKind) -> Path | None:
-    if out is None:
-        return None
-    if film == "mp4":
-        from reluatlas.figures.film import require_ffmpeg
-
-        require_ffmpeg()  # before the training, not after it
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ArgumentError(f"`out={str(out)!r}` cannot be made a folder: {problem.strerror}.") from None
-    return folder

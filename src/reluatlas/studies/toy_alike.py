@@ -6,6 +6,9 @@ units: the root-mean-square difference of matched maps over the domain. Two leve
 - *untrained*: between a trained network and the start of another one of its shape;
 - *same moments*: between a network and points drawn at random with the other one's shares, mean and covariance.
   Sets that agree in nothing but where they lie and how far they spread are this far apart.
+
+A problem that looks the same after a turn is solved as well by a turned network, so distances are also taken up to
+the symmetries of the problem: the least over all of them, chance levels included.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +28,30 @@ from reluatlas.analysis.transport import transport_distance
 FloatArray = NDArray[np.float64]
 UP_TO = 16
 _DRAWS = 3
+_GROUPS = 24
+
+Symmetry = tuple[FloatArray, int]
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Distances between networks' sets of affine maps.
+class Pairs:
+    """Distances between sets of affine maps for one kind of pair of networks, beside chance.
 
     Attributes
     ----------
-    within : dict of shape to list of float
-        Between networks of one shape and different seeds.
-    across : list of float
-        Between networks of different shapes.
-    untrained, same_moments : list of float
-        The levels of chance.
+    distances : list of float
+        One per pair.
+    same_moments, untrained : list of float
+        The levels of chance: two per pair.
     """
 
-    within: dict[str, list[float]]
-    across: list[float]
-    untrained: list[float]
+    distances: list[float]
     same_moments: list[float]
+    untrained: list[float]
+
+
+Alike = dict[str, Pairs]
+"""By kind: "within" a shape (different seeds), or "across" two shapes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +76,20 @@ class Reduced:
 
 def reduce_maps(trajectory: Trajectory, points: DualPoints, k: int, *, t: int = -1) -> Reduced:
     """Return the maps of a network, at time t, replaced by k of them."""
+    groups, labels = group(points, k)
+    return Reduced(groups, labels, _accuracy(trajectory, groups.points, t))
+
+
+def group(points: DualPoints, k: int) -> tuple[DualPoints, NDArray[np.int64]]:
+    """Return at most k groups of dual points, by area-weighted k-means, and the group of each point."""
     from sklearn.cluster import KMeans
 
     k = min(k, len(np.unique(points.points, axis=0)))
-    model = KMeans(k, n_init=10, random_state=0).fit(points.points, sample_weight=points.shares)
-    labels = model.labels_.astype(np.int64)
-    groups = DualPoints(model.cluster_centers_, np.bincount(labels, weights=points.shares, minlength=k))
-    return Reduced(groups, labels, _accuracy(trajectory, groups.points, t))
+    model: Any = KMeans(k, n_init=10, random_state=0)  # type: ignore[arg-type]
+    model.fit(points.points, sample_weight=points.shares)
+    labels = np.asarray(model.labels_, dtype=np.int64)
+    shares = np.bincount(labels, weights=points.shares, minlength=k).astype(np.float64)
+    return DualPoints(model.cluster_centers_, shares), labels
 
 
 def reduction_curve(trajectory: Trajectory, points: DualPoints, *, up_to: int = UP_TO, t: int = -1) -> list[float]:
@@ -82,26 +97,34 @@ def reduction_curve(trajectory: Trajectory, points: DualPoints, *, up_to: int = 
     return [reduce_maps(trajectory, points, k, t=t).accuracy for k in range(1, min(up_to, len(points)) + 1)]
 
 
-def compare_runs(runs: Sequence[Trajectory], *, seed: int = 0) -> Alike:
-    """Return the distances between the last networks of some trajectories, and the levels of chance."""
+def compare_runs(runs: Sequence[Trajectory], *, symmetries: Sequence[Symmetry] | None = None, seed: int = 0) -> Alike:
+    """Return the distances between the last networks of some trajectories, and the levels of chance.
+
+    With symmetries, each set is first put into at most 24 groups, and each distance is the least
+    over the symmetries.
+    """
     last = [dual_points(run.complex(-1)) for run in runs]
     start = [dual_points(run.complex(0)) for run in runs]
+    if symmetries is not None:
+        last, start = [_grouped(p) for p in last], [_grouped(p) for p in start]
     rng = np.random.default_rng(seed)
-    within: dict[str, list[float]] = {run.name: [] for run in runs}
-    across: list[float] = []
-    untrained: list[float] = []
-    same_moments: list[float] = []
+
+    def apart(first: DualPoints, second: DualPoints) -> float:
+        if symmetries is None:
+            return transport_distance(first, second)
+        return min(transport_distance(first, carried(second, *each)) for each in symmetries)
+
+    found: Alike = {f"within {run.name}": Pairs([], [], []) for run in runs}
     for i, j in combinations(range(len(runs)), 2):
-        distance = transport_distance(last[i], last[j])
-        if runs[i].sizes != runs[j].sizes:
-            across.append(distance)
-            continue
-        within[runs[i].name].append(distance)
-        untrained += [transport_distance(last[i], start[j]), transport_distance(last[j], start[i])]
+        one, other = runs[i], runs[j]
+        kind = f"within {one.name}" if one.sizes == other.sizes else f"across {one.name}, {other.name}"
+        pairs = found.setdefault(kind, Pairs([], [], []))
+        pairs.distances.append(apart(last[i], last[j]))
         for a, b in ((i, j), (j, i)):
-            drawn = [transport_distance(last[a], scattered(last[b], rng)) for _ in range(_DRAWS)]
-            same_moments.append(float(np.mean(drawn)))
-    return Alike(within, across, untrained, same_moments)
+            pairs.untrained.append(apart(last[a], start[b]))
+            drawn = [apart(last[a], scattered(last[b], rng)) for _ in range(_DRAWS)]
+            pairs.same_moments.append(float(np.mean(drawn)))
+    return {kind: pairs for kind, pairs in found.items() if pairs.distances}
 
 
 def scattered(points: DualPoints, rng: np.random.Generator) -> DualPoints:
@@ -112,6 +135,16 @@ def scattered(points: DualPoints, rng: np.random.Generator) -> DualPoints:
     noise -= points.shares @ noise
     own = noise.T @ (points.shares[:, None] * noise)
     return DualPoints(points.mean + noise @ np.linalg.pinv(_root(own)) @ root, points.shares)
+
+
+def carried(points: DualPoints, Q: FloatArray, sign: int) -> DualPoints:
+    """Return the dual points of the functions `sign * f(Q^-1 x)` for an orthogonal `Q` and one function f."""
+    moved = np.column_stack([points.points[:, :2] @ Q.T, points.points[:, 2:]])
+    return DualPoints(sign * moved, points.shares)
+
+
+def _grouped(points: DualPoints) -> DualPoints:
+    return group(points, _GROUPS)[0] if len(points) > _GROUPS else points
 
 
 def _root(matrix: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from reluatlas.analysis.dual_points import DualPoints
 from reluatlas.figures import colors as palette
 from reluatlas.figures.film_frames import neuron_colors
 from reluatlas.figures.trajectory import trajectory as draw_trajectory
-from reluatlas.studies.toy_alike import reduce_maps
+from reluatlas.studies.toy_alike import Alike, reduce_maps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +66,15 @@ def grouped_maps(study: ToyStudy) -> Figure:
         for other in study.names:
             if other != shape:
                 label = f"centers of {len(reduced[other].groups)} groups of {other}"
-                ax.scatter(*_slopes(reduced[other].groups).T, marker="x", s=46, c="#000000", linewidths=1.2, zorder=3, label=label)
+                ax.scatter(
+                    *_slopes(reduced[other].groups).T,
+                    marker="x",
+                    s=46,
+                    c="#000000",
+                    linewidths=1.2,
+                    zorder=3,
+                    label=label,
+                )
                 ax.legend(fontsize="small", frameon=False, loc="upper left")
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="slope along x0", ylabel="slope along x1")
         ax.set_aspect("equal")
@@ -88,31 +96,42 @@ def fewer_maps(study: ToyStudy) -> Figure:
     ax.axhline(target, color=_GREY, linewidth=0.8, linestyle="--", zorder=1)
     ax.annotate(f"target {target:g}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(4, 0),
                 textcoords="offset points", va="center", fontsize="small", color=_GREY)  # fmt: skip
-    ax.set(xlabel="affine maps left", ylabel="accuracy", ylim=(min(0.45, *(min(c) for c in study.curves.values())), 1.02))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set(
+        xlabel="affine maps left", ylabel="accuracy", ylim=(min(0.45, *(min(c) for c in study.curves.values())), 1.02)
+    )
+    ax.locator_params(axis="x", integer=True)
     ax.legend(fontsize="small", frameon=False, loc="lower right")
     return figure
 
 
 def distances(study: ToyStudy) -> Figure:
-    """Return all distances between sets of maps as points, by kind of pair."""
-    alike = study.alike
-    rows = [(f"within {shape}", values, palette.BRIGHT[0]) for shape, values in alike.within.items()]
-    rows += [
-        ("across shapes", alike.across, palette.BRIGHT[1]),
-        ("chance: same mean and covariance", alike.same_moments, _GREY),
-        ("chance: untrained", alike.untrained, _GREY),
-    ]
-    rows = [row for row in rows if row[1]]
-    figure = _figure(7.4, 0.9 + 0.42 * max(len(rows), 2))
-    ax = figure.subplots()
-    for y, (_, values, ink) in enumerate(rows):
-        ax.plot(values, np.full(len(values), y), "o", color=ink, alpha=0.55, markersize=5, markeredgewidth=0)
-        ax.plot([np.mean(values)] * 2, [y - 0.3, y + 0.3], color=ink, linewidth=2.2)
-    ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="distance between sets of affine maps (output units); bar: mean")
-    ax.set_xlim(left=0)
+    """Return all distances between sets of maps as points, by kind of pair; two panels, one up to symmetry."""
+    both = (("as they are", study.alike), ("up to symmetries of the problem", study.alike_up_to_symmetry))
+    n_rows = max(len(_kinds(alike)) for _, alike in both)
+    figure = _figure(11.6, 1.2 + 0.42 * max(n_rows, 2))
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    for ax, (title, alike) in zip(axes, both, strict=True):
+        rows = _kinds(alike)
+        for y, (_, values, ink) in enumerate(rows):
+            ax.plot(values, np.full(len(values), y), "o", color=ink, alpha=0.5, markersize=5, markeredgewidth=0)
+            ax.plot([np.mean(values)] * 2, [y - 0.3, y + 0.3], color=ink, linewidth=2.2)
+        ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlabel("distance (output units); bar: mean")
+    axes[0].set_ylim(n_rows - 0.4, -0.6)
+    axes[0].set_xlim(left=0)
     return figure
+
+
+def _kinds(alike: Alike) -> list[tuple[str, list[float], str]]:
+    rows: list[tuple[str, list[float], str]] = []
+    for kind, pairs in alike.items():
+        rows += [
+            (kind, pairs.distances, palette.BRIGHT[0 if kind.startswith("within") else 1]),
+            ("chance: same mean and covariance", pairs.same_moments, _GREY),
+            ("chance: untrained", pairs.untrained, "#B8B8B8"),
+        ]
+    return rows
 
 
 def _slopes(points: DualPoints) -> Any:

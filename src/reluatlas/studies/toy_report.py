@@ -19,17 +19,20 @@ from reluatlas.studies import toy_figures, toy_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from reluatlas.studies.toy import FilmKind, ToyRun, ToyStudy
+    from reluatlas.studies.toy import ToyRun, ToyStudy
+    from reluatlas.studies.toy_folder import FilmKind
 
 Progress = Callable[[str, int, int], None]
 
 _STYLE = """
-body { margin: 0 auto; max-width: 1180px; padding: 20px 24px 40px; font: 16px/1.5 system-ui, sans-serif; color: #202020; }
-h1 { font-size: 25px; margin: 4px 0 8px; } h2 { font-size: 19px; margin: 34px 0 6px; }
-img { display: block; max-width: 100%; height: auto; margin: 8px 0; }
-table { border-collapse: collapse; margin: 10px 0; font-variant-numeric: tabular-nums; font-size: 14px; }
-th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid #ddd; } th:first-child, td:first-child { text-align: left; }
-.wide { overflow-x: auto; } .note { color: #555; font-size: 14px; max-width: 860px; } .warn { background: #fff2e5; padding: 8px 12px; }
+body { margin: 0 auto; max-width: 1180px; padding: 20px 24px 40px; font: 16px/1.5 system-ui, sans-serif; color: #222 }
+h1 { font-size: 25px; margin: 4px 0 8px } h2 { font-size: 19px; margin: 34px 0 6px }
+img { display: block; max-width: 100%; height: auto; margin: 8px 0 }
+table { border-collapse: collapse; margin: 10px 0; font-variant-numeric: tabular-nums; font-size: 14px }
+th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid #ddd }
+th:first-child, td:first-child { text-align: left }
+.wide { overflow-x: auto } .note { color: #555; font-size: 14px; max-width: 860px }
+.warn { background: #fff2e5; padding: 8px 12px }
 """.strip()
 
 
@@ -96,8 +99,8 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
         f"<p>Networks {_text(' and '.join(study.names))}, {len(study.of_shape(study.names[0]))} of each. "
         f"Mean squared error on one-hot targets, SGD with learning rate {info['learning_rate']:g}, momentum "
         f"{info['momentum']:g}, weight decay {info['weight_decay']:g}, "
-        f"{len(study.runs[0].measures) - 1:,} batches; from another start until the accuracy reached {info['target']:g}. "
-        "Every count is of the exact polyhedral complex on the square [−1, 1]².</p>"
+        f"{len(study.runs[0].measures) - 1:,} batches; from another start until the accuracy reached "
+        f"{info['target']:g}. Every count is of the exact polyhedral complex on the square [−1, 1]².</p>"
     )
     if not study.reached:
         parts.append(f'<p class="warn">{_text(toy_words.missed_line(study))}.</p>')
@@ -126,10 +129,12 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
         parts += [f"<p>{_text(line)}.</p>" for line in toy_words.distance_lines(study)]
         parts.append(_image(images["distances"], "distances between sets of affine maps"))
         parts.append(
-            '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the least '
-            "root-mean-square change of the map, wherever the pieces lie. Chance: a trained network against the start of "
-            "another; and against random points with the other network's areas, mean and covariance. Distances below "
-            "the second level are structure beyond location and spread.</p>"
+            '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the '
+            "least root-mean-square change of the map, wherever the pieces lie. Chance: a network against random "
+            "points with the other network's areas, mean and covariance (distances well below this level are structure beyond "
+            "location and spread); and against the start of the other network. Up to symmetries: the least over the "
+            "turns and mirrorings that carry the problem onto itself, after each set was put into at most 24 "
+            "groups.</p>"
         )
     parts.append(f'<p class="note">reluatlas {_text(__version__)}. All numbers: numbers.json.</p>')
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -146,7 +151,8 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
 def _row(run: ToyRun) -> Sequence[str]:
     m, info = run.measures, run.trajectory.info
     return (
-        run.trajectory.name, str(run.seed), f"{run.training.accuracy:.3f}" + ("" if run.training.reached else " (not reached)"),
+        run.trajectory.name, str(run.seed),
+        f"{run.training.accuracy:.3f}" + ("" if run.training.reached else " (not reached)"),
         f"{info['attempt']} of {len(run.training.accuracies)}", f"{m.n_cells[-1]:,}", f"{m.n_linear_regions[-1]:,}",
         f"{m.n_cells.max():,}", f"{m.n_boundary_pieces[-1]:,}", f"{m.n_dead[-1]:,}", f"{m.n_always_on[-1]:,}",
         f"{m.spread[-1]:.2f}", f"{int(m.is_exact.sum()):,} of {len(m):,}",

@@ -224,12 +224,13 @@ def _accuracy(row: NDArray[np.float32], shape: tuple[int, ...], problem: ToyProb
 
 @contextmanager
 def _one_thread():
-    """Give torch, held to one thread: on such small networks more threads are slower, and the order of sums is fixed."""
+    """Give torch, held to one thread: more are slower on such small networks, and the order of sums is fixed."""
     try:
         import torch
     except ImportError:
         raise MissingDependencyError(
-            "training a toy network needs torch, which is not installed. Install it with `pip install 'reluatlas[torch]'`."
+            "training a toy network needs torch, which is not installed. Install it with "
+            "`pip install 'reluatlas[torch]'`."
         ) from None
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +11,19 @@ from reluatlas._version import __version__
 
 if TYPE_CHECKING:
     from reluatlas.studies.toy import Sampling, ToyRun, ToyStudy
+    from reluatlas.studies.toy_alike import Alike
+
+FORMAT = "reluatlas toy study"
+VERSION = 1
 
 
 def numbers(study: ToyStudy) -> dict[str, Any]:
     """Return all numbers of a study as plain lists, numbers and text."""
     return {
-        "format": "reluatlas toy study",
-        "version": 1,
+        "format": FORMAT,
+        "version": VERSION,
         "reluatlas": __version__,
+        "is_complete": True,
         "problem": study.problem,
         "shapes": study.names,
         "reached": study.reached,
@@ -35,13 +41,13 @@ def numbers(study: ToyStudy) -> dict[str, Any]:
         "fewest": {shape: study.fewest(shape) for shape in study.names},
         "accuracy_with_k_maps": study.curves,
         "maps_enough": {shape: study.maps_enough(shape) for shape in study.names},
-        "distances": {
-            "within": study.alike.within,
-            "across": study.alike.across,
-            "chance_untrained": study.alike.untrained,
-            "chance_same_moments": study.alike.same_moments,
-        },
+        "distances": _distances(study.alike),
+        "distances_up_to_symmetry": _distances(study.alike_up_to_symmetry),
     }
+
+
+def _distances(alike: Alike) -> dict[str, Any]:
+    return {kind: asdict(pairs) for kind, pairs in alike.items()}
 
 
 def _run(run: ToyRun) -> dict[str, Any]:
@@ -102,22 +108,23 @@ def sampling_line(sampling: Sampling) -> str:
     missed = sampling.missed
     never = "never above" if np.all(sampling.rounded <= sampling.exact) else "NOT always below"
     return (
-        f"{sampling.shape}: sampling 401 x 401 points with 2 decimals misses {missed.mean():.1%} of the linear regions on "
-        f"average, {missed.max():.1%} at worst ({len(sampling.steps):,} batches; {never} the exact count)"
+        f"{sampling.shape}: sampling 401 x 401 points with 2 decimals misses {missed.mean():.1%} of the linear regions "
+        f"on average, {missed.max():.1%} at worst ({len(sampling.steps):,} batches; {never} the exact count)"
     )
 
 
 def distance_lines(study: ToyStudy) -> list[str]:
-    """Return the distances between the sets of maps."""
-    alike = study.alike
-    parts = [(f"within {shape}", values) for shape, values in alike.within.items()]
-    parts += [
-        ("across shapes", alike.across),
-        ("chance, untrained", alike.untrained),
-        ("chance, same mean and covariance", alike.same_moments),
-    ]
-    told = [f"{name} {np.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for name, v in parts if v]
-    return ["distance between sets of maps (output units): " + "; ".join(told)] if told else []
+    """Return the distances between the sets of maps, as they are and up to the symmetries of the problem."""
+    out = []
+    for what, alike in (("", study.alike), (", up to symmetries of the problem", study.alike_up_to_symmetry)):
+        told = [
+            f"{kind} {np.mean(p.distances):.2f} ({min(p.distances):.2f} to {max(p.distances):.2f}; chance "
+            f"{np.mean(p.same_moments):.2f} with the same mean and covariance, {np.mean(p.untrained):.2f} untrained)"
+            for kind, p in alike.items()
+        ]
+        if told:
+            out.append(f"distance between sets of maps in output units{what}: " + "; ".join(told))
+    return out
 
 
 def missed_line(study: ToyStudy) -> str:
