@@ -68,7 +68,7 @@ def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     """
     where = Path(path)
     try:
-        with np.load(where, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(where.read_bytes()), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             if not isinstance(header, dict) or header.get("format") != FORMAT:
                 raise ResultFileError(f"`{where.name}` is not a trajectory of reluatlas.")

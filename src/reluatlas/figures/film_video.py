@@ -43,21 +43,17 @@ def draw_pictures(film: Film, folder: Path, *, jobs: int | None = None, progress
     if n_parts > 1:
         film.trajectory.save(folder / _TRAJECTORY)
         np.save(folder / _TIMES, film.times)
-    others = [_start(folder, a, b) for a, b in pairwise(bounds[1:])]
+    others = [_Worker(folder, a, b) for a, b in pairwise(bounds[1:])]
     try:
         draw_part(film, folder, range(bounds[0], bounds[1]), tell)
-        while any(process.poll() is None for process in others):
+        while any(worker.is_running for worker in others):
             time.sleep(_POLL)
             tell()
-        for process in others:
-            if process.returncode:
-                said = process.communicate()[1].decode(errors="replace").strip().splitlines()
-                raise ReluAtlasError(f"a process that draws frames failed: {said[-1] if said else 'no message'}")
+        for worker in others:
+            worker.check()
     finally:
-        for process in others:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+        for worker in others:
+            worker.end()
     tell()
     return [folder / f"{i:05d}.png" for i in range(n)]
 
@@ -109,12 +105,36 @@ def write_gif(pictures: Sequence[Path], target: Path, fps: float) -> None:
     frames[0].save(target, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
 
 
-def _start(folder: Path, first: int, end: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "reluatlas.figures.film_video", str(folder), str(first), str(end)]
-    places = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    return subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": places}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+class _Worker:
+    """Another process that draws a part of the frames."""
+
+    def __init__(self, folder: Path, first: int, end: int) -> None:
+        command = [sys.executable, "-m", "reluatlas.figures.film_video", str(folder), str(first), str(end)]
+        places = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        self.said = folder / f"said-{first}.txt"
+        with self.said.open("wb") as stream:
+            self.process = subprocess.Popen(
+                command,
+                env=os.environ | {"PYTHONPATH": places.rstrip(os.pathsep)},
+                stdout=subprocess.DEVNULL,
+                stderr=stream,
+            )
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def check(self) -> None:
+        """Refuse to go on when it failed."""
+        if self.process.returncode:
+            lines = self.said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise ReluAtlasError(f"a process that draws frames failed: {lines[-1] if lines else 'no message'}")
+
+    def end(self) -> None:
+        """Stop it if it still runs."""
+        if self.is_running:
+            self.process.kill()
+        self.process.wait()
 
 
 def main(folder: str, first: str, end: str) -> None:

@@ -131,8 +131,8 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
         parts.append(
             '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the '
             "least root-mean-square change of the map, wherever the pieces lie. Chance: a network against random "
-            "points with the other network's areas, mean and covariance (distances well below this level are structure beyond "
-            "location and spread); and against the start of the other network. Up to symmetries: the least over the "
+            "points with the other network's areas, mean and covariance (distances well below this level are "
+            "structure beyond location and spread); and against the start of the other network. Up to symmetries: the least over the "
             "turns and mirrorings that carry the problem onto itself, after each set was put into at most 24 "
             "groups.</p>"
         )
