@@ -132,9 +132,9 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
             '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the '
             "least root-mean-square change of the map, wherever the pieces lie. Chance: a network against random "
             "points with the other network's areas, mean and covariance (distances well below this level are "
-            "structure beyond location and spread); and against the start of the other network. Up to symmetries: the least over the "
-            "turns and mirrorings that carry the problem onto itself, after each set was put into at most 24 "
-            "groups.</p>"
+            "structure beyond location and spread); and against the start of the other network. Up to symmetries: the "
+            "least over the turns and mirrorings that carry the problem onto itself, after each set was put into at "
+            "most 24 groups.</p>"
         )
     parts.append(f'<p class="note">reluatlas {_text(__version__)}. All numbers: numbers.json.</p>')
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -34,7 +34,7 @@ def test_it_is_a_distance():
     assert transport_distance(a, c) <= transport_distance(a, b) + transport_distance(b, c) + 1e-9
     split = DualPoints(np.repeat(a.points, 2, axis=0), np.repeat(a.shares / 2, 2))
     assert transport_distance(a, split) == pytest.approx(0, abs=1e-7)
-    moved = DualPoints(a.points + [3, 4, 0], a.shares)
+    moved = DualPoints(a.points + np.array([3, 4, 0]), a.shares)
     assert transport_distance(a, moved) == pytest.approx(5)
 
 

@@ -18,6 +18,15 @@ PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium: the page cannot be opened")
 N = 12
 PANELS = ("decision", "surface", "dual", "accuracy", "layer-1", "layer-2", "output")
+_INK = """(() => {
+  const c = document.getElementById("%s"), w = c.width, p = c.getContext("2d").getImageData(0, 0, w, w).data;
+  let inside = 0, rim = 0;
+  for (let i = 0; i < w; i++) for (let j = 0; j < w; j++) if (p[4 * (j * w + i) + 3]) {
+    inside++;
+    if (!i || !j || i === w - 1 || j === w - 1) rim++;
+  }
+  return [inside, rim, w];
+})()"""
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +72,12 @@ def test_every_panel_is_drawn_inside_its_place(browser, page):
     for a in boxes:
         assert a["left"] >= 0 and a["right"] <= 1300 and a["width"] > 200
         for b in boxes:
-            apart = (
-                a["right"] <= b["left"] or b["right"] <= a["left"] or a["bottom"] <= b["top"] or b["bottom"] <= a["top"]
-            )
-            assert a == b or apart
+            beside = a["right"] <= b["left"] or b["right"] <= a["left"]
+            assert a == b or beside or a["bottom"] <= b["top"] or b["bottom"] <= a["top"]
     assert browser.run("document.documentElement.scrollWidth") <= 1300
     for name in PANELS:
-        ink = browser.run(
-            f"(() => {{ const c = document.getElementById('{name}'), p = c.getContext('2d').getImageData(0, 0, c.width, "
-            "c.height).data; let rim = 0, inside = 0; for (let i = 0; i < c.width; i++) for (let j = 0; j < c.height; j++) "
-            "if (p[4 * (j * c.width + i) + 3]) { inside++; if (!i || !j || i === c.width - 1 || j === c.height - 1) rim++; }"
-            "return [inside, rim, c.width]; })()"
-        )
-        assert ink[0] > ink[2] and ink[1] == 0, (name, ink)
+        inside, on_rim, width = browser.run(_INK % name)
+        assert inside > width and on_rim == 0, name
 
 
 def test_moving_the_slider_changes_picture_and_counts(browser, page):
