@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.dual_points import DualPoints, dual_points
-from reluatlas.analysis.trajectory import Trajectory, check_sizes, name_of
+from reluatlas.analysis.trajectory import Trajectory, name_of
 from reluatlas.analysis.trajectory_measure import TrajectoryMeasures, in_threads
 from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
@@ -23,7 +23,7 @@ from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
 from reluatlas.studies.toy_folder import FilmKind, prepare_folder
 from reluatlas.studies.toy_report import write_report
 from reluatlas.studies.toy_sample import SampledCount, sample_regions
-from reluatlas.studies.toy_train import Settings, Training, train_toy
+from reluatlas.studies.toy_train import Settings, Training, check_toy_sizes, train_toy
 
 Progress = Callable[[str, int, int], None]
 
@@ -216,7 +216,9 @@ def run_toy_study(
     for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise ArgumentError(f"`{name}={value!r}` must be a whole number of at least {least}.")
-    shapes = tuple(dict.fromkeys([MINIMAL[problem], check_sizes(net)]))
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
+        raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
+    shapes = tuple(dict.fromkeys([MINIMAL[problem], check_toy_sizes(net)]))
     settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
     tell = progress or (lambda what, done, of: None)
     data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]

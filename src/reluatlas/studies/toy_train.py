@@ -123,12 +123,7 @@ def train_toy(
     The same seed gives the same weights on the same version of torch and kind of processor (one
     thread). Torch's own random state and number of threads are left as they were.
     """
-    shape = check_sizes(sizes)
-    if shape[0] != 2 or shape[-1] != 2:
-        raise DimensionError(
-            f"`sizes={name_of(shape)}` does not fit a toy problem: points have 2 inputs and there are 2 classes. "
-            "Pass a shape that begins and ends with 2, such as 2-8-8-8-2."
-        )
+    shape = check_toy_sizes(sizes)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ArgumentError(f"`seed={seed!r}` must be a whole number of at least 0.")
     settings = settings or Settings()
@@ -160,6 +155,17 @@ def train_toy(
     }
     trajectory = Trajectory(shape, rows, domain=problem.domain, X=problem.X_test, y=problem.y_test, info=info)
     return Training(trajectory, bool(accuracy >= settings.target), tuple(accuracies))
+
+
+def check_toy_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return a shape; refuse one that does not take points of the plane to two classes."""
+    shape = check_sizes(sizes)
+    if shape[0] != 2 or shape[-1] != 2:
+        raise DimensionError(
+            f"`sizes={name_of(shape)}` does not fit a toy problem: points have 2 inputs and there are 2 classes. "
+            "Pass a shape that begins and ends with 2, such as 2-8-8-8-2."
+        )
+    return shape
 
 
 def initial_weights(shape: Sequence[int], rng: np.random.Generator) -> NDArray[np.float32]:
