@@ -109,12 +109,12 @@ def symmetries(name: str) -> list[tuple[FloatArray, int]]:
     """Return the linear maps `Q` of the plane that carry a problem's distribution onto itself.
 
     Each comes with 1, or with -1 where it swaps the labels. Of the circle's, which are all
-    rotations and reflections, 48 rotations spread evenly.
+    rotations and reflections, 24 rotations spread evenly.
     """
     if name not in NAMES:
         raise ArgumentError(f"`name={name!r}` is no toy problem.")
     if name == "circle":
-        return [(_rotation(2 * np.pi * i / 48), 1) for i in range(48)]
+        return [(_rotation(2 * np.pi * i / 24), 1) for i in range(24)]
     half = (-np.eye(2), -1)
     if name in ("moons", "spiral"):
         return [(np.eye(2), 1), half]

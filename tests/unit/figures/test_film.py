@@ -89,27 +89,29 @@ def test_nothing_in_a_still_is_cut_off_or_lies_on_another_panel():
         still(moving(), 1, frames=make_film(moving(), [0], jobs=1))
 
 
-def test_a_gif_is_drawn_by_two_processes(tmp_path):
-    trajectory, seen = moving((2, 3, 2), 25), []
+def test_a_gif_is_drawn_by_two_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(film_video, "_WORTH_A_PROCESS", 2)
+    trajectory, seen = moving((2, 3, 2), 6), []
     path = film(trajectory, tmp_path / "film.gif", jobs=2, progress=lambda done, of: seen.append((done, of)))
-    assert seen[-1] == (25, 25)
+    assert seen[-1] == (6, 6)
     with Image.open(path) as picture:
-        assert picture.n_frames == 25 and picture.info["duration"] == 50
+        assert picture.n_frames == 6 and picture.info["duration"] == 50
         pictures = []
-        for i in (0, 20):
+        for i in (0, 5):
             picture.seek(i)
             pictures.append(np.asarray(picture.convert("RGB")).astype(int))
         # the last part was drawn by another process: the same as drawn here
-        here = Image.fromarray(FilmFigure(make_film(trajectory, jobs=1)).picture(20))
+        here = Image.fromarray(FilmFigure(make_film(trajectory, jobs=1)).picture(5))
         here = np.asarray(here.resize(picture.size, Image.Resampling.LANCZOS)).astype(int)
     assert np.abs(here - pictures[1]).mean() < 3 < np.abs(pictures[0] - pictures[1]).mean()
     assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
 
 
 def test_a_process_that_fails_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(film_video, "_WORTH_A_PROCESS", 1)
     monkeypatch.setattr(film_video.np, "save", lambda path, what: path.write_bytes(b"no array"))
     with pytest.raises(ReluAtlasError, match="a process that draws frames failed"):
-        film(moving((2, 3, 2), 24), tmp_path / "film.gif", jobs=2)
+        film(moving((2, 3, 2), 2), tmp_path / "film.gif", jobs=2)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,21 +13,21 @@ from tests.browser import Browser, find_browser
 
 pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")
 
-SMALL = {"net": (2, 4, 4, 2), "seeds": 2, "n_train": 4000, "settings": Settings(target=0.6, max_attempts=8)}
+SMALL = {"net": (2, 4, 4, 2), "seeds": 2, "n_train": 1500, "settings": Settings(target=0.6, max_attempts=8)}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("studies") / "circle"
+    return tmp_path_factory.mktemp("studies") / "moons"
 
 
 @pytest.fixture(scope="module")
 def study(folder):
-    return run_toy_study("circle", out=folder, jobs=1, **SMALL)
+    return run_toy_study("moons", out=folder, jobs=1, **SMALL)
 
 
 def test_the_study_writes_everything_and_the_numbers_are_those_of_the_study(study, folder):
-    assert study.reached and study.names == ["2-3-2", "2-4-4-2"] and len(study.runs) == 4
+    assert study.reached and study.names == ["2-4-2", "2-4-4-2"] and len(study.runs) == 4
     names = {p.name for p in folder.iterdir()}
     figures = {"exact-and-sampled", "grouped-maps", "fewer-maps", "distances"}
     figures |= {f"{kind}-{shape}" for kind in ("last", "over-time") for shape in study.names}
@@ -39,7 +39,7 @@ def test_the_study_writes_everything_and_the_numbers_are_those_of_the_study(stud
     for run, told in zip(study.runs, numbers["runs"], strict=True):
         kept = ra.Trajectory.load(folder / f"trajectory-{told['shape']}-seed{told['training']['seed']}.npz")
         assert told["measures"]["n_cells"][-1] == kept.complex(-1).n_cells == run.measures.n_cells[-1]
-        assert len(told["measures"]["n_cells"]) == 41 and all(told["measures"]["is_exact"])
+        assert len(told["measures"]["n_cells"]) == 16 and all(told["measures"]["is_exact"])
     for sampling in numbers["sampling"]:
         pairs = zip(sampling["sampled_rounded_maps"], sampling["exact_linear_regions"], strict=True)
         assert all(rounded <= exact for rounded, exact in pairs)
@@ -65,7 +65,7 @@ def test_the_summary_says_the_main_numbers(study):
 
 
 def test_the_same_numbers_on_two_jobs_and_an_earlier_folder_is_replaced(study, folder, tmp_path):
-    again = run_toy_study("circle", jobs=2, **SMALL)
+    again = run_toy_study("moons", jobs=2, **SMALL)
     assert again.to_json() == study.to_json()
     out = tmp_path / "study"
     run_toy_study("xor", net=(2, 3, 2), seeds=1, n_train=2000, film="none", out=out, settings=Settings(target=0.0))
@@ -94,7 +94,7 @@ def test_the_report_stands_alone(study, folder):
         assert [r for r in browser.requests() if not r.startswith(("file:", "data:"))] == []
         browser.run("document.querySelector('a').click()")
         browser.wait_for("!!document.getElementById('slider') && document.readyState === 'complete'")
-        assert browser.run("document.title") == "circle: a 2-3-2 network while it learns"
+        assert browser.run("document.title") == "moons: a 2-4-2 network while it learns"
 
 
 def test_a_target_that_is_never_reached_is_told_and_what_was_found_is_kept(tmp_path):
@@ -117,7 +117,7 @@ def test_an_interrupted_study_leaves_whole_files_and_says_that_it_is_not_complet
         run_toy_study("circle", out=tmp_path / "s", progress=stop, **SMALL)
     assert json.loads((tmp_path / "s" / "numbers.json").read_text())["is_complete"] is False
     assert {p.name for p in (tmp_path / "s").iterdir()} == {"numbers.json", "trajectory-2-3-2-seed0.npz"}
-    assert len(ra.Trajectory.load(tmp_path / "s" / "trajectory-2-3-2-seed0.npz")) == 41
+    assert len(ra.Trajectory.load(tmp_path / "s" / "trajectory-2-3-2-seed0.npz")) == 16
 
 
 @pytest.mark.parametrize(
