@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.studies.toy import MINIMAL, run_toy_study
+from reluatlas.studies.toy_folder import prepare_folder
 from reluatlas.studies.toy_train import Settings
 from tests.browser import Browser, find_browser
 
@@ -64,15 +66,17 @@ def test_the_summary_says_the_main_numbers(study):
     assert "never above the exact count" in text and "within 2-4-4-2" in text and "not reached" not in text
 
 
-def test_the_same_numbers_on_two_jobs_and_an_earlier_folder_is_replaced(study, folder, tmp_path):
+def test_the_same_numbers_on_two_jobs(study):
     again = run_toy_study("moons", jobs=2, **SMALL)
     assert again.to_json() == study.to_json()
-    out = tmp_path / "study"
-    run_toy_study("xor", net=(2, 3, 2), seeds=1, n_train=2000, film="none", out=out, settings=Settings(target=0.0))
-    assert (out / "last-2-3-2.svg").exists() and not list(out.glob("film-*"))
-    run_toy_study("xor", net=(2, 2, 2), seeds=1, n_train=2000, film="none", out=out, settings=Settings(target=0.0))
-    assert not (out / "last-2-3-2.svg").exists() and (out / "last-2-2-2.svg").exists()
-    assert not (out / "distances.svg").exists()  # one network is not compared
+
+
+def test_an_earlier_study_is_replaced(study, folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "study")
+    assert prepare_folder(copy, "circle", "none") == copy
+    assert [p.name for p in copy.iterdir()] == ["numbers.json"]
+    started = json.loads((copy / "numbers.json").read_text())
+    assert started["problem"] == "circle" and not started["is_complete"]
 
 
 def test_the_report_stands_alone(study, folder):
@@ -99,13 +103,14 @@ def test_the_report_stands_alone(study, folder):
 
 def test_a_target_that_is_never_reached_is_told_and_what_was_found_is_kept(tmp_path):
     hard = Settings(target=1.0, max_attempts=2)
-    study = run_toy_study("spiral", net=(2, 2, 2), seeds=1, n_train=400, film="none", out=tmp_path / "s", settings=hard)
-    assert not study.reached
+    study = run_toy_study("moons", net=(2, 4, 2), seeds=1, n_train=400, film="none", out=tmp_path / "s", settings=hard)
+    assert not study.reached and len(study.runs) == 1
     assert "not reached" in study.summary() and "stayed below the accuracy 1 in 2 attempts" in study.summary()
     assert "no network reached the accuracy 1" in study.summary()
     assert "stayed below" in (tmp_path / "s" / "report.html").read_text()
     assert not json.loads((tmp_path / "s" / "numbers.json").read_text())["reached"]
-    assert ra.Trajectory.load(tmp_path / "s" / "trajectory-2-2-2-seed0.npz").info["n_attempts"] == 2
+    assert ra.Trajectory.load(tmp_path / "s" / "trajectory-2-4-2-seed0.npz").info["n_attempts"] == 2
+    assert not (tmp_path / "s" / "distances.svg").exists()  # one network is not compared
 
 
 def test_an_interrupted_study_leaves_whole_files_and_says_that_it_is_not_complete(tmp_path):
