@@ -26,10 +26,11 @@ def test_bad_input_is_one_line_and_writes_nothing(command, tmp_path, arguments, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_torch_it_says_what_to_install(command, monkeypatch):
+def test_without_torch_it_says_what_to_install(command, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     outcome = command("study", "toy", "--problem", "xor", "--net", "2-2-2", "--quiet")
     assert outcome.code == 2 and "pip install 'reluatlas[torch]'" in outcome.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_study_from_the_command_line(command, tmp_path):
@@ -49,7 +50,7 @@ def test_a_target_out_of_reach_ends_with_3(command, tmp_path, monkeypatch):
     from reluatlas.studies.toy_train import Settings
 
     monkeypatch.setattr(toy, "Settings", lambda **more: Settings(target=1.0, max_attempts=1, batch=25_000))
-    outcome = command("study", "toy", "--problem", "moons", "--net", "2-4-2", "--seeds", "1", "--film", "none", "--json",
-                      "--quiet", "--out", "kept")  # fmt: skip
+    asked = ["--problem", "moons", "--net", "2-4-2", "--seeds", "1", "--film", "none", "--out", "kept"]
+    outcome = command("study", "toy", *asked, "--json", "--quiet")
     assert outcome.code == 3 and outcome.err == "" and not outcome.numbers["reached"]
     assert (tmp_path / "kept" / "trajectory-2-4-2-seed0.npz").exists()

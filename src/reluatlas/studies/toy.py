@@ -23,7 +23,7 @@ from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
 from reluatlas.studies.toy_folder import FilmKind, prepare_folder
 from reluatlas.studies.toy_report import write_report
 from reluatlas.studies.toy_sample import SampledCount, sample_regions
-from reluatlas.studies.toy_train import Settings, Training, check_toy_sizes, train_toy
+from reluatlas.studies.toy_train import Settings, Training, check_toy_sizes, import_torch, train_toy
 
 Progress = Callable[[str, int, int], None]
 
@@ -222,6 +222,7 @@ def run_toy_study(
     settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
     tell = progress or (lambda what, done, of: None)
     data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]
+    import_torch()
     folder = None if out is None else prepare_folder(out, problem, film)
     runs: list[ToyRun] = []
     for shape in shapes:

@@ -228,9 +228,8 @@ def _accuracy(row: NDArray[np.float32], shape: tuple[int, ...], problem: ToyProb
     return last.accuracy(0)
 
 
-@contextmanager
-def _one_thread():
-    """Give torch, held to one thread: more are slower on such small networks, and the order of sums is fixed."""
+def import_torch() -> Any:
+    """Return torch, or refuse to go on without it."""
     try:
         import torch
     except ImportError:
@@ -238,6 +237,13 @@ def _one_thread():
             "training a toy network needs torch, which is not installed. Install it with "
             "`pip install 'reluatlas[torch]'`."
         ) from None
+    return torch
+
+
+@contextmanager
+def _one_thread():
+    """Give torch, held to one thread: more are slower on such small networks, and the order of sums is fixed."""
+    torch = import_torch()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
