@@ -63,7 +63,7 @@ def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, a
         ax.set_ylim(bottom=0.0)
         if len(lines) > 1:
             ax.locator_params(axis="y", integer=True)
-            ax.legend(fontsize="small", frameon=False, loc="best")
+            ax.legend(fontsize="small", loc="best", framealpha=0.85, edgecolor="none")
     panels[0].set_ylim(0.0, 1.03)
     return panels
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reluatlas._version import __version__
 from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.figures.film import film as write_film
@@ -34,6 +36,15 @@ th:first-child, td:first-child { text-align: left }
 .wide { overflow-x: auto } .note { color: #555; font-size: 14px; max-width: 860px }
 .warn { background: #fff2e5; padding: 8px 12px }
 """.strip()
+
+
+_RUN_NAMES = (
+    "network", "seed", "accuracy", "attempt", "cells", "linear regions", "most cells", "boundary pieces", "dead",
+    "always on", "spread", "exact complexes",
+)  # fmt: skip
+_DISTANCE_NAMES = (
+    "sets of maps", "pairs", "distance", "chance: same mean and covariance", "chance: untrained"
+)  # fmt: skip
 
 
 def write_report(
@@ -104,10 +115,10 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
     )
     if not study.reached:
         parts.append(f'<p class="warn">{_text(toy_words.missed_line(study))}.</p>')
-    parts.append(_table([_row(run) for run in study.runs]))
+    parts.append(_table(_RUN_NAMES, [_row(run) for run in study.runs]))
     for shape in study.names:
         seed = study.of_shape(shape)[0].seed
-        link = f' <a href="{_text(films[shape])}">The film of all batches</a>.' if shape in films else ""
+        link = f' <a href="{_text(films[shape])}">Open the film</a>.' if shape in films else ""
         parts.append(f"<h2>{shape}</h2><p>Seed {seed} after the last batch.{link}</p>")
         parts.append(_image(images[f"last-{shape}"], f"the {shape} network after the last batch"))
         parts.append("<p>After every batch; the other seeds in a faint line.</p>")
@@ -126,7 +137,7 @@ def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str
     )
     if "distances" in images:
         parts.append("<h2>Do networks carry the same maps?</h2>")
-        parts += [f"<p>{_text(line)}.</p>" for line in toy_words.distance_lines(study)]
+        parts.append(_table(_DISTANCE_NAMES, _distance_rows(study)))
         parts.append(_image(images["distances"], "distances between sets of affine maps"))
         parts.append(
             '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the '
@@ -159,11 +170,18 @@ def _row(run: ToyRun) -> Sequence[str]:
     )  # fmt: skip
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    names = (
-        "network", "seed", "accuracy", "attempt", "cells", "linear regions", "most cells", "boundary pieces", "dead",
-        "always on", "spread", "exact complexes",
-    )  # fmt: skip
+def _distance_rows(study: ToyStudy) -> list[Sequence[str]]:
+    rows = []
+    for what, alike in (("as they are", study.alike), ("up to symmetries", study.alike_up_to_symmetry)):
+        for kind, pairs in alike.items():
+            chance = (f"{np.mean(values):.2f}" for values in (pairs.same_moments, pairs.untrained))
+            found = pairs.distances
+            spread = f"{np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+            rows.append((f"{kind}, {what}", str(len(found)), spread, *chance))
+    return rows
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
