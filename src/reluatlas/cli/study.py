@@ -8,14 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from reluatlas.errors import ArgumentError
+from reluatlas.errors import ArgumentError, DimensionError
 
 if TYPE_CHECKING:
     from reluatlas.studies.toy_folder import FilmKind
 
 FOLDER = "reluatlas-toy-{problem}"
+FILMS = ("html", "mp4", "gif", "none")
 DONE, INCOMPLETE = 0, 3
 
 
@@ -24,7 +25,7 @@ def toy(
     problem: str,
     net: str,
     seeds: int,
-    film: FilmKind,
+    film: str,
     as_json: bool,
     out: Path | None,
     seed: int,
@@ -33,14 +34,19 @@ def toy(
 ) -> int:
     """Run the toy study, write its report and print a summary; 3 when a network never reached the target."""
     from reluatlas.cli import console
+    from reluatlas.datasets.toy import NAMES
     from reluatlas.studies.toy import run_toy_study
 
-    folder = Path(FOLDER.format(problem=problem)) if out is None else out
+    for option, value, choices in (("--problem", problem, NAMES), ("--film", film, FILMS)):
+        if value not in choices:
+            raise ArgumentError(f"`{option} {value}` is not a choice. Pass one of {', '.join(choices)}.")
     shape = shape_of(net)
+    folder = Path(FOLDER.format(problem=problem)) if out is None else out
+    kind = cast("FilmKind", film)
     console.announce_compiling(quiet=quiet)
     with stages(quiet=quiet) as tell:
         study = run_toy_study(
-            problem, net=shape, seeds=seeds, seed=seed, out=folder, film=film, jobs=jobs, progress=tell
+            problem, net=shape, seeds=seeds, seed=seed, out=folder, film=kind, jobs=jobs, progress=tell
         )
     if as_json:
         console.result(json.dumps(study.to_json(), allow_nan=False))
@@ -53,9 +59,19 @@ def toy(
 
 def shape_of(text: str) -> tuple[int, ...]:
     """Return a shape such as 2-8-8-8-2 as numbers."""
+    from reluatlas.studies.toy_train import check_toy_sizes
+
     if not re.fullmatch(r"\d{1,6}(-\d{1,6})+", text):
         raise ArgumentError(f"`--net {text}` is no shape. Pass numbers of neurons joined by dashes, such as 2-8-8-8-2.")
-    return tuple(int(part) for part in text.split("-"))
+    shape = tuple(int(part) for part in text.split("-"))
+    try:
+        return check_toy_sizes(shape)
+    except (ArgumentError, DimensionError) as problem:
+        for given in (f"`sizes={shape!r}`", f"`sizes={text}`"):
+            message = str(problem).replace(given, f"`--net {text}`")
+            if message != str(problem):
+                raise ArgumentError(message) from None
+        raise
 
 
 @contextmanager
