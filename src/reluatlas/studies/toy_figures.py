@@ -89,9 +89,10 @@ def fewer_maps(study: ToyStudy) -> Figure:
     """Return the accuracy over the number of maps that are left."""
     figure = _figure(6.2, 3.5)
     ax = figure.subplots()
-    for shape, ink in zip(study.names, palette.series(max(len(study.names), 2)), strict=False):
+    inks = palette.series(max(len(study.names), 2))
+    for shape, ink, width in zip(study.names, inks, (3.4, 1.2), strict=False):  # one may lie on the other
         curve = study.curves[shape]
-        ax.plot(range(1, len(curve) + 1), curve, "o-", color=ink, markersize=4, linewidth=1.2, label=shape)
+        ax.plot(range(1, len(curve) + 1), curve, "o-", color=ink, markersize=3 + width, linewidth=width, label=shape)
     target = float(study.runs[0].trajectory.info["target"])
     ax.axhline(target, color=_GREY, linewidth=0.8, linestyle="--", zorder=1)
     ax.annotate(f"target {target:g}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(4, 0),
