@@ -10,6 +10,8 @@ from reluatlas._version import __version__
 from reluatlas.cli.options import (
     BoxSides,
     CountOnly,
+    Film,
+    FirstSeed,
     InputShape,
     Jobs,
     Json,
@@ -18,9 +20,12 @@ from reluatlas.cli.options import (
     MaxSeconds,
     Model,
     ModelModule,
+    Net,
     Out,
+    Problem,
     Quiet,
     Seed,
+    Seeds,
     Through,
 )
 
@@ -40,6 +45,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+study = typer.Typer(
+    help="The studies of the paper that reluatlas implements, done exactly.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=False,
+)
+app.add_typer(study, name="study")
 
 
 def command() -> Any:
@@ -142,3 +155,36 @@ def _demo(
     from reluatlas.cli.demo import demo
 
     return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet, typed=context.obj)
+
+
+@study.callback(invoke_without_command=True)
+def _no_study_given(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@study.command("toy", short_help="Watch networks cut the plane while they learn.")
+def _study_toy(
+    problem: Problem = "circle",
+    net: Net = "2-8-8-8-2",
+    seeds: Seeds = 3,
+    film: Film = "html",
+    json: Json = False,
+    out: Out = None,
+    seed: FirstSeed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Train networks on a toy problem, open every batch exactly, and compare them; needs torch.
+
+    A minimal network is trained beside the one asked for. Writes report.html, figures, a film of each network, the
+    weights of every batch and numbers.json, into ./reluatlas-toy-PROBLEM when no folder is given. Exit code 3 when a
+    network never reached the target; its best attempt is kept.
+
+    Example: reluatlas study toy --problem circle --net 2-8-8-8-2 --seeds 3
+    """
+    from reluatlas.cli.study import toy
+
+    return toy(
+        problem=problem, net=net, seeds=seeds, film=film, as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet
+    )

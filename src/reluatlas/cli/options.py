@@ -125,3 +125,16 @@ Jobs = Annotated[
     ),
 ]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on stderr but errors.")]
+Problem = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Toy problem: circle, circles, xor, xor-noisy, moons or spiral."),
+]
+Net = Annotated[str, typer.Option(metavar="N-N-...-N", help="Shape of the larger network, from 2 inputs to 2 outputs.")]
+Seeds = Annotated[int, typer.Option(metavar="N", parser=whole(1), help="Number of networks of each shape.")]
+Film = Annotated[
+    str,
+    typer.Option(metavar="KIND", help="Kind of film: html (a page with a slider), mp4 (needs ffmpeg), gif or none."),
+]
+FirstSeed = Annotated[
+    int, typer.Option("--seed", metavar="N", parser=whole(0), help="First seed; the others follow it.")
+]
