@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +26,8 @@ class AffineMaps:
         a neighboring cell would be as right as this one. None where the maps belong to cells.
     """
 
-    A: NDArray[np.floating]
-    b: NDArray[np.floating]
+    A: NDArray[Any]
+    b: NDArray[Any]
     is_on_face: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:

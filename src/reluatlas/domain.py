@@ -241,9 +241,8 @@ class Slice:
     def coordinates(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the coordinates (..., k) of the points of the slice nearest to `X` (..., n)."""
         offset = np.asarray(X, dtype=np.float64) - self.origin
-        return np.linalg.lstsq(self.basis.T, offset.reshape(-1, self.n_inputs).T, rcond=None)[0].T.reshape(
-            *offset.shape[:-1], self.dim
-        )
+        nearest = np.linalg.lstsq(self.basis.T, offset.reshape(-1, self.n_inputs).T, rcond=None)[0].T
+        return np.asarray(nearest, dtype=np.float64).reshape(*offset.shape[:-1], self.dim)
 
     def __repr__(self) -> str:
         return f"Slice(k={self.dim} in n={self.n_inputs}, box={self.box!r})"

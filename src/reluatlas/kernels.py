@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba import njit
+from numba.core import config
 
 _FOLDERS = ("geometry", "cells")
+_config: Any = config
+_njit: Any = numba.njit
 
 
 @cache
@@ -32,7 +34,7 @@ def cache_folder() -> Path:
             digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reluatlas"
-    given = [Path(numba.config.CACHE_DIR) / "reluatlas"] if numba.config.CACHE_DIR else []
+    given = [Path(_config.CACHE_DIR) / "reluatlas"] if _config.CACHE_DIR else []
     for base in (*given, package / "__pycache__", home):
         with suppress(OSError):
             (base / name).mkdir(parents=True, exist_ok=True)
@@ -57,12 +59,12 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
 
     def compile_(f: Callable[..., Any]) -> Any:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache_folder())
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = str(cache_folder())
         try:
-            return njit(nogil=True, cache=True, _nrt=False, **options)(f)
+            return _njit(nogil=True, cache=True, _nrt=False, **options)(f)
         finally:
-            numba.config.CACHE_DIR = before
+            _config.CACHE_DIR = before
 
     return compile_ if function is None else compile_(function)
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells import questions
 from reluatlas.cells.adjacency import Facets
-from reluatlas.cells.count import StoppedBy
 from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.run import StoppedBy
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Network
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.program import lower
-from reluatlas.cells.run import Limits, ProgressCallback, Run, run
+from reluatlas.cells.run import Limits, ProgressCallback, Run, StoppedBy, run
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Network
-
-StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
 
 
 @dataclass(frozen=True)

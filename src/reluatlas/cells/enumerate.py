@@ -83,8 +83,8 @@ def _joined(lowered: Lowered, outcome: Run, max_cells: int | None) -> Cells:
     parts = [found.cells for found in outcome.found if found.cells is not None]
     if not parts:
         return new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)
-    joined = Cells(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    joined = Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
     if outcome.stopped_by != "max_cells" or max_cells is None or joined.hash.size <= max_cells:
         return joined
     n_corners = int(joined.n_vertices[:max_cells].sum())
-    return Cells(*(a[:max_cells] for a in joined[:4]), *(a[:n_corners] for a in joined[4:]))
+    return Cells._make([*(a[:max_cells] for a in joined[:4]), *(a[:n_corners] for a in joined[4:])])

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ FIRST_BUDGET, BUDGET = 64, 4096
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
 _PULSE = 0.1
 
+StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
 ProgressCallback = Callable[[int, float], None]
 
 
@@ -95,7 +97,7 @@ class Run:
     found: list[Found]
     n_cells: int
     area: float
-    stopped_by: str
+    stopped_by: StoppedBy
     n_escalated: int
     visits: int
     doubtful_visits: int
@@ -164,15 +166,18 @@ class Worker:
         cells = None
         if collect:
             shown = [a[:n_cells] for a in out[:4]] + [a[:corners] for a in out[4:]]
-            cells = tree.Cells(*(a.copy() for a in shown))
+            cells = tree.Cells._make(a.copy() for a in shown)
         return Found(item.id, n_cells, whole, cells, rest)
 
     def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Item:
         level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])
         vertices = self.work.arena_v[lo:hi]
         pieces = self.state.piece[: self.lowered.program.pat_off[level]].copy()
-        columns = (column[vertices] for column in self.pool[:5])
-        return Item(id, level, pieces, *columns, self.work.arena_e[lo:hi].copy())
+        pool = self.pool
+        return Item(
+            id, level, pieces, pool.x[vertices], pool.y[vertices], pool.r[vertices], pool.line_a[vertices],
+            pool.line_b[vertices], self.work.arena_e[lo:hi].copy(),
+        )  # fmt: skip
 
 
 def available_cores() -> int:
@@ -218,7 +223,8 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
     running: dict[Future[Found], tuple[Item, Worker]] = {}
     found: list[Found] = []
     whole = lowered.domain.box.volume
-    n_cells, done, stopped_by = 0, 0.0, ""
+    n_cells, done = 0, 0.0
+    stopped_by: StoppedBy = ""
     timer = None
     if limits.max_seconds is not None:
         timer = threading.Timer(limits.max_seconds, stop.__setitem__, (0, 1))
@@ -271,7 +277,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
     if not stopped_by and pending:
         stopped_by = "max_seconds"
     found.sort(key=lambda f: f.id)
-    stats = sum(w.state.stats for w in workers)
+    stats = np.sum([w.state.stats for w in workers], axis=0)
     return Run(
         found=found,
         n_cells=n_cells,

@@ -10,6 +10,8 @@ Floats are dyadic, so every decision about them is one about such integers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -24,7 +26,7 @@ PRIME = np.uint64((1 << 61) - 1)
 
 
 @intrinsic
-def _mul_wide(typingctx, a, b):
+def _multiply(typingctx, a, b):
     """Return (high, low) words of the product of two uint64."""
     signature = types.UniTuple(types.uint64, 2)(types.uint64, types.uint64)
 
@@ -36,6 +38,9 @@ def _mul_wide(typingctx, a, b):
         return context.make_tuple(builder, sig.return_type, (high, low))
 
     return signature, codegen
+
+
+_mul_wide: Any = _multiply
 
 
 @inner

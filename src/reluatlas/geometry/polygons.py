@@ -37,12 +37,14 @@ class Pool(NamedTuple):
 def new_pool(capacity: int, limbs: int) -> Pool:
     """Return an empty pool for `capacity` vertices with exact coordinates of up to `limbs` limbs."""
     return Pool(
-        *(np.zeros(capacity) for _ in range(3)),
-        np.zeros(capacity, dtype=np.int64),
-        np.zeros(capacity, dtype=np.int64),
-        np.zeros(capacity, dtype=np.uint8),
-        np.zeros((capacity, 3 * limbs), dtype=np.uint64),
-        np.zeros((capacity, 3), dtype=np.int32),
+        x=np.zeros(capacity),
+        y=np.zeros(capacity),
+        r=np.zeros(capacity),
+        line_a=np.zeros(capacity, dtype=np.int64),
+        line_b=np.zeros(capacity, dtype=np.int64),
+        known=np.zeros(capacity, dtype=np.uint8),
+        words=np.zeros((capacity, 3 * limbs), dtype=np.uint64),
+        length=np.zeros((capacity, 3), dtype=np.int32),
     )
 
 

@@ -13,7 +13,6 @@ from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering import Lowering, Tensor, matmul, piecewise
 from reluatlas.importers.weights import FloatArray, as_float64
-from reluatlas.network.graph import Shape
 
 Layer = tuple[NDArray, NDArray]
 
@@ -84,7 +83,7 @@ def checked_layers(layers: Sequence[Any]) -> list[tuple[FloatArray, FloatArray]]
         if not isinstance(layer, tuple | list) or len(layer) != 2:
             raise ArgumentError(f"`model[{i}]` is {_kind(layer)}; expected a pair (W, b): model = [(W, b), ...].")
         weight = _array(layer[0], f"W of layer {i}")
-        expected: Shape = (weight.shape[0],) if weight.ndim else ()
+        expected = weight.shape[:1]
         bias = np.zeros(expected) if layer[1] is None else _array(layer[1], f"b of layer {i}")
         if weight.ndim != 2 or not weight.size:
             raise DimensionError(f"`W` of layer {i} has shape {weight.shape}; expected (out, in).")
@@ -96,7 +95,7 @@ def checked_layers(layers: Sequence[Any]) -> list[tuple[FloatArray, FloatArray]]
             )
         if bias.shape != expected:
             raise DimensionError(
-                f"`b` of layer {i} has shape {bias.shape}; expected {expected}, as W has {expected[0]} rows."
+                f"`b` of layer {i} has shape {bias.shape}; expected {expected}, as W has {len(weight)} rows."
             )
         pairs.append((weight, bias))
     return pairs

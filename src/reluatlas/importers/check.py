@@ -133,7 +133,9 @@ def first_difference(
         if other.shape != mine.shape:
             return Difference(point, 0, float(other.shape[1]), float(mine.shape[1]), 0.0)
         compared += 1
-        usable: NDArray = np.isfinite(other).all(axis=1) if skip_overflow else np.ones(len(other), dtype=bool)
+        usable = np.ones(len(other), dtype=bool)
+        if skip_overflow:
+            usable &= np.isfinite(other).all(axis=1)
         if not usable.any():
             return Difference(point, 0, float(other.reshape(-1)[0]), float(mine.reshape(-1)[0]), 0.0)
         allowed = np.maximum(

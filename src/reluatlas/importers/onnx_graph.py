@@ -143,7 +143,7 @@ def _attributes(node: Any, opset: int) -> dict[str, Any]:
     }
     for attribute in node.attribute:
         known = schema.attributes.get(attribute.name)
-        if known is not None and known.type.value != attribute.type:
+        if known is not None and cast(Any, known.type).value != attribute.type:
             raise ModelFileError(
                 f"attribute `{attribute.name}` of {node.op_type} node `{node.name or node.output[0]}` has the wrong "
                 f"type; expected {str(known.type).rsplit('.', 1)[-1]}."

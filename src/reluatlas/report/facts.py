@@ -15,6 +15,7 @@ import numpy as np
 from reluatlas._version import __version__
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
+from reluatlas.network.operators import coefficients
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -108,7 +109,7 @@ def parameters(node: Node) -> int:
     if not isinstance(node, Affine):
         return 0
     weights = sum(
-        op.weight.size if isinstance(op, Dense) else int(np.count_nonzero(~np.isin(op.scale, (0.0, 1.0, -1.0))))
+        op.weight.size if isinstance(op, Dense) else int(np.count_nonzero(~np.isin(coefficients(op), (0.0, 1.0, -1.0))))
         for op in node.operators
     )
     return weights + (node.bias.size if node.bias.any() else 0)
