@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.geometry.polygons import Pool, new_pool
 from reluatlas.packs import pack
 
-FIRST_BUDGET, BUDGET = 64, 4096
+FIRST_BUDGET, BUDGET, COUNT_BUDGET = 64, 4096, 1 << 15
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
 _PULSE = 0.1
 
@@ -180,6 +180,19 @@ class Worker:
         )  # fmt: skip
 
 
+class _Inline:
+    """An executor for one job: no thread to hand work to."""
+
+    def submit(self, task: Callable[..., Found], *arguments: Any, **named: Any) -> Future[Found]:
+        """Do the task at once and return it, done."""
+        done: Future[Found] = Future()
+        done.set_result(task(*arguments, **named))
+        return done
+
+    def shutdown(self, *, wait: bool) -> None:
+        """Do nothing: nothing runs."""
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -230,7 +243,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
         timer = threading.Timer(limits.max_seconds, stop.__setitem__, (0, 1))
         timer.daemon = True
         timer.start()
-    executor = ThreadPoolExecutor(limits.n_jobs, thread_name_prefix="reluatlas")
+    executor = ThreadPoolExecutor(limits.n_jobs, thread_name_prefix="reluatlas") if limits.n_jobs > 1 else _Inline()
     try:
         while pending or running:
             while pending and len(running) < limits.n_jobs and not stop[0]:
@@ -239,7 +252,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
                     idle.append(Worker(lowered, workers[0].coarse))
                     workers.append(idle[-1])
                 worker = idle.pop()
-                budget = BUDGET if item.id else FIRST_BUDGET
+                budget = (BUDGET if collect else COUNT_BUDGET) if item.id else FIRST_BUDGET
                 running[executor.submit(worker.do, item, budget, stop, collect=collect)] = (item, worker)
             if not running:
                 break
