@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, event
 
+COMPILING = "Compiling kernels, once per machine: about a minute."
 _FOLDERS = ("geometry", "cells")
 _config: Any = config
 _njit: Any = numba.njit
@@ -31,7 +32,10 @@ def cache_folder() -> Path:
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
     for folder in _FOLDERS:
         for source in sorted((package / folder).glob("*.py")):
-            digest.update(source.read_bytes())
+            text = source.read_bytes()
+            if b"reluatlas.kernels import" in text or source.name == "program.py":
+                digest.update(text)
+    digest.update((package / "packs.py").read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reluatlas"
     given = [Path(_config.CACHE_DIR) / "reluatlas"] if _config.CACHE_DIR else []
@@ -46,9 +50,34 @@ def cache_folder() -> Path:
     return home / name
 
 
-def is_compiled() -> bool:
-    """Return whether some kernels have been compiled on this machine before."""
-    return any(cache_folder().rglob("*.nbc"))
+class _Announcement(event.Listener):
+    """Says once that kernels are being compiled, when one is neither in memory nor in the cache."""
+
+    def __init__(self) -> None:
+        self.say: Callable[[], None] | None = lambda: print(COMPILING, file=sys.stderr, flush=True)
+
+    def on_start(self, event: Any) -> None:
+        """Say it before the first compilation of one of our kernels."""
+        module = event.data["dispatcher"].py_func.__module__ if "dispatcher" in event.data else ""
+        if self.say is not None and module.startswith("reluatlas."):
+            say, self.say = self.say, None
+            say()
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say."""
+
+
+_announcement = _Announcement()
+event.register("numba:compile", _announcement)
+
+
+def announce_compiling(say: Callable[[], None] | None) -> None:
+    """Choose what is done before the first kernel of this process is compiled; None: nothing.
+
+    Kernels that were compiled on this machine before are read from the cache, and nothing is said. Without a
+    choice, a line is printed on stderr.
+    """
+    _announcement.say = say
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 from reluatlas import __version__
@@ -102,11 +103,17 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
 
 
 def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
-    import reluatlas.kernels
+    from reluatlas import kernels
     from reluatlas.cli import console
 
-    for is_compiled, quiet, shown in ((False, False, 1), (True, False, 0), (False, True, 0)):
-        monkeypatch.setattr(reluatlas.kernels, "is_compiled", lambda answer=is_compiled: answer)
+    def one_more(value):
+        return value + 1
+
+    one_more.__module__ = "reluatlas.kernels_test"
+    for quiet, shown in ((False, 1), (True, 0)):
+        monkeypatch.setattr(kernels._announcement, "say", None)
         console.announce_compiling(quiet=quiet)
+        compiled = numba.njit(one_more)
+        assert compiled(1) == 2 and compiled(1.5) == 2.5
         printed = capsys.readouterr()
         assert printed.out == "" and printed.err.count("Compiling kernels, once per machine") == shown

@@ -12,7 +12,6 @@ from typing import Any
 ProgressCallback = Callable[[int, float], None]
 
 _WAIT_S = 0.4  # most runs end before a bar is worth importing
-_COMPILING = "Compiling kernels, once per machine: about a minute."
 
 
 def one_line(text: str) -> str:
@@ -50,11 +49,10 @@ def notice(text: str, *, quiet: bool) -> None:
 
 
 def announce_compiling(*, quiet: bool) -> None:
-    """Say that the first run takes longer, when it will."""
-    from reluatlas.kernels import is_compiled
+    """Have it said that kernels are being compiled, when that begins."""
+    from reluatlas import kernels
 
-    if not is_compiled():
-        notice(_COMPILING, quiet=quiet)
+    kernels.announce_compiling(None if quiet else lambda: notice(kernels.COMPILING, quiet=False))
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> None:
