@@ -15,6 +15,7 @@ import numpy as np
 from reluatlas.analysis.trajectory import Trajectory
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ReluAtlasError, ResultFileError
+from reluatlas.writing import whole_file
 
 FORMAT = "reluatlas trajectory"
 VERSION = 1
@@ -50,12 +51,8 @@ def save_trajectory(trajectory: Trajectory, path: str | os.PathLike[str]) -> Non
 
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that a broken one is never left behind."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(target) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:

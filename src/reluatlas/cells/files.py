@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +18,7 @@ from reluatlas.cells.exactness import Exactness
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ResultFileError
 from reluatlas.network.stored import pack_network, unpack_network
+from reluatlas.writing import whole_file
 
 FORMAT, VERSION = "reluatlas.PolyhedralComplex", 1
 
@@ -61,19 +60,13 @@ def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
     }
     if isinstance(cx.domain, Slice):
         arrays["origin"], arrays["basis"] = cx.domain.frame()
-    temporary = ""
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as file:
-            temporary = file.name
+        with whole_file(target) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, target)
     except OSError as error:
         raise ResultFileError(
             f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
         ) from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def load_complex(path: str | Path) -> PolyhedralComplex:

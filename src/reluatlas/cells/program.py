@@ -333,7 +333,7 @@ class _Lowering:
 
 
 def lower(network: Network, domain: Box | Slice, *, certain: bool = True) -> Lowered:
-    """Return the flat program of a network on a bounded domain; that of the last two is kept.
+    """Return the flat program of a network on a bounded domain; those of the last four are kept.
 
     With `certain=False` doubtful signs are taken from float64: to measure what certainty costs, and
     for tests that show what it is good for.
@@ -341,7 +341,7 @@ def lower(network: Network, domain: Box | Slice, *, certain: bool = True) -> Low
     return _lowered(network, check_domain(network, domain), certain)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     walk = _Lowering(network, domain)
     walk.run()

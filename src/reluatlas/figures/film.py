@@ -16,6 +16,7 @@ from reluatlas.analysis.trajectory import Trajectory
 from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.figures.film_frames import Film, make_film
+from reluatlas.writing import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,12 +90,8 @@ def film(
     with tempfile.TemporaryDirectory(prefix="reluatlas-film-") as folder:
         frames = make_film(trajectory, times, jobs=jobs)
         pictures = draw_pictures(frames, Path(folder), jobs=jobs, progress=progress)
-        temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{kind}")
-        try:
+        with whole_file(target) as temporary:
             (write_mp4 if kind == ".mp4" else write_gif)(pictures, temporary, float(fps))
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
     return target
 
 
