@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.cells.chords import MOST, count_parts
 from reluatlas.cells.exact import line_reference
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
-from reluatlas.cells.signs import cut_edges, polygon_signs
+from reluatlas.cells.signs import bounded_signs, cut_edges, polygon_signs
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, copy_run, prepare_block
 from reluatlas.geometry.polygons import extremes, keep_side
 from reluatlas.kernels import inner, kernel
@@ -484,7 +484,14 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                     split = True
                     break
                 n = hi - lo
-                above, below = _row_sides(P, S, pool, W, level, unit, knot, np.int64(0), lo, n)
+                row = P.off[P.src[P.cut[level]]] + unit
+                place = P.k_at[P.cut[level]] + unit * P.n_knots[P.cut[level]] + knot
+                above, below, doubt = bounded_signs(
+                    S.rows[0, row], S.rows[1, row], S.rows[2, row] - P.knot[place], P.err_g[row], P.err_c[row],
+                    pool.x, pool.y, pool.r, W.arena_v[lo:hi], n, W.value, W.bound, W.sign,
+                )  # fmt: skip
+                if doubt:
+                    above, below = _row_sides(P, S, pool, W, level, unit, knot, np.int64(0), lo, n)
                 if above and below:
                     if top + 2 * n + 4 > W.arena_v.size or n_pool + 2 > pool.x.size:
                         return NO_ROOM, n_cells, corner, depth
