@@ -236,6 +236,8 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
     running: dict[Future[Found], tuple[Item, Worker]] = {}
     found: list[Found] = []
     whole = lowered.domain.box.volume
+    # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
+    later_budget = COUNT_BUDGET if limits.n_jobs == 1 and not collect else BUDGET
     n_cells, done = 0, 0.0
     stopped_by: StoppedBy = ""
     timer = None
@@ -252,7 +254,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
                     idle.append(Worker(lowered, workers[0].coarse))
                     workers.append(idle[-1])
                 worker = idle.pop()
-                budget = (BUDGET if collect else COUNT_BUDGET) if item.id else FIRST_BUDGET
+                budget = later_budget if item.id else FIRST_BUDGET
                 running[executor.submit(worker.do, item, budget, stop, collect=collect)] = (item, worker)
             if not running:
                 break
