@@ -79,8 +79,10 @@ class Limits:
             raise ArgumentError(
                 f"`max_cells={self.max_cells!r}` must be a whole number of at least 1, or None for no limit."
             )
-        if self.max_seconds is not None and not self.max_seconds > 0:
-            raise ArgumentError(f"`max_seconds={self.max_seconds!r}` must be above 0, or None for no limit.")
+        if self.max_seconds is not None and not 0 < self.max_seconds <= threading.TIMEOUT_MAX:
+            raise ArgumentError(
+                f"`max_seconds={self.max_seconds!r}` must be a number of seconds above 0, or None for no limit."
+            )
         if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
             raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
 

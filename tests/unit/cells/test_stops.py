@@ -94,7 +94,15 @@ def test_memory_of_counting_does_not_grow_with_the_cells():
 
 @pytest.mark.parametrize(
     "limits",
-    [{"max_cells": 0}, {"max_cells": 1.5}, {"max_seconds": 0}, {"max_seconds": np.nan}, {"jobs": 0}, {"jobs": True}],
+    [
+        {"max_cells": 0},
+        {"max_cells": 1.5},
+        {"max_seconds": 0},
+        {"max_seconds": np.nan},
+        {"max_seconds": np.inf},
+        {"jobs": 0},
+        {"jobs": True},
+    ],
 )
 def test_limits_that_make_no_sense(limits):
     with pytest.raises(ArgumentError, match=next(iter(limits))):
