@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
+from reluatlas.cells.components import components
 from reluatlas.domain import Slice
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
 from reluatlas.network.graph import Network
@@ -92,14 +93,10 @@ def following(offsets: IntArray) -> IntArray:
 
 def f_vector(facets: Facets, n_cells: int) -> tuple[int, int, int]:
     """Return the numbers of vertices, edges and cells; corners are one vertex where facets of cells join them."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     n = facets.line.size
     inner = np.flatnonzero(facets.neighbor >= 0)
-    links = (np.ones(inner.size, dtype=bool), (inner, following(facets.offsets)[facets.twin[inner]]))
-    n_vertices = connected_components(coo_array(links, shape=(n, n)), directed=False, return_labels=False)
-    return int(n_vertices), n - inner.size // 2, n_cells
+    vertex = components(n, inner, following(facets.offsets)[facets.twin[inner]])
+    return int(np.sum(vertex == np.arange(n))), n - inner.size // 2, n_cells
 
 
 def checked_cell(cell: int, n_cells: int) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.components import components
 from reluatlas.cells.program import lower
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
 from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Network
@@ -40,15 +41,11 @@ def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
 
 def linear_regions(cx: PolyhedralComplex, ids: IntArray) -> IntArray:
     """Return a label for each cell: the components, through facets, of cells with one map; 0, 1, ..."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     owner = np.repeat(np.arange(cx.n_cells), np.diff(cx.facets.offsets))
     inner = np.flatnonzero(cx.facets.neighbor >= 0)
     i, j = owner[inner], cx.facets.neighbor[inner]
     same = ids[i] == ids[j]
-    links = coo_array((np.ones(int(same.sum()), dtype=bool), (i[same], j[same])), shape=(cx.n_cells, cx.n_cells))
-    return _first_come(connected_components(links, directed=False)[1])
+    return _first_come(components(cx.n_cells, i[same], j[same]))
 
 
 class ExactMaps:

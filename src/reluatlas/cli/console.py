@@ -49,7 +49,15 @@ def notice(text: str, *, quiet: bool) -> None:
 
 
 def announce_compiling(*, quiet: bool) -> None:
-    """Have it said that kernels are being compiled, when that begins."""
+    """Have it said that kernels are being compiled, when that begins; import what compiles."""
+    # numba looks for SciPy's BLAS, which takes a third of a second and which no kernel here uses
+    held = "scipy.linalg.cython_blas"
+    if held not in sys.modules and "numba.np.arraymath" not in sys.modules:
+        sys.modules[held] = None  # type: ignore[assignment]
+        try:
+            import numba.np.arraymath  # noqa: F401
+        finally:
+            del sys.modules[held]
     from reluatlas import kernels
 
     kernels.announce_compiling(None if quiet else lambda: notice(kernels.COMPILING, quiet=False))
