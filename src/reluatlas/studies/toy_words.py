@@ -65,7 +65,8 @@ def _run(run: ToyRun) -> dict[str, Any]:
 
 def summary(study: ToyStudy) -> str:
     """Return the main numbers of a study, a line each."""
-    lines = [f"{study.problem}: {', '.join(study.names)}; {len(study.of_shape(study.names[0]))} seeds each"]
+    n = len(study.of_shape(study.names[0]))
+    lines = [f"{study.problem}: {', '.join(study.names)}; {n} {'seed' if n == 1 else 'seeds'} each"]
     for run in study.runs:
         lines.append(f"  {run_line(run)}")
     for shape in study.names:
