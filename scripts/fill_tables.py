@@ -1,0 +1,120 @@
+"""Write the tables of README.md, docs/exactness.md and benchmarks/README.md from the records of the benchmarks.
+
+    python scripts/fill_tables.py
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; NAME is that of a file in benchmarks/records. Where
+there is no such record, the page says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "docs/exactness.md", "benchmarks/README.md")
+_TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Record = dict[str, Any]
+
+
+def _lines(head: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (head, rule, *rows))
+
+
+def _made(record: Record) -> str:
+    versions = f"Python {record['python']}, numpy {record['numpy']}"
+    versions += f", numba {record['numba']}" if "numba" in record else ""
+    machine = f"{record.get('processor') or record.get('machine')}, {record['cores']} cores"
+    commit = f", commit {record['commit']}" if record.get("commit") else ""
+    return f"\n{machine}; {versions}{commit}.\n"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}" if value < 9.95 else f"{value:.0f}"
+
+
+def _megabytes(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} MB"
+
+
+def real_models(record: Record) -> str:
+    """Return the table of what fits."""
+    head = ["model", "inputs", "neurons (windows)", "plane through", "cells", "regions", "open signs"]
+    head += ["count, s", "enumerate, s", "memory: count", "enumerate"]
+    rows = []
+    for row in record["rows"]:
+        part = "" if row["share_of_sides"] == 1 else f", {row['share_of_sides']:g} of its sides"
+        so_far = "" if row["is_complete"] else f" so far, {100 * row['share_done']:.2g} % of the area: **incomplete**"
+        windows = f" ({row['n_windows']:,})" if row["n_windows"] else ""
+        regions = f"{row['n_linear_regions']:,}" if "n_linear_regions" in row else ""
+        rows.append([
+            f"`{row['model']}`", f"{row['n_inputs']:,}", f"{row['n_neurons']:,}{windows}", row["through"] + part,
+            f"{row['n_cells']:,}{so_far}", regions, f"{row['n_escalated']:,}",
+            _seconds(row["count_s"]), _seconds(row.get("enumerate_s")),
+            _megabytes(row["count_mb"]), _megabytes(row.get("enumerate_mb")),
+        ])  # fmt: skip
+    return _lines(head, rows) + _made(record)
+
+
+def degenerate(record: Record) -> str:
+    """Return the table of what doubt costs."""
+    head = ["family", "cells of a network (mean)", "share of visits escalated", "open signs per cell"]
+    head += ["count: µs per cell", "× generic", "enumerate: µs per cell", "× generic"]
+    rows = [
+        [
+            row["family"], f"{sum(row['n_cells']) / len(row['n_cells']):,.0f}", f"{100 * row['share_escalated']:.2g} %",
+            f"{row['escalated_per_cell']:.2g}", f"{row['count_us_per_cell']:.1f}", f"{row['count_ratio']:.1f}",
+            f"{row['enumerate_us_per_cell']:.1f}", f"{row['enumerate_ratio']:.1f}",
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    return _lines(head, rows) + _made(record)
+
+
+def plane(record: Record) -> str:
+    """Return the table of counting and enumerating against NumPy's forward pass."""
+    head = ["network", "cells", "(a) count, ms", "(b) enumerate, ms", "(c) forward, ms", "(a)/(c)", "(b)/(c)"]
+    head += ["2 jobs: count", "2 jobs: enumerate"]
+    rows = []
+    for row in record["rows"]:
+        times = [row["median_s"]["count"], row["median_s"]["enumerate"], row["forward_s"]]
+        rows.append([
+            row["network"], f"{row['n_cells']:,}", *(f"{1e3 * t:.1f}" for t in times),
+            f"{row['count_ratio']:.2f}", f"{row['enumerate_ratio']:.2f}",
+            f"{row['count_speedup_2_jobs']:.2f} x", f"{row['enumerate_speedup_2_jobs']:.2f} x",
+        ])  # fmt: skip
+    return _lines(head, rows) + _made(record)
+
+
+TABLES: dict[str, Callable[[Record], str]] = {"real_models": real_models, "degenerate": degenerate, "plane": plane}
+
+
+def filled(text: str) -> str:
+    """Return a page with its tables written anew."""
+
+    def table(match: re.Match[str]) -> str:
+        path = ROOT / "benchmarks" / "records" / f"{match[2]}.json"
+        if not path.exists():
+            body = f"Not measured yet: `python benchmarks/{match[2]}.py --out benchmarks/records/{match[2]}.json`\n"
+        else:
+            body = TABLES[match[2]](json.loads(path.read_text(encoding="utf-8")))
+        return match[1] + body + match[3]
+
+    return _TABLE.sub(table, text)
+
+
+def main() -> None:
+    for name in PAGES:
+        path = ROOT / name
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        os.replace(temporary, path)
+
+
+if __name__ == "__main__":
+    main()
