@@ -35,8 +35,8 @@ layers: $(VENV)/.stamp-dev
 bench: $(VENV)/.stamp-dev
 	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "make bench: there is no script in benchmarks/ yet." >&2; exit 2; }
 	@for script in benchmarks/[a-z]*.py; do \
-	  if [ "$$script" = benchmarks/real_models.py ] && [ -z "$$RELUATLAS_DATA" ]; then \
-	    echo "== $$script: left out, RELUATLAS_DATA names no folder with models"; continue; \
+	  if grep -q RELUATLAS_DATA "$$script" && [ -z "$$RELUATLAS_DATA" ]; then \
+	    echo "== $$script: left out, RELUATLAS_DATA names no folder with models and images"; continue; \
 	  fi; \
 	  echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 	done

@@ -17,9 +17,9 @@ from reluatlas.datasets.demo import load_demo_digits
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "digits.png"
 
 
-def _image(ax, image: np.ndarray, point: np.ndarray, side: float) -> None:
+def _image(ax, image: np.ndarray, point: np.ndarray, side: float, toward: tuple[int, int]) -> None:
     ax.plot(*point, "o", color="white", markeredgecolor="black", markersize=5, zorder=8)
-    u = point + 1.5 * side
+    u = point + 1.4 * side * np.array(toward)
     ax.imshow(
         image, cmap="gray_r", vmin=0, vmax=1, zorder=6, aspect="auto", interpolation="nearest",
         extent=(u[0] - side, u[0] + side, u[1] - side, u[1] + side),
@@ -46,8 +46,9 @@ def main() -> None:
     left.set_title(f"its {cx.n_cells:,} cells: the layer that made each edge")
     ra.plot.cells(cx, by="class", ax=right, linewidth=0.3)
     right.set_title("the same cells, by class; black: the decision boundary")
-    for image, point in zip(digits.images, digits.points, strict=True):
-        _image(right, image, plane.coordinates(point), 0.035 * float(high[0] - low[0]))
+    beside = ((1, 1), (1, 1), (-1, 1))  # where each image has room in its own class
+    for image, point, toward in zip(digits.images, digits.points, beside, strict=True):
+        _image(right, image, plane.coordinates(point), 0.045 * float(high[0] - low[0]), toward)
     boundary = cx.decision_boundary()
     right.plot(*np.insert(boundary.points, 2, np.nan, axis=1).reshape(-1, 2).T, color="black", linewidth=1.2, zorder=4)
     for ax in (left, right):  # what the images have moved
