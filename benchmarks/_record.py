@@ -1,4 +1,4 @@
-"""What does a record of a benchmark say about where it was made?"""
+"""What does a record of a benchmark say about where it was made? Machine, versions, commit."""
 
 from __future__ import annotations
 

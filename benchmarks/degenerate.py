@@ -41,18 +41,18 @@ Maker = Callable[[Generator, int, int], Layer]
 
 
 def generic(rng: Generator, m: int, n: int) -> Layer:
-    """Uniform in +-1/sqrt(n), weights and biases."""
+    """Return weights and biases uniform in +-1/sqrt(n)."""
     bound = 1 / np.sqrt(n)
     return rng.uniform(-bound, bound, (m, n)), rng.uniform(-bound, bound, m)
 
 
 def biasless(rng: Generator, m: int, n: int) -> Layer:
-    """No biases: all lines of a cone meet at 0."""
+    """Return no biases: lines meet at 0."""
     return generic(rng, m, n)[0], np.zeros(m)
 
 
 def related(rng: Generator, m: int, n: int, factors: tuple[float, ...]) -> Layer:
-    """Half of the neurons are multiples of others."""
+    """Return a layer in which half of the neurons are multiples of others."""
     weight, bias = generic(rng, m, n)
     half = (m + 1) // 2
     for i in range(half, m):
@@ -62,48 +62,48 @@ def related(rng: Generator, m: int, n: int, factors: tuple[float, ...]) -> Layer
 
 
 def duplicate(rng: Generator, m: int, n: int) -> Layer:
-    """Half of the neurons are copies, some scaled by 2, 1/4 or 1/3 (rounded)."""
+    """Return a layer in which half of the neurons are copies, some scaled by 2, 1/4 or 1/3 (rounded)."""
     return related(rng, m, n, (1.0, 1.0, 2.0, 0.25, 1 / 3))
 
 
 def opposite(rng: Generator, m: int, n: int) -> Layer:
-    """Half of the neurons are negated copies, some scaled."""
+    """Return a layer in which half of the neurons are negated copies, some scaled."""
     return related(rng, m, n, (-1.0, -1.0, -0.5, -3.0))
 
 
 def parallel(rng: Generator, m: int, n: int) -> Layer:
-    """Half of the neurons are copies with a bias 1e-6 higher or lower."""
+    """Return a layer in which half of the neurons are copies or opposites with a bias 1e-6 off."""
     weight, bias = related(rng, m, n, (1.0, -1.0))
     bias[(m + 1) // 2 :] += rng.choice((1e-6, -1e-6), m - (m + 1) // 2)
     return weight, bias
 
 
 def zero_rows(rng: Generator, m: int, n: int) -> Layer:
-    """An eighth of the neurons is zero, another constant."""
+    """Return a layer in which an eighth of the neurons is zero, another constant."""
     weight, bias = generic(rng, m, n)
     weight[: m // 4], bias[: m // 8] = 0.0, 0.0
     return weight, bias
 
 
 def ternary(rng: Generator, m: int, n: int) -> Layer:
-    """Weights and biases in {-1, 0, 1}."""
+    """Return weights and biases in {-1, 0, 1}."""
     return rng.integers(-1, 2, (m, n)).astype(float), rng.integers(-1, 2, m).astype(float)
 
 
 def pruned(rng: Generator, m: int, n: int) -> Layer:
-    """Generic with 70 % of the weights and half of the biases set to zero."""
+    """Return a generic layer with 70 % of the weights and half of the biases set to zero."""
     weight, bias = generic(rng, m, n)
     return weight * (rng.random((m, n)) < 0.3), bias * (rng.random(m) < 0.5)
 
 
 def eight_bit(rng: Generator, m: int, n: int) -> Layer:
-    """Whole numbers from -127 to 127 over 128 sqrt(n), that factor rounded to a power of two."""
+    """Return whole numbers from -127 to 127 times a power of two near 1/(128 sqrt(n))."""
     scale = 2.0 ** np.round(np.log2(1 / (128 * np.sqrt(n))))
     return rng.integers(-127, 128, (m, n)) * scale, rng.integers(-127, 128, m) * scale
 
 
 def float32(rng: Generator, m: int, n: int) -> Layer:
-    """Generic, rounded to float32."""
+    """Return a generic layer rounded to float32."""
     weight, bias = generic(rng, m, n)
     return weight.astype(np.float32).astype(np.float64), bias.astype(np.float32).astype(np.float64)
 

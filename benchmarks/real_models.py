@@ -5,12 +5,14 @@
 DATA (or the environment variable RELUATLAS_DATA) holds `models/*.onnx` and `mnist/t10k-images-idx3-ubyte.gz`. ACAS Xu
 networks are opened on the plane through three points of their input box, drawn with seed 0; networks of 28 x 28 images
 on the plane through MNIST's test images 0, 1 and 2, pixels divided by 255; networks of 3 x 32 x 32 images on the plane
-through three images of uniform noise, seed 0 (no CIFAR image is at hand). Planes reach 20 % beyond their points; where that is too much, a close-up, too.
+through three images of uniform noise, seed 0 (no CIFAR image is at hand). Planes reach 20 % beyond their points; where
+that is too much, there is a close-up, too.
 
-Each model has a process of its own, one thread, kernels compiled before. Seconds are of one run: `count_cells`, then
-`enumerate_cells` with the dual graph; memory is the peak of the whole process after each. A complete answer is checked
-before it is written: both agree on the cells, areas sum to the domain's, V - E + F = 1, every inner facet has its
-reciprocal, and the map of each cell equals the network at the middle of the cell.
+Each model has a process of its own, one thread, kernels compiled before. Seconds are the median of three runs (of one,
+where it takes more than 5 s) of `count_cells`, and of `enumerate_cells` with the dual graph; memory is the peak of the
+whole process after each. A complete answer is checked before it is written: both agree on the cells, areas sum to the
+domain's, V - E + F = 1, every inner facet has its reciprocal, and the map of each cell equals the network at the middle
+of the cell.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ import argparse
 import gzip
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,7 @@ import numpy as np
 from _record import machine, write
 
 import reluatlas as ra
+from reluatlas.cells.count import CellCount
 
 MODELS = (
     "ACASXU_run2a_1_1_batch_2000",
@@ -46,6 +51,7 @@ MODELS = (
 )
 CLOSE_UPS = {"Convnet_maxpool": (0.01,), "resnet_2b": (0.05,)}
 """Models opened on a part of their plane, too: these shares of its sides, around the first point."""
+LONG_S = 5.0
 ACAS_LOW = (-0.3035311561, -0.5, -0.5, -0.5, -0.5)
 ACAS_HIGH = (0.6798577687, 0.5, 0.5, 0.5, 0.5)
 """The input box of ACAS Xu after its normalization."""
@@ -66,6 +72,16 @@ def peak_mb() -> float:
     """Return the peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def again(task: Callable[[], object], first: float) -> float:
+    """Return the median time of three runs, of which the first is over; that one alone where it took long."""
+    times = [first]
+    while first <= LONG_S and len(times) < 3:
+        start = time.perf_counter()
+        task()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def check(net: ra.Network, cx: ra.PolyhedralComplex, n_counted: int) -> float:
@@ -106,7 +122,11 @@ def measure(name: str, share: float, data: Path, max_seconds: float) -> dict[str
     plane = plane_of(points, share)
     ra.count_cells(net, plane, jobs=1, max_cells=1)
     before = peak_mb()
-    count = ra.count_cells(net, plane, jobs=1, max_seconds=max_seconds)
+
+    def count_all() -> CellCount:
+        return ra.count_cells(net, plane, jobs=1, max_seconds=max_seconds)
+
+    count = count_all()
     row: dict[str, Any] = {
         "model": name,
         "n_inputs": net.n_inputs,
@@ -120,17 +140,24 @@ def measure(name: str, share: float, data: Path, max_seconds: float) -> dict[str
         "is_complete": count.is_complete,
         "status": count.exactness.status,
         "share_done": min(1.0, count.volume_done / plane.volume),
-        "count_s": count.seconds,
+        "count_s": count.seconds if not count.is_complete else again(count_all, count.seconds),
         "n_escalated": count.exactness.n_escalated,
         "share_escalated": count.exactness.share_escalated,
         "loaded_mb": before,
         "count_mb": peak_mb(),
     }
     if count.is_complete:
+
+        def enumerate_all() -> ra.PolyhedralComplex:
+            found = ra.enumerate_cells(net, plane, jobs=1)
+            found.dual_graph()
+            return found
+
         start = time.perf_counter()
-        cx = ra.enumerate_cells(net, plane, jobs=1)
-        cx.dual_graph()
-        row |= {"enumerate_s": time.perf_counter() - start, "enumerate_mb": peak_mb()}
+        cx = enumerate_all()
+        first = time.perf_counter() - start
+        row["enumerate_mb"] = peak_mb()
+        row["enumerate_s"] = again(enumerate_all, first)
         row["largest_difference"] = check(net, cx, count.n_cells)
         start = time.perf_counter()
         row["n_linear_regions"], row["n_affine_maps"] = cx.n_linear_regions, cx.n_affine_maps
@@ -141,7 +168,8 @@ def measure(name: str, share: float, data: Path, max_seconds: float) -> dict[str
 def shown(row: dict[str, Any]) -> str:
     """Return a row of the record as a line of a Markdown table."""
     units = f"{row['n_neurons']:,}" + (f" + {row['n_windows']:,} windows" if row["n_windows"] else "")
-    cells = f"{row['n_cells']:,}" + ("" if row["is_complete"] else f" so far, {100 * row['share_done']:.2g} % of the area")
+    so_far = "" if row["is_complete"] else f" so far, {100 * row['share_done']:.2g} % of the area"
+    cells = f"{row['n_cells']:,}{so_far}"
     enumerated = (f"{row['enumerate_s']:.2f}", f"{row['enumerate_mb']:,.0f} MB") if "enumerate_s" in row else ("", "")
     parts = [
         f"`{row['model']}`" + (f", {row['share_of_sides']:g} of the sides" if row["share_of_sides"] != 1 else ""),

@@ -1,6 +1,6 @@
 """Draw the README's figure: the shipped digits network on the plane through three digits.
 
-    python scripts/make_readme_figure.py [--out docs/images/digits.png]
+Run as `python scripts/make_readme_figure.py [--out docs/images/digits.png]`.
 """
 
 from __future__ import annotations
