@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, its cores, the versions, and the commit ("+" where files differ from it)."""
+    """Return the processor, its cores, the versions, and the last commit of `src` ("+" where files differ from it)."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -47,6 +47,7 @@ def _commit() -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "src") else "")
+        changed = "+" if git("status", "--porcelain", "src") else ""
+        return git("log", "-1", "--format=%h", "--abbrev=12", "--", "src") + changed
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -8,8 +8,8 @@ on the plane through MNIST's test images 0, 1 and 2, pixels divided by 255; netw
 through three images of uniform noise, seed 0 (no CIFAR image is at hand). Planes reach 20 % beyond their points; where
 that is too much, there is a close-up, too.
 
-Each model has a process of its own, one thread, kernels compiled before. Seconds are the best of five runs (of one, where
-it takes more than 5 s) of `count_cells`, and of `enumerate_cells` with the dual graph; memory is the peak of the
+Each model has a process of its own, one thread, kernels compiled before. Seconds are the best of five runs (of one,
+where it takes more than 5 s) of `count_cells`, and of `enumerate_cells` with the dual graph; memory is the peak of the
 whole process after each. A complete answer is checked before it is written: both agree on the cells, areas sum to the
 domain's, V - E + F = 1, every inner facet has its reciprocal, and the map of each cell equals the network at the middle
 of the cell.
@@ -110,10 +110,16 @@ def plane_of(points: np.ndarray, share: float) -> ra.Slice:
     return ra.Slice(*whole.frame(), box=ra.Box(-reach, reach))
 
 
+def warm_up() -> None:
+    """Compile and load the kernels, on a network with equal units."""
+    net = ra.load([(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
+    cx = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2), jobs=1)
+    assert cx.n_cells == 4 and cx.euler_characteristic == 1 and cx.n_linear_regions == 4
+
+
 def measure(name: str, share: float, data: Path, max_seconds: float) -> dict[str, Any]:
     """Open one model and return its row of the record."""
-    warm = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])
-    ra.enumerate_cells(warm, ra.Box(-1, 1, dim=2), jobs=1)
+    warm_up()
     start = time.perf_counter()
     net = ra.load(data / "models" / f"{name}.onnx")
     load_s = time.perf_counter() - start
@@ -195,6 +201,7 @@ def main() -> None:
     print("| model | inputs | neurons | cells | count, s | enumerate, s | memory, count | memory, enumerate | signs |")
     print("|---|---|---|---|---|---|---|---|---|")
     rows = []
+    warm_up()
     cases = [(name, share) for name in arguments.models for share in (1.0, *CLOSE_UPS.get(name, ()))]
     for name, share in cases:
         command = [sys.executable, __file__, "--one", name, str(share), "--data-dir", str(arguments.data_dir)]
