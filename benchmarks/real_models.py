@@ -48,7 +48,7 @@ MODELS = (
     "cifar_base_kw",
     "resnet_2b",
 )
-CLOSE_UPS = {"Convnet_maxpool": (0.01,), "resnet_2b": (0.05,)}
+CLOSE_UPS = {"Convnet_maxpool": (0.001,), "resnet_2b": (0.05,)}
 """Models opened on a part of their plane, too: these shares of its sides, around the first point."""
 LONG_S = 5.0
 ACAS_LOW = (-0.3035311561, -0.5, -0.5, -0.5, -0.5)
