@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -245,6 +246,12 @@ class ExactPoint:
     def entries(self, node: int, indices: Sequence[int]) -> list[tuple[int, int, int]]:
         """Return the entries of a node's tensor as (integer, exponent, denominator); all of one denominator."""
         here = self._network.nodes[node]
+        few = node not in self._known and len(indices) * 2 < prod(here.shape)
+        if few and isinstance(here, Max):
+            winners = here.candidates[here.offsets[:-1] + self._choice[node][self._position]]
+            return self.entries(here.input, winners[np.asarray(indices)].tolist())
+        if few and isinstance(here, Breakpoints):
+            return self._bent(here, node, indices)
         if node not in self._known and isinstance(here, Affine):
             work = len(indices) * sum(o.n_in if isinstance(o, Dense) else terms(o) for o in here.operators)
             if len(indices) * 2 < here.bias.size or work < _FLINT_FROM:
@@ -265,6 +272,18 @@ class ExactPoint:
         for source, operator in zip(here.inputs, here.operators, strict=True):
             total = self._arithmetic.add(total, self._arithmetic.entry(operator, self.values(source), i))
         return total.numbers[0], total.exponent, total.denominator
+
+    def _bent(self, here: Breakpoints, node: int, indices: Sequence[int]) -> list[tuple[int, int, int]]:
+        unit = np.asarray(indices)
+        piece = self._choice[node][self._position][unit]
+        slopes, intercepts = here.slopes[unit, piece].tolist(), here.intercepts[unit, piece].tolist()
+        out = []
+        for number, slope, shift in zip(self.entries(here.input, indices), slopes, intercepts, strict=True):
+            factor = dyadic(slope)
+            made = Dyadic([number[0] * factor.numbers[0]], number[1] + factor.exponent, number[2])
+            total = self._arithmetic.add(made, dyadic(shift))
+            out.append((total.numbers[0], total.exponent, total.denominator))
+        return out
 
     def _compute(self, node: int) -> Dyadic:
         here, arithmetic = self._network.nodes[node], self._arithmetic

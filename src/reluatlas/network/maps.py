@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, LinearOperator, Max, Network
-from reluatlas.network.operators import Dense, apply_operator, mapped
+from reluatlas.network.operators import Dense, apply_operator
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""
@@ -143,31 +143,6 @@ def sweep(network: Network, upto: int, first: Any, affine: Callable, cut: Callab
     for t, here in enumerate(network.nodes[1 : upto + 1], start=1):
         done.append(affine(here, done) if isinstance(here, Affine) else cut(here, t, done))
     return done
-
-
-def varies(network: Network, choice: Choice, upto: int, n_points: int) -> NDArray[np.bool_]:
-    """Return whether each entry of node `upto`'s tensor may vary with the input along the pieces; else it is constant.
-
-    Decided by zeros of coefficients alone, so that entries whose terms cancel count as varying.
-    """
-
-    def affine(here: Affine, done: list[NDArray]) -> NDArray:
-        any_term = np.zeros((n_points, here.bias.size), dtype=bool)
-        for source, operator in zip(here.inputs, here.operators, strict=True):
-            if not isinstance(operator, Gather):
-                marked = mapped(operator, lambda c: (c != 0).astype(np.float64))
-                any_term |= apply_operator(marked, done[source].astype(np.float64)) > 0
-            elif operator.n_in:
-                any_term |= done[source][:, operator.index] & (operator.index >= 0) & (operator.scale != 0)
-        return any_term
-
-    def cut(here: Breakpoints | Max, t: int, done: list[NDArray]) -> NDArray:
-        source = done[here.input]
-        if isinstance(here, Max):
-            return np.take_along_axis(source, winners_of(here, choice[t]), axis=1)
-        return source & (slopes_of(here, choice[t]) != 0)
-
-    return sweep(network, upto, np.ones((n_points, network.n_inputs), dtype=bool), affine, cut)[upto]
 
 
 def _gathered(rows: FloatArray, index: NDArray, size: int) -> FloatArray:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.exact import Dyadic, ExactPoint, IntegerArithmetic, compare, to_float
+from reluatlas.network.background import Background
+from reluatlas.network.directions import Directions
+from reluatlas.network.exact import ExactPoint, IntegerArithmetic, compare, to_float
 from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
-from reluatlas.network.maps import Choice, pull, slopes_of, varies, winners_of
+from reluatlas.network.maps import Choice, slopes_of, winners_of
 from reluatlas.network.rounding import Bounded, FloatBounds, exactly, plus, scaled
-
-_CHUNK = 2**22
 
 
 class Walk:
@@ -23,6 +21,8 @@ class Walk:
     rows : ndarray, shape (N, n_inputs)
     perturb : bool
         False: exact evaluation at the points themselves. True: at x + (e, e^2, ..., e^n) for infinitely small e.
+    background : Background, optional
+        That of the network, when it was made before.
 
     Attributes
     ----------
@@ -38,7 +38,9 @@ class Walk:
         Number of values that were computed exactly.
     """
 
-    def __init__(self, network: Network, rows: FloatArray, *, perturb: bool = False) -> None:
+    def __init__(
+        self, network: Network, rows: FloatArray, *, perturb: bool = False, background: Background | None = None
+    ) -> None:
         self.n_points = rows.shape[0]
         self.choice: Choice = {}
         self.flat: Choice = {}
@@ -51,9 +53,14 @@ class Walk:
         self._bounds = FloatBounds()
         self._integers = IntegerArithmetic()
         self._points: dict[int, ExactPoint] = {}
+        self._directions = Directions(network, self._integers)
+        self._background = background or Background(network)
+        self._plain = [self._background.start(rows)]
         done: list[Bounded] = []
         with np.errstate(all="ignore"):
             for t, node in enumerate(network.nodes[: max(network.cuts, default=-1) + 1]):
+                if t:
+                    self._plain.append(self._background.through(t, self._plain))
                 if isinstance(node, Input):
                     done.append(exactly(rows))
                 elif isinstance(node, Affine):
@@ -86,7 +93,7 @@ class Walk:
         self.tied |= zero.any(axis=1)
         if zero.any() and self._perturb:
             p, i = np.nonzero(zero)
-            signs = self._directions(node.input, p, i, np.full(i.size, -1))
+            signs = self._directions.signs(node.input, p, i, np.full(i.size, -1), self.choice)
             piece[p, i] += signs > 0
             self.on_face[p[signs != 0]] = True
         elif zero.any():
@@ -109,7 +116,7 @@ class Walk:
         # Candidates that may be the largest; where their bounds are zero, those that are.
         open_ = real & ~(ahead > top_error + error)
         several = open_.sum(axis=2) > 1
-        doubt = several & (open_ & (error != 0)).any(axis=2)
+        doubt = several & (open_ & (error != 0)).any(axis=2) & ~self._alike(node.input, entry, open_)
         for p in np.flatnonzero(doubt.any(axis=1)).tolist():
             windows = np.flatnonzero(doubt[p])
             entries = np.unique(entry[windows][open_[p, windows]])
@@ -128,13 +135,24 @@ class Walk:
             best = winner[p, w]
             for c in place[1:]:
                 at = np.flatnonzero(open_[p, w, c] & (best < c))
-                signs = self._directions(node.input, p[at], entry[w[at], c], entry[w[at], best[at]])
+                down = entry[w[at], best[at]]
+                signs = self._directions.signs(node.input, p[at], entry[w[at], c], down, self.choice)
                 best[at[signs > 0]] = c
                 self.on_face[p[at[signs != 0]]] = True
             winner[p, w] = best
         self.choice[t] = winner
         chosen = winners_of(node, winner)
         return Bounded(np.take_along_axis(z.value, chosen, axis=1), np.take_along_axis(z.error, chosen, axis=1))
+
+    def _alike(self, node: int, entry: NDArray, open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        # Windows whose open candidates are background of one class: they are equal.
+        classes, plain = self._background.classes[node], self._plain[node]
+        if classes is None or plain is None:
+            return np.zeros(open_.shape[:2], dtype=bool)
+        here = plain[:, entry % self._background.positions[node]]
+        kind = classes[entry]
+        first = np.take_along_axis(np.broadcast_to(kind, open_.shape), open_.argmax(axis=2)[:, :, None], axis=2)
+        return (~open_ | (here & (kind == first))).all(axis=2)
 
     def _exact(self, node: int, p: int, entries: NDArray, z: Bounded) -> list[tuple[int, int, int]]:
         # Exact values as (integer, exponent, denominator); they also replace the float ones, which ends the doubt
@@ -146,53 +164,6 @@ class Walk:
         for i, number in zip(entries, numbers, strict=True):
             z.value[p, i], z.error[p, i] = to_float(*number)
         return numbers
-
-    def _directions(self, node: int, p: NDArray, up: NDArray, down: NDArray) -> NDArray[np.int8]:
-        """Return the sign of the first nonzero partial derivative of entry `up` minus entry `down` (-1: none)."""
-        out = np.zeros(p.size, dtype=np.int8)
-        if p.size == 0:
-            return out
-        points, where = np.unique(p, return_inverse=True)
-        moving = varies(self._network, {t: c[points] for t, c in self.choice.items()}, node, points.size)
-        asked = np.flatnonzero((moving[where, up] | ((down >= 0) & moving[where, down])) & (up != down))
-        if asked.size == 0:
-            return out
-        # Derivatives depend on the point through its pieces alone.
-        states: dict[bytes, int] = {}
-        state = np.array(
-            [states.setdefault(b"".join(c[q].tobytes() for c in self.choice.values()), len(states)) for q in points]
-        )
-        keys = np.stack([state[where[asked]], up[asked], down[asked]], axis=1)
-        _, first, copies = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        cases = asked[first]
-        size = max(prod(n.shape) for n in self._network.nodes[: node + 1])
-        step = max(1, _CHUNK // size)
-        parts = [cases[i : i + step] for i in range(0, cases.size, step)]
-        signs = np.concatenate([self._gradient_signs(node, p[c], up[c], down[c]) for c in parts])
-        out[asked] = signs[copies.reshape(-1)]
-        return out
-
-    def _gradient_signs(self, node: int, p: NDArray, up: NDArray, down: NDArray) -> NDArray[np.int8]:
-        width = prod(self._network.nodes[node].shape)
-        seed = np.zeros((p.size, width))
-        seed[np.arange(p.size), up] = 1.0
-        minus = np.flatnonzero(down >= 0)
-        seed[minus, down[minus]] = -1.0
-        choice = {t: c[p] for t, c in self.choice.items()}
-        gradient = pull(self._network, node, exactly(seed), choice, self._bounds)
-        if gradient is None:
-            return np.zeros(p.size, dtype=np.int8)
-        found = (gradient.value != 0) | (gradient.error != 0)
-        first = found.argmax(axis=1)[:, None]
-        value = np.take_along_axis(gradient.value, first, axis=1)[:, 0]
-        error = np.take_along_axis(gradient.error, first, axis=1)[:, 0]
-        signs = np.sign(value).astype(np.int8)
-        for i in np.flatnonzero(~((np.abs(value) > error) | (error == 0))):
-            coefficients = Dyadic([int(v) for v in seed[i]], 0)
-            row = pull(self._network, node, coefficients, {t: c[i] for t, c in choice.items()}, self._integers)
-            number = next((v for v in row.numbers if v), 0)
-            signs[i] = (number > 0) - (number < 0)
-        return signs
 
 
 def _is_abs(node: Breakpoints) -> NDArray[np.bool_]:
