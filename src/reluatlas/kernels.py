@@ -20,7 +20,7 @@ import numba
 from numba.core import config, event
 
 COMPILING = "Compiling kernels, once per machine: about a minute."
-_FOLDERS = ("geometry", "cells")
+_FOLDERS = ("geometry", "network", "cells")
 _config: Any = config
 _njit: Any = numba.njit
 

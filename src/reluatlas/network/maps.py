@@ -8,8 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, LinearOperator, Max, Network
+from reluatlas.network.graph import (
+    Affine,
+    Breakpoints,
+    Convolution,
+    FloatArray,
+    Gather,
+    Input,
+    LinearOperator,
+    Max,
+    Network,
+)
 from reluatlas.network.operators import Dense, apply_operator
+
+_COMPILED_FROM = 16  # points from which on it pays to load compiled loops
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""
@@ -102,10 +114,22 @@ def backward(
     """Return A (n_points, m, n_inputs) and b (n_points, m), from the outputs to the input."""
     seed = np.zeros((1, outputs.size, network.n_outputs))
     seed[0, np.arange(outputs.size), outputs] = 1.0
-    arithmetic = FloatRows(n_points, outputs.size)
-    row = pull(network, network.output, seed, choice, arithmetic, flat)
     shape = (n_points, outputs.size, network.n_inputs)
-    return np.zeros(shape) if row is None else np.broadcast_to(row, shape), arithmetic.total
+    if n_points >= _COMPILED_FROM and has_images(network):
+        from reluatlas.network.image_rows import ImageRows
+
+        carried = ImageRows(n_points, outputs.size)
+        entries = pull(network, network.output, carried.start(seed), choice, carried, flat)
+        row, total = None if entries is None else carried.rows(entries), carried.total
+    else:
+        arithmetic = FloatRows(n_points, outputs.size)
+        row, total = pull(network, network.output, seed, choice, arithmetic, flat), arithmetic.total
+    return np.zeros(shape) if row is None else np.broadcast_to(row, shape), total
+
+
+def has_images(network: Network) -> bool:
+    """Return whether the network convolves anything."""
+    return any(isinstance(o, Convolution) for n in network.nodes if isinstance(n, Affine) for o in n.operators)
 
 
 def forward(
