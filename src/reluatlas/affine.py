@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.errors import DimensionError
 
 
-@dataclass(frozen=True, eq=False)
 class AffineMaps:
     """N affine maps `x -> A x + b`, stacked.
+
+    The arrays may be memory maps of a file; a part of the maps, `maps[i:j]`, is then a part of the file.
+
+    Parameters
+    ----------
+    A : ndarray, shape (N, m, *input_shape)
+    b : ndarray, shape (N, m)
+    is_on_face : ndarray of bool, shape (N,), or a function that returns it, optional
+        A function is called when the answer is first asked for.
 
     Attributes
     ----------
@@ -21,20 +29,41 @@ class AffineMaps:
         Linear parts: output units per input unit.
     b : ndarray, shape (N, m)
         Constants, in output units.
-    is_on_face : ndarray of bool, shape (N,), or None
-        For maps taken at points: whether the point lies on a face of its cell, so that the map of
-        a neighboring cell would be as right as this one. None where the maps belong to cells.
     """
 
     A: NDArray[Any]
     b: NDArray[Any]
-    is_on_face: NDArray[np.bool_] | None = None
 
-    def __post_init__(self) -> None:
-        if self.A.shape[:2] != self.b.shape:
+    def __init__(
+        self,
+        A: NDArray[Any],
+        b: NDArray[Any],
+        is_on_face: NDArray[np.bool_] | Callable[[], NDArray[np.bool_]] | None = None,
+    ) -> None:
+        if A.shape[:2] != b.shape:
             raise DimensionError(
-                f"`A` has shape {self.A.shape} and `b` {self.b.shape}; the first two axes (maps, outputs) must agree."
+                f"`A` has shape {A.shape} and `b` {b.shape}; the first two axes (maps, outputs) must agree."
             )
+        object.__setattr__(self, "A", A)
+        object.__setattr__(self, "b", b)
+        object.__setattr__(self, "_on_face", is_on_face)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to `{name}`: AffineMaps do not change.")
+
+    def __repr__(self) -> str:
+        return f"AffineMaps({len(self)} maps of {self.A.shape[2:]} to {self.b.shape[1]} outputs, {self.A.dtype})"
+
+    @property
+    def is_on_face(self) -> NDArray[np.bool_] | None:
+        """Whether each point lies on a face of its cell, for maps taken at points; None where they belong to cells.
+
+        On a face, the map of a neighboring cell would be as right as this one. For maps taken with `ties="torch"` this
+        is computed when it is first asked for, from the points as they are then.
+        """
+        if callable(self._on_face):
+            object.__setattr__(self, "_on_face", self._on_face())
+        return self._on_face
 
     def __len__(self) -> int:
         return self.A.shape[0]
@@ -42,7 +71,8 @@ class AffineMaps:
     def __getitem__(self, index: int | slice | NDArray) -> AffineMaps:
         if isinstance(index, int | np.integer):
             index = slice(int(index), int(index) + 1 or None)
-        on_face = None if self.is_on_face is None else self.is_on_face[index]
+        known = self._on_face
+        on_face = (lambda: self.is_on_face[index]) if callable(known) else None if known is None else known[index]
         return AffineMaps(self.A[index], self.b[index], on_face)
 
     def __call__(self, X: ArrayLike) -> NDArray[np.floating]:

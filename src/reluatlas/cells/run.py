@@ -7,7 +7,6 @@ depends on the network and the domain alone, not on who computed what when.
 from __future__ import annotations
 
 import heapq
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, 
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.geometry.polygons import Pool, new_pool
+from reluatlas.network.batches import available_cores
 from reluatlas.packs import pack
 
 FIRST_BUDGET, BUDGET, COUNT_BUDGET = 64, 4096, 1 << 15
@@ -193,11 +193,6 @@ class _Inline:
 
     def shutdown(self, *, wait: bool) -> None:
         """Do nothing: nothing runs."""
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def coarse_radius(domain: Box | Slice) -> float:

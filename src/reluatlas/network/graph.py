@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,9 @@ from reluatlas.network.operators import (
     coefficients,
     is_sound,
 )
+
+if TYPE_CHECKING:
+    from reluatlas.network.factored import FactoredMaps
 
 __all__ = [
     "Affine",
@@ -213,20 +216,22 @@ class Network:
         NonFiniteError
             When `X` holds NaN or an infinite number.
         """
-        array = np.asarray(X, dtype=np.float64)
-        n = self.n_inputs
-        if array.shape == self.input_shape or array.shape == (n,):
-            rows, single = array.reshape(1, n), True
-        elif array.ndim >= 1 and (array.shape[1:] == self.input_shape or array.shape[1:] == (n,)):
-            rows, single = array.reshape(-1, n), False
-        else:
-            raise DimensionError(
-                f"`X` has shape {array.shape} but the network takes points of shape {self.input_shape}. "
-                f"Pass (N, {', '.join(map(str, self.input_shape))}), or one point."
-            )
+        rows, single = self.split(np.asarray(X, dtype=np.float64))
         if not np.all(np.isfinite(rows)):
             raise NonFiniteError("`X` holds NaN or an infinite number. Pass finite inputs.")
         return rows, single
+
+    def split(self, array: NDArray) -> tuple[NDArray, bool]:
+        """Return an array as rows (N, n_inputs), and whether it was a single point; see `points`."""
+        n = self.n_inputs
+        if array.shape == self.input_shape or array.shape == (n,):
+            return array.reshape(1, n), True
+        if array.ndim >= 1 and (array.shape[1:] == self.input_shape or array.shape[1:] == (n,)):
+            return array.reshape(array.shape[0], n), False
+        raise DimensionError(
+            f"`X` has shape {array.shape} but the network takes points of shape {self.input_shape}. "
+            f"Pass (N, {', '.join(map(str, self.input_shape))}), or one point."
+        )
 
     def __call__(self, X: ArrayLike) -> FloatArray:
         """Return the outputs at `X` in float64: (N, *output_shape), or output_shape for one point."""
@@ -236,23 +241,23 @@ class Network:
         values = outputs(self, rows).reshape(-1, *self.output_shape)
         return values[0] if single else values
 
-    def patterns(self, X: ArrayLike) -> NDArray[np.integer]:
+    def patterns(self, X: ArrayLike, **options: Any) -> NDArray[np.integer]:
         """Return the activation pattern at each point; see `reluatlas.network.points.patterns`."""
         from reluatlas.network.points import patterns
 
-        return patterns(self, X)
+        return patterns(self, X, **options)
 
-    def affine_at(
-        self,
-        X: ArrayLike,
-        outputs: Sequence[int] | int | None = None,
-        *,
-        ties: Literal["perturb", "torch"] = "perturb",
-    ) -> AffineMaps:
+    def affine_at(self, X: ArrayLike, outputs: Sequence[int] | int | None = None, **options: Any) -> AffineMaps:
         """Return the affine map at each point; see `reluatlas.network.points.affine_at`."""
         from reluatlas.network.points import affine_at
 
-        return affine_at(self, X, outputs, ties=ties)
+        return affine_at(self, X, outputs, **options)
+
+    def factored_affine_at(self, X: ArrayLike, outputs: Sequence[int] | int | None = None) -> FactoredMaps:
+        """Return the affine maps of a network with one hidden layer; see `reluatlas.network.factored`."""
+        from reluatlas.network.factored import factored_affine_at
+
+        return factored_affine_at(self, X, outputs)
 
     def __repr__(self) -> str:
         windows = f", {self.n_windows} max windows" if self.n_windows else ""

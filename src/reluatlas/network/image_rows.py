@@ -27,17 +27,25 @@ class ImageRows:
     """Carries rows of float64 coefficients backward, and adds up the constants; see `maps.pull`."""
 
     def __init__(self, n_points: int, n_rows: int) -> None:
-        self.total = np.zeros((n_points, n_rows))
+        self._n_rows = n_rows
+        # rounded up to what a processor adds at once
+        self._width = n_rows if n_rows < 4 else -(-n_rows // 4) * 4
+        self._total = np.zeros((n_points, self._width))
 
-    @staticmethod
-    def start(seed: FloatArray) -> Entries:
+    @property
+    def total(self) -> FloatArray:
+        """The constants so far (N, m)."""
+        return self._total[:, : self._n_rows]
+
+    def start(self, seed: FloatArray) -> Entries:
         """Return rows (1, m, size) as entries."""
-        return Entries(np.ascontiguousarray(seed.transpose(0, 2, 1)), None, seed.shape[2])
+        value = np.zeros((1, seed.shape[2], self._width))
+        value[:, :, : self._n_rows] = seed.transpose(0, 2, 1)
+        return Entries(value, None, seed.shape[2])
 
-    @staticmethod
-    def rows(entries: Entries) -> FloatArray:
+    def rows(self, entries: Entries) -> FloatArray:
         """Return entries as rows (N or 1, m, size)."""
-        return _all(entries).transpose(0, 2, 1)
+        return _all(entries)[:, :, : self._n_rows].transpose(0, 2, 1)
 
     def adjoint(self, operator: LinearOperator, row: Entries) -> Entries:
         """Return `rows @ matrix` of the operator."""
@@ -49,7 +57,8 @@ class ImageRows:
             channels = operator.groups * operator.weight.shape[1]
             out = np.zeros((n, channels, operator.n_positions, row.value.shape[2]))
             value = np.broadcast_to(row.value, (n, *row.value.shape[1:]))
-            pull_image(value, np.broadcast_to(index, (n, index.shape[1])), operator.weight, operator.places, out)
+            index = np.broadcast_to(index, (n, index.shape[1]))
+            pull_image(*map(np.ascontiguousarray, (value, index, operator.weight, operator.places)), out)
             return Entries(out.reshape(n, operator.n_in, -1), None, operator.n_in)
         value = _all(row)
         if isinstance(operator, Dense):
@@ -79,7 +88,7 @@ class ImageRows:
         factor = vector[None] if vector.ndim == 1 else vector
         if row.index is not None:
             factor = _taken(factor, row.index)
-        self.total += np.matmul(factor[:, None, :], row.value)[:, 0]
+        self._total += np.matmul(factor[:, None, :], row.value)[:, 0]
 
     def _gathered(self, operator: Gather, row: Entries) -> Entries:
         index = np.arange(row.size)[None] if row.index is None else row.index
@@ -102,5 +111,6 @@ def _all(row: Entries) -> FloatArray:
     n = max(row.value.shape[0], row.index.shape[0])
     out = np.zeros((n, row.size, row.value.shape[2]))
     value = np.broadcast_to(row.value, (n, *row.value.shape[1:]))
-    scatter(value, np.broadcast_to(row.index, (n, row.index.shape[1])), out)
+    index = np.broadcast_to(row.index, (n, row.index.shape[1]))
+    scatter(np.ascontiguousarray(value), np.ascontiguousarray(index), out)
     return out

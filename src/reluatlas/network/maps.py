@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from reluatlas.network.graph import (
     Affine,
@@ -69,15 +69,21 @@ def pull(network: Network, node: int, row: Any, choice: Choice, arithmetic: Any,
 
 
 class FloatRows:
-    """Carries rows (points or 1, m, size) of float64 coefficients backward, and adds up the constants."""
+    """Carries rows (points or 1, m, size) of float64 coefficients backward, and adds up the constants.
 
-    def __init__(self, n_points: int, n_rows: int) -> None:
+    Dense operators whose ids are in `single` are multiplied in float32.
+    """
+
+    def __init__(self, n_points: int, n_rows: int, *, single: frozenset[int] = frozenset()) -> None:
         self.total = np.zeros((n_points, n_rows))
+        self._single = single
 
     def adjoint(self, operator: LinearOperator, rows: FloatArray) -> FloatArray:
         """Return `rows @ matrix` of the operator."""
         if not isinstance(operator, Gather):
             flat = rows.reshape(-1, rows.shape[-1])
+            if id(operator) in self._single and isinstance(operator, Dense):
+                return (flat.astype(np.float32) @ operator.single).reshape(*rows.shape[:-1], operator.n_in)
             flat = flat @ operator.weight if isinstance(operator, Dense) else apply_operator(operator.transposed, flat)
             return flat.reshape(*rows.shape[:-1], operator.n_in)
         kept = np.flatnonzero(operator.index >= 0)
@@ -109,9 +115,18 @@ class FloatRows:
 
 
 def backward(
-    network: Network, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Return A (n_points, m, n_inputs) and b (n_points, m), from the outputs to the input."""
+    network: Network,
+    choice: Choice,
+    n_points: int,
+    outputs: NDArray,
+    flat: Choice | None = None,
+    *,
+    dtype: DTypeLike = np.float64,
+) -> tuple[NDArray[np.floating], FloatArray]:
+    """Return A (n_points, m, n_inputs) and b (n_points, m), from the outputs to the input.
+
+    With `dtype` float32, dense matrices that read the input are multiplied in float32.
+    """
     seed = np.zeros((1, outputs.size, network.n_outputs))
     seed[0, np.arange(outputs.size), outputs] = 1.0
     shape = (n_points, outputs.size, network.n_inputs)
@@ -122,9 +137,14 @@ def backward(
         entries = pull(network, network.output, carried.start(seed), choice, carried, flat)
         row, total = None if entries is None else carried.rows(entries), carried.total
     else:
-        arithmetic = FloatRows(n_points, outputs.size)
+        arithmetic = FloatRows(n_points, outputs.size, single=_on_input(network) if dtype == np.float32 else frozenset())
         row, total = pull(network, network.output, seed, choice, arithmetic, flat), arithmetic.total
     return np.zeros(shape) if row is None else np.broadcast_to(row, shape), total
+
+
+def _on_input(network: Network) -> frozenset[int]:
+    pairs = ((s, o) for n in network.nodes if isinstance(n, Affine) for s, o in zip(n.inputs, n.operators, strict=True))
+    return frozenset(id(o) for s, o in pairs if s == 0 and isinstance(o, Dense))
 
 
 def has_images(network: Network) -> bool:

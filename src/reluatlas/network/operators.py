@@ -25,6 +25,11 @@ class Dense:
 
     weight: FloatArray
 
+    @cached_property
+    def single(self) -> NDArray[np.float32]:
+        """The weights rounded to float32."""
+        return self.weight.astype(np.float32)
+
     @property
     def n_in(self) -> int:
         """Length of the vectors it takes."""

@@ -6,23 +6,27 @@ where it can; the units that it leaves open are computed exactly.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError
-from reluatlas.network.graph import Breakpoints, FloatArray, Max, Network
+from reluatlas.network.batches import Plan, Points, Progress, run_batches
+from reluatlas.network.choose import Chooser
+from reluatlas.network.graph import Breakpoints, Max, Network
 from reluatlas.network.maps import backward, forward
-from reluatlas.network.walk import Walk
-
-_BATCH_BYTES = 2**27
+from reluatlas.network.maps_file import MapsFile, open_maps
 
 
-def patterns(network: Network, X: ArrayLike) -> NDArray[np.integer]:
+def patterns(
+    network: Network, X: ArrayLike, *, memory: int | None = None, progress: Progress | None = None
+) -> NDArray[np.integer]:
     """Return the activation pattern at each point: what exact evaluation does there.
 
     The piece of a unit is the number of its knots that are strictly below its exact pre-activation (ReLU: 1 when
@@ -34,6 +38,8 @@ def patterns(network: Network, X: ArrayLike) -> NDArray[np.integer]:
     ----------
     X : array_like, shape (N, *input_shape), (N, n_inputs), or a single point
         Points, in input units.
+    memory, progress : optional
+        As in `affine_at`.
 
     Returns
     -------
@@ -49,14 +55,18 @@ def patterns(network: Network, X: ArrayLike) -> NDArray[np.integer]:
     ----------
     Exact and deterministic. Costs about three forward passes, and exact arithmetic for the units in doubt only.
     """
-    rows, single = network.points(X)
+    points = Points(network, X)
     slices = network.pattern_slices()
-    out = np.zeros((rows.shape[0], sum(prod(network.nodes[i].shape) for i in slices)), dtype=_pattern_type(network))
-    for batch in _batches(rows.shape[0], _bytes_per_point(network)):
-        walk = Walk(network, rows[batch])
+    out = np.zeros((len(points), sum(prod(network.nodes[i].shape) for i in slices)), dtype=_pattern_type(network))
+    chooser = Chooser(network, perturb=False)
+
+    def work(batch: slice) -> None:
+        chosen = chooser(points[batch])
         for i, columns in slices.items():
-            out[batch, columns] = walk.choice[i]
-    return out[0] if single else out
+            out[batch, columns] = chosen.choice[i]
+
+    run_batches(work, len(points), Plan.of(network, len(points), memory, width=1), progress)
+    return out[0] if points.is_single else out
 
 
 def affine_at(
@@ -65,6 +75,11 @@ def affine_at(
     outputs: Sequence[int] | int | None = None,
     *,
     ties: Literal["perturb", "torch"] = "perturb",
+    dtype: DTypeLike = np.float64,
+    out: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
 ) -> AffineMaps:
     """Return the affine map of a full-dimensional cell that contains each point.
 
@@ -87,20 +102,38 @@ def affine_at(
         torch takes 1 at both for `clamp`, 0 at both for `hardtanh` and `relu6`), and an elementwise maximum gives
         everything to its first largest argument (torch halves it). Every unit with pieces -z and z is taken for an
         abs. With "torch" the map at a point on a face may belong to no cell.
+    dtype : {float64, float32}
+        Of A and b. Pieces are chosen exactly in any case. float32 halves what is stored; the last product of a dense
+        network is then taken in float32, too, everything else is rounded at the end.
+    out : path ending with .npy, optional
+        Write the maps into this file and return them as memory maps of it: one array (N, m, n_inputs + 1), of each
+        output the row of A and then b. It appears under its name when it is whole.
+    memory : int, optional
+        Bytes that may be used at once for points in work, on all threads together; 2**28 by default. The maps
+        themselves come on top, unless they go to `out`.
+    device : str, optional
+        Compute A and b with torch on this device, such as "cuda"; pieces are chosen on the CPU, exactly. The maps at
+        a few of the points are compared with float64 on the CPU.
+    progress : callable, optional
+        Called with the number of points done and the number of all points.
 
     Returns
     -------
     AffineMaps
         `A` (N, m, *input_shape), `b` (N, m), and `is_on_face` (N,): whether x lies on the boundary of the cell that
         "perturb" chooses, that is, some unit is at a knot, or different candidates tie at the top of a window,
-        without doing so in the whole cell. N is 1 for a single point.
+        without doing so in the whole cell. N is 1 for a single point. With "torch", `is_on_face` is computed when it
+        is first asked for, from the points as they are then.
 
     Raises
     ------
     DimensionError, NonFiniteError
         See `Network.points`.
     ArgumentError
-        When an output does not exist, or `ties` is unknown.
+        When an output does not exist, `ties`, `dtype` or `device` is unknown, `memory` is too little for one point, or
+        `out` cannot be written; the message says how much space is needed.
+    MissingDependencyError
+        When `device` is given and torch is not installed.
 
     Guarantees
     ----------
@@ -108,30 +141,68 @@ def affine_at(
     """
     if ties not in ("perturb", "torch"):
         raise ArgumentError(f'`ties={ties!r}` is unknown. Pass "perturb" or "torch".')
-    rows, _ = network.points(X)
+    kind = _checked_dtype(dtype)
+    points = Points(network, X)
     chosen = _chosen_outputs(network, outputs)
-    n, m = network.n_inputs, chosen.size
-    maps = AffineMaps(
-        np.empty((rows.shape[0], m, *network.input_shape)),
-        np.empty((rows.shape[0], m)),
-        np.zeros(rows.shape[0], dtype=bool),
-    )
-    flat = maps.A.reshape(rows.shape[0], m, n)
-    compose, width = (backward, m) if n >= m else (forward, n + 1)
-    assert maps.is_on_face is not None
-    for batch in _batches(rows.shape[0], _bytes_per_point(network, width)):
-        walk = Walk(network, rows[batch], perturb=ties == "perturb")
-        linear, constant = compose(network, walk.choice, walk.n_points, chosen, walk.flat if ties == "torch" else None)
-        flat[batch], maps.b[batch] = linear, constant
-        maps.is_on_face[batch] = walk.on_face if ties == "perturb" else _faces(network, rows[batch], walk.tied)
-    return maps
+    n, m, total = network.n_inputs, chosen.size, len(points)
+    compose, width = (partial(backward, dtype=kind), m) if n >= m else (forward, n + 1)
+    extra = 2 * m * (n + 1) * kind.itemsize
+    if device is not None:
+        from reluatlas.network.torch_rows import on_device
+
+        compose, width = on_device(network, device, kind), m
+    plan = Plan.of(network, total, memory, width=width, extra=extra)
+    chooser = Chooser(network, perturb=ties == "perturb")
+    marked = np.zeros(total, dtype=bool)
+    file = None if out is None else MapsFile(out, (total, m, n), kind)
+    A = np.empty((total if file is None else 0, m, n), dtype=kind)
+    b = np.empty((A.shape[0], m), dtype=kind)
+
+    def work(batch: slice) -> None:
+        rows = points[batch]
+        known = chooser(rows)
+        linear, constant = compose(network, known.choice, rows.shape[0], chosen, known.flat if ties == "torch" else None)
+        marked[batch] = known.on_face if ties == "perturb" else known.tied
+        if file is not None:
+            file.write(batch.start, linear, constant)
+        else:
+            A[batch], b[batch] = linear, constant
+
+    try:
+        run_batches(work, total, plan, progress)
+        if file is not None:
+            file.finish()
+    except BaseException:
+        if file is not None:
+            file.drop()
+        raise
+    faces = marked if ties == "perturb" else partial(_faces, network, points, marked, memory)
+    if file is None:
+        return AffineMaps(A.reshape(total, m, *network.input_shape), b, faces)
+    stored = open_maps(file.path, network.input_shape)
+    return AffineMaps(stored.A, stored.b, faces)
 
 
-def _faces(network: Network, rows: FloatArray, tied: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _faces(network: Network, points: Points, tied: NDArray[np.bool_], memory: int | None) -> NDArray[np.bool_]:
     out = tied.copy()
-    if tied.any():
-        out[tied] = Walk(network, rows[tied], perturb=True).on_face
+    left = np.flatnonzero(tied)
+    chooser = Chooser(network, perturb=True)
+
+    def work(batch: slice) -> None:
+        out[left[batch]] = chooser(points[left[batch]]).on_face
+
+    run_batches(work, left.size, Plan.of(network, left.size, memory, width=1))
     return out
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ArgumentError(f"`dtype={dtype!r}` is not offered. Pass np.float64 or np.float32.")
+    return kind
 
 
 def _chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDArray[np.int64]:
@@ -161,14 +232,3 @@ def _pattern_type(network: Network) -> type[np.unsignedinteger]:
         elif isinstance(node, Max) and node.n_windows:
             most = max(most, int(np.diff(node.offsets).max()))
     return np.uint8 if most <= 2**8 else np.uint16 if most <= 2**16 else np.uint32
-
-
-def _bytes_per_point(network: Network, width: int = 1) -> int:
-    sizes = [prod(node.shape) for node in network.nodes]
-    wide = max((node.candidates.size for node in network.nodes if isinstance(node, Max)), default=0)
-    return 8 * (3 * sum(sizes) + 8 * max(sizes) + 8 * wide + 3 * width * max(sizes))
-
-
-def _batches(n_points: int, bytes_per_point: int) -> list[slice]:
-    step = max(1, _BATCH_BYTES // max(1, bytes_per_point))
-    return [slice(start, min(start + step, n_points)) for start in range(0, n_points, step)]

@@ -251,7 +251,7 @@ def test_small_batches_change_nothing(monkeypatch):
     net = network("ternary", 1, n_inputs=3, width=5)
     X = sample(np.random.default_rng(2), 3)
     whole = net.patterns(X), net.affine_at(X)
-    monkeypatch.setattr(points, "_BATCH_BYTES", 1)
+    monkeypatch.setattr("reluatlas.network.batches._WIDE", 1)
     monkeypatch.setattr("reluatlas.network.directions._TERMS_AT_ONCE", 1)
     again = net.patterns(X), net.affine_at(X)
     assert np.array_equal(whole[0], again[0])

@@ -1,0 +1,126 @@
+"""How is work on many points split? In batches that fit a memory budget, on all cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.errors import ArgumentError, NonFiniteError
+from reluatlas.network.graph import FloatArray, Max, Network
+
+DEFAULT_MEMORY = 2**28
+_WIDE = 2**20  # numbers of the largest tensor in one batch: more does not stay in any cache
+_AT_ONCE = 4096  # points that are checked at once
+
+Progress = Callable[[int, int], None]
+"""Told how many points are done, and of how many."""
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Points:
+    """Points as they were given, converted to float64 rows batch by batch.
+
+    Raises
+    ------
+    DimensionError, NonFiniteError
+        See `Network.points`.
+    """
+
+    def __init__(self, network: Network, X: ArrayLike) -> None:
+        array = np.asarray(X)
+        self._array, self.is_single = network.split(array if array.dtype.kind in "fiub" else np.asarray(X, np.float64))
+        if self._array.dtype.kind == "f":
+            for start in range(0, len(self), _AT_ONCE):
+                if not np.all(np.isfinite(self._array[start : start + _AT_ONCE])):
+                    raise NonFiniteError("`X` holds NaN or an infinite number. Pass finite inputs.")
+
+    def __len__(self) -> int:
+        return self._array.shape[0]
+
+    def __getitem__(self, index: slice | NDArray) -> FloatArray:
+        return np.array(self._array[index], dtype=np.float64).reshape(-1, self._array.shape[1])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many points a batch has, and how many threads work on batches."""
+
+    size: int
+    threads: int
+
+    @classmethod
+    def of(cls, network: Network, n_points: int, memory: int | None, *, width: int, extra: int = 0) -> Plan:
+        """Return a plan for rows of coefficients of `width` outputs and `extra` bytes more per point.
+
+        Raises
+        ------
+        ArgumentError
+            When `memory` is not a number of bytes, or less than one point needs.
+        """
+        budget = DEFAULT_MEMORY if memory is None else memory
+        if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < 1:
+            raise ArgumentError(f"`memory={memory!r}` must be a whole number of bytes, such as 2**28.")
+        each = bytes_per_point(network, width) + extra
+        if budget < each:
+            raise ArgumentError(
+                f"`memory={memory}` is less than one point of this network needs: pass at least {each:,} bytes."
+            )
+        largest = max(prod(node.shape) for node in network.nodes)
+        best = max(1, min(_WIDE // (largest * max(1, min(width, 16))), n_points))
+        threads = max(1, min(available_cores(), -(-n_points // best), int(budget // each)))
+        return cls(max(1, min(best, int(budget // (each * threads)))), threads)
+
+
+def bytes_per_point(network: Network, width: int) -> int:
+    """Return a bound on the memory that one point takes: its values, bounds and windows, rows of `width` outputs."""
+    sizes = [prod(node.shape) for node in network.nodes]
+    wide = max((node.candidates.size for node in network.nodes if isinstance(node, Max)), default=0)
+    return 8 * (4 * sum(sizes) + 8 * max(sizes) + 8 * wide + 4 * width * max(sizes))
+
+
+def run_batches(
+    function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None
+) -> None:
+    """Call `function` for every batch; `progress` is told from the caller's thread."""
+    batches = [slice(i, min(i + plan.size, n_points)) for i in range(0, n_points, plan.size)]
+    done = 0
+    if plan.threads == 1 or len(batches) < 2:
+        for batch in batches:
+            function(batch)
+            done += batch.stop - batch.start
+            if progress is not None:
+                progress(done, n_points)
+        return
+    from threadpoolctl import threadpool_limits
+
+    waiting, running = iter(batches), {}
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(plan.threads) as executor:
+        try:
+            while True:
+                for batch in waiting:
+                    running[executor.submit(function, batch)] = batch
+                    if len(running) >= 2 * plan.threads:
+                        break
+                if not running:
+                    return
+                finished: set[Future] = wait(running, return_when=FIRST_COMPLETED).done
+                for future in finished:
+                    batch = running.pop(future)
+                    future.result()
+                    done += batch.stop - batch.start
+                    if progress is not None:
+                        progress(done, n_points)
+        finally:
+            for future in running:
+                future.cancel()
