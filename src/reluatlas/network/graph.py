@@ -6,13 +6,14 @@ so reshaping costs nothing. The graph knows no geometry: `reluatlas.cells` reads
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import DimensionError, NonFiniteError
@@ -241,23 +242,40 @@ class Network:
         values = outputs(self, rows).reshape(-1, *self.output_shape)
         return values[0] if single else values
 
-    def patterns(self, X: ArrayLike, **options: Any) -> NDArray[np.integer]:
+    def patterns(
+        self, X: ArrayLike, *, memory: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.integer]:
         """Return the activation pattern at each point; see `reluatlas.network.points.patterns`."""
         from reluatlas.network.points import patterns
 
-        return patterns(self, X, **options)
+        return patterns(self, X, memory=memory, progress=progress)
 
-    def affine_at(self, X: ArrayLike, outputs: Sequence[int] | int | None = None, **options: Any) -> AffineMaps:
+    def affine_at(
+        self,
+        X: ArrayLike,
+        outputs: Sequence[int] | int | None = None,
+        *,
+        ties: Literal["perturb", "torch"] = "perturb",
+        dtype: DTypeLike = np.float64,
+        out: str | PathLike[str] | None = None,
+        memory: int | None = None,
+        device: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> AffineMaps:
         """Return the affine map at each point; see `reluatlas.network.points.affine_at`."""
         from reluatlas.network.points import affine_at
 
-        return affine_at(self, X, outputs, **options)
+        return affine_at(
+            self, X, outputs, ties=ties, dtype=dtype, out=out, memory=memory, device=device, progress=progress
+        )
 
-    def factored_affine_at(self, X: ArrayLike, outputs: Sequence[int] | int | None = None) -> FactoredMaps:
-        """Return the affine maps of a network with one hidden layer; see `reluatlas.network.factored`."""
+    def factored_affine_at(
+        self, X: ArrayLike, outputs: Sequence[int] | int | None = None, *, memory: int | None = None
+    ) -> FactoredMaps:
+        """Return the affine maps of a network with one hidden layer, not written out; see `reluatlas.network.factored`."""
         from reluatlas.network.factored import factored_affine_at
 
-        return factored_affine_at(self, X, outputs)
+        return factored_affine_at(self, X, outputs, memory=memory)
 
     def __repr__(self) -> str:
         windows = f", {self.n_windows} max windows" if self.n_windows else ""

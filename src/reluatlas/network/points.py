@@ -143,7 +143,7 @@ def affine_at(
         raise ArgumentError(f'`ties={ties!r}` is unknown. Pass "perturb" or "torch".')
     kind = _checked_dtype(dtype)
     points = Points(network, X)
-    chosen = _chosen_outputs(network, outputs)
+    chosen = chosen_outputs(network, outputs)
     n, m, total = network.n_inputs, chosen.size, len(points)
     compose, width = (partial(backward, dtype=kind), m) if n >= m else (forward, n + 1)
     extra = 2 * m * (n + 1) * kind.itemsize
@@ -205,7 +205,14 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype:
     return kind
 
 
-def _chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDArray[np.int64]:
+def chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDArray[np.int64]:
+    """Return the positions that `outputs` names.
+
+    Raises
+    ------
+    ArgumentError
+        When they are not positions of outputs.
+    """
     if outputs is None:
         return np.arange(network.n_outputs)
     try:
