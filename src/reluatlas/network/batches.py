@@ -49,7 +49,16 @@ class Points:
         return self._array.shape[0]
 
     def __getitem__(self, index: slice | NDArray) -> FloatArray:
-        return np.array(self._array[index], dtype=np.float64).reshape(-1, self._array.shape[1])
+        return to_rows(self._array[index])
+
+    def raw(self, index: slice | NDArray) -> NDArray:
+        """Return rows as they were given."""
+        return self._array[index]
+
+
+def to_rows(array: NDArray) -> FloatArray:
+    """Return rows (N, n_inputs) of any type in float64, as a copy."""
+    return np.array(array, dtype=np.float64)
 
 
 @dataclass(frozen=True)

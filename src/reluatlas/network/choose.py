@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
+from reluatlas.network.batches import Points, to_rows
+from reluatlas.network.glance import Glance
 from reluatlas.network.graph import FloatArray, Network
 from reluatlas.network.maps import Choice
 from reluatlas.network.screen import Screen
@@ -33,44 +35,59 @@ class Chosen(NamedTuple):
 
 
 class Chooser:
-    """Decides the pieces and winners of batches of points, exactly; may be shared by threads.
+    """Decides the pieces and winners at points, batch by batch and exactly; may be shared by threads.
 
     Parameters
     ----------
     network : Network
+    points : Points
     perturb : bool
         As in `Walk`.
     """
 
-    def __init__(self, network: Network, *, perturb: bool) -> None:
+    def __init__(self, network: Network, points: Points, *, perturb: bool) -> None:
         self._network = network
+        self._points = points
         self._perturb = perturb
         self._background = Background(network)
         self._screen = Screen(network, self._background, perturb=perturb)
-        self._units = sum(prod(network.nodes[i].shape) for i in network.cuts)
+        self._glance = Glance(network)
+        units = sum(prod(network.nodes[i].shape) for i in network.cuts)
+        self._is_many = len(points) * units >= _WORTH
         self._quick, self._careful = 0, 0
 
-    def __call__(self, rows: FloatArray) -> Chosen:
-        """Return what holds at points (N, n_inputs)."""
+    def __call__(self, index: slice | NDArray) -> Chosen:
+        """Return what holds at some of the points."""
+        if self._is_many and self._glance.is_usable:
+            node, raw = self._network.cuts[0], self._points.raw(index)
+            piece, doubt = self._glance.run(raw)
+            none = np.zeros(piece.shape[0], dtype=bool)
+            chosen = Chosen({node: piece}, {}, none, none.copy())
+            left = np.flatnonzero(doubt)
+            return self._filled(chosen, left, self._screened(to_rows(raw[left]))) if left.size else chosen
+        return self._screened(self._points[index])
+
+    def _screened(self, rows: FloatArray) -> Chosen:
         n = rows.shape[0]
         useful = self._screen.is_usable and self._quick >= self._careful - _PATIENCE
-        if not useful or n * self._units < _WORTH:
+        if not useful or not self._is_many:
             return self._walked(rows)
         choice, careful, tied = self._screen.run(rows, tables=self._careful >= _TABLES_FROM)
         left = np.flatnonzero(careful)
         self._quick += n - left.size
         self._careful += left.size
-        flat: Choice = {}
-        on_face = tied.copy()
-        if left.size:
-            known = self._walked(rows[left])
-            for t, piece in known.choice.items():
-                choice[t][left] = piece
-            for t, mask in known.flat.items():
-                flat[t] = np.zeros((n, mask.shape[1]), dtype=bool)
-                flat[t][left] = mask
-            tied[left], on_face[left] = known.tied, known.on_face
-        return Chosen(choice, flat, tied, on_face)
+        chosen = Chosen(choice, {}, tied, tied.copy())
+        return self._filled(chosen, left, self._walked(rows[left])) if left.size else chosen
+
+    def _filled(self, chosen: Chosen, left: NDArray, known: Chosen) -> Chosen:
+        # With what is known of the points `left` filled in.
+        for t, piece in known.choice.items():
+            chosen.choice[t][left] = piece
+        for t, mask in known.flat.items():
+            chosen.flat[t] = np.zeros((chosen.tied.size, mask.shape[1]), dtype=bool)
+            chosen.flat[t][left] = mask
+        chosen.tied[left], chosen.on_face[left] = known.tied, known.on_face
+        return chosen
 
     def _walked(self, rows: FloatArray) -> Chosen:
         walk = Walk(self._network, rows, perturb=self._perturb, background=self._background)

@@ -98,31 +98,38 @@ def sure_winners(
 
 
 @kernel
-def pull_image(values, index, weight, places, out):
-    """Add to `out` (N, channels in, positions in, m) the coefficients (N, k, m) of entries `index` of a convolution."""
-    outputs = out.shape[3]
-    per_group = weight.shape[1]
+def pull_image(values, index, weight, places, runs, repeated, out):
+    """Add to `out` (N, channels in, positions in times m) the coefficients (N, k, m) of entries `index` of a convolution.
+
+    `weight` (out channels, channels in of a group, taps times m) has every weight m times, and `runs` says how many
+    taps from each on read positions one after the other, so that they are one loop. `repeated` is a workspace.
+    """
+    m = values.shape[2]
     positions = places.shape[0]
+    per_group = weight.shape[1]
     group_size = weight.shape[0] * per_group // out.shape[1]
     for n in range(values.shape[0]):
         for i in range(values.shape[1]):
             busy = False
-            for j in range(outputs):
+            for j in range(m):
                 if values[n, i, j] != 0.0:
                     busy = True
             if not busy:
                 continue
+            for j in range(repeated.shape[0]):
+                repeated[j] = values[n, i, j % m]
             channel, position = index[n, i] // positions, index[n, i] % positions
             lead = channel // group_size * per_group
-            row = values[n, i]
-            for c in range(per_group):
-                for t in range(places.shape[1]):
-                    place = places[position, t]
-                    if place >= 0:
-                        factor = weight[channel, c, t]
-                        target = out[n, lead + c, place]
-                        for j in range(outputs):
-                            target[j] += factor * row[j]
+            t = 0
+            while t < places.shape[1]:
+                length = runs[position, t] * m
+                start = places[position, t] * m
+                for c in range(per_group):
+                    target = out[n, lead + c, start : start + length]
+                    factor = weight[channel, c, t * m : t * m + length]
+                    for q in range(length):
+                        target[q] += factor[q] * repeated[q]
+                t += max(1, runs[position, t])
 
 
 @kernel

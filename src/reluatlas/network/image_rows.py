@@ -27,39 +27,24 @@ class ImageRows:
     """Carries rows of float64 coefficients backward, and adds up the constants; see `maps.pull`."""
 
     def __init__(self, n_points: int, n_rows: int) -> None:
-        self._n_rows = n_rows
-        # rounded up to what a processor adds at once
-        self._width = n_rows if n_rows < 4 else -(-n_rows // 4) * 4
-        self._total = np.zeros((n_points, self._width))
+        self.total = np.zeros((n_points, n_rows))
 
-    @property
-    def total(self) -> FloatArray:
-        """The constants so far (N, m)."""
-        return self._total[:, : self._n_rows]
-
-    def start(self, seed: FloatArray) -> Entries:
+    @staticmethod
+    def start(seed: FloatArray) -> Entries:
         """Return rows (1, m, size) as entries."""
-        value = np.zeros((1, seed.shape[2], self._width))
-        value[:, :, : self._n_rows] = seed.transpose(0, 2, 1)
-        return Entries(value, None, seed.shape[2])
+        return Entries(np.ascontiguousarray(seed.transpose(0, 2, 1)), None, seed.shape[2])
 
-    def rows(self, entries: Entries) -> FloatArray:
+    @staticmethod
+    def rows(entries: Entries) -> FloatArray:
         """Return entries as rows (N or 1, m, size)."""
-        return _all(entries)[:, :, : self._n_rows].transpose(0, 2, 1)
+        return _all(entries).transpose(0, 2, 1)
 
     def adjoint(self, operator: LinearOperator, row: Entries) -> Entries:
         """Return `rows @ matrix` of the operator."""
         if isinstance(operator, Gather):
             return self._gathered(operator, row)
         if isinstance(operator, Convolution):
-            index = np.arange(row.size)[None] if row.index is None else row.index
-            n = max(row.value.shape[0], index.shape[0])
-            channels = operator.groups * operator.weight.shape[1]
-            out = np.zeros((n, channels, operator.n_positions, row.value.shape[2]))
-            value = np.broadcast_to(row.value, (n, *row.value.shape[1:]))
-            index = np.broadcast_to(index, (n, index.shape[1]))
-            pull_image(*map(np.ascontiguousarray, (value, index, operator.weight, operator.places)), out)
-            return Entries(out.reshape(n, operator.n_in, -1), None, operator.n_in)
+            return self._convolved(operator, row)
         value = _all(row)
         if isinstance(operator, Dense):
             return Entries(np.matmul(operator.weight.T, value), None, operator.n_in)
@@ -88,7 +73,20 @@ class ImageRows:
         factor = vector[None] if vector.ndim == 1 else vector
         if row.index is not None:
             factor = _taken(factor, row.index)
-        self._total += np.matmul(factor[:, None, :], row.value)[:, 0]
+        self.total += np.matmul(factor[:, None, :], row.value)[:, 0]
+
+    def _convolved(self, operator: Convolution, row: Entries) -> Entries:
+        index = np.arange(row.size)[None] if row.index is None else row.index
+        n, m = max(row.value.shape[0], index.shape[0]), row.value.shape[2]
+        channels = operator.groups * operator.weight.shape[1]
+        out = np.zeros((n, channels, operator.n_positions * m))
+        value = np.broadcast_to(row.value, (n, *row.value.shape[1:]))
+        index = np.broadcast_to(index, (n, index.shape[1]))
+        weight = np.repeat(operator.weight, m, axis=2)
+        workspace = np.empty(int(operator.runs.max(initial=1)) * m)
+        arrays = map(np.ascontiguousarray, (value, index, weight, operator.places, operator.runs, workspace))
+        pull_image(*arrays, out)
+        return Entries(out.reshape(n, operator.n_in, m), None, operator.n_in)
 
     def _gathered(self, operator: Gather, row: Entries) -> Entries:
         index = np.arange(row.size)[None] if row.index is None else row.index

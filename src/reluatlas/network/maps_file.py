@@ -6,7 +6,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -52,6 +52,7 @@ class MapsFile:
                 "`dtype=np.float32`, or a path on another disk."
             )
         self._lock = Lock()
+        self._local = local()
         self._draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         try:
             with self._draft.open("wb") as file:
@@ -66,9 +67,12 @@ class MapsFile:
 
     def write(self, first: int, A: NDArray, b: NDArray) -> None:
         """Write maps A (k, m, n_inputs) and b (k, m) from row `first` on."""
-        block = np.empty((A.shape[0], *self._shape[1:]), dtype=self._dtype)
+        block = getattr(self._local, "block", None)  # kept: fresh memory costs as much as filling it
+        if block is None or block.shape[0] < A.shape[0]:
+            block = self._local.block = np.empty((A.shape[0], *self._shape[1:]), dtype=self._dtype)
+        block = block[: A.shape[0]]
         block[:, :, :-1], block[:, :, -1] = A, b
-        at = self._start + first * block[:1].nbytes
+        at = self._start + first * self._shape[1] * self._shape[2] * self._dtype.itemsize
         try:
             with self._lock:
                 self._file.seek(at)

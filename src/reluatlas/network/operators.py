@@ -155,6 +155,15 @@ class Convolution:
         return Convolution(turned, places, self.places.shape[0], self.groups)
 
     @cached_property
+    def runs(self) -> NDArray[np.int64]:
+        """How many taps, from each one on, read positions one after the other; 0 on the padding."""
+        out = (self.places >= 0).astype(np.int64)
+        for t in range(self.places.shape[1] - 2, -1, -1):
+            goes_on = (self.places[:, t] >= 0) & (self.places[:, t + 1] == self.places[:, t] + 1)
+            out[:, t] += np.where(goes_on, out[:, t + 1], 0)
+        return out
+
+    @cached_property
     def sparse(self) -> Sparse:
         """The same operator as a sparse matrix, zero weights left out."""
         out, channels, _ = self.weight.shape

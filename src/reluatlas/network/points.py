@@ -58,10 +58,10 @@ def patterns(
     points = Points(network, X)
     slices = network.pattern_slices()
     out = np.zeros((len(points), sum(prod(network.nodes[i].shape) for i in slices)), dtype=_pattern_type(network))
-    chooser = Chooser(network, perturb=False)
+    chooser = Chooser(network, points, perturb=False)
 
     def work(batch: slice) -> None:
-        chosen = chooser(points[batch])
+        chosen = chooser(batch)
         for i, columns in slices.items():
             out[batch, columns] = chosen.choice[i]
 
@@ -152,16 +152,16 @@ def affine_at(
 
         compose, width = on_device(network, device, kind), m
     plan = Plan.of(network, total, memory, width=width, extra=extra)
-    chooser = Chooser(network, perturb=ties == "perturb")
+    chooser = Chooser(network, points, perturb=ties == "perturb")
     marked = np.zeros(total, dtype=bool)
     file = None if out is None else MapsFile(out, (total, m, n), kind)
     A = np.empty((total if file is None else 0, m, n), dtype=kind)
     b = np.empty((A.shape[0], m), dtype=kind)
 
     def work(batch: slice) -> None:
-        rows = points[batch]
-        known = chooser(rows)
-        linear, constant = compose(network, known.choice, rows.shape[0], chosen, known.flat if ties == "torch" else None)
+        known = chooser(batch)
+        flat = known.flat if ties == "torch" else None
+        linear, constant = compose(network, known.choice, known.tied.size, chosen, flat)
         marked[batch] = known.on_face if ties == "perturb" else known.tied
         if file is not None:
             file.write(batch.start, linear, constant)
@@ -186,10 +186,10 @@ def affine_at(
 def _faces(network: Network, points: Points, tied: NDArray[np.bool_], memory: int | None) -> NDArray[np.bool_]:
     out = tied.copy()
     left = np.flatnonzero(tied)
-    chooser = Chooser(network, perturb=True)
+    chooser = Chooser(network, points, perturb=True)
 
     def work(batch: slice) -> None:
-        out[left[batch]] = chooser(points[left[batch]]).on_face
+        out[left[batch]] = chooser(left[batch]).on_face
 
     run_batches(work, left.size, Plan.of(network, left.size, memory, width=1))
     return out

@@ -1,0 +1,54 @@
+"""Which points are easy for a network with one hidden layer? One product in float32, with a bound."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Network
+
+_MOST = 1e10  # magnitudes up to which float32 products are far from overflow
+_TINY = 1e-25  # covers what underflow loses
+
+
+class Glance:
+    """Decides the ReLUs of a single dense layer where float32 is enough.
+
+    Attributes
+    ----------
+    is_usable : bool
+        Whether the network is of this kind.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.is_usable = False
+        if len(network.cuts) != 1:
+            return
+        kind = network.nodes[network.cuts[0]]
+        hidden = network.nodes[kind.input] if isinstance(kind, Breakpoints) and kind.is_relu else None
+        if not (isinstance(hidden, Affine) and hidden.inputs == (0,) and isinstance(hidden.operators[0], Dense)):
+            return
+        weight, bias = hidden.operators[0].weight, hidden.bias
+        if max(np.abs(weight).max(initial=0.0), np.abs(bias).max(initial=0.0)) > _MOST:
+            return
+        self.is_usable = True
+        self._weight = np.ascontiguousarray(hidden.operators[0].single.T)
+        self._bias = bias.astype(np.float32)
+        # Cauchy and Schwarz: terms add up to at most |w| |x|, and every one is rounded less than n + 8 times
+        share = (weight.shape[1] + 8) * 2.0**-24 * 1.02
+        self._of_norm = (share * np.linalg.norm(weight, axis=1)).astype(np.float32)
+        self._of_bias = (share * np.abs(bias) + _TINY).astype(np.float32)
+
+    def run(self, rows: NDArray) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the pieces (N, units) at rows (N, n_inputs) of any type, and which points (N,) are in doubt."""
+        with np.errstate(all="ignore"):
+            x = np.asarray(rows, dtype=np.float32)
+            z = x @ self._weight
+            z += self._bias
+            norm = np.sqrt(np.einsum("ij,ij->i", x, x))
+            norm[~(norm < _MOST)] = np.inf
+            error = norm[:, None] * self._of_norm
+            error += self._of_bias
+            piece = (z > 0).astype(np.uint8)
+            np.abs(z, out=z)
+            return piece, ~(z > error).all(axis=1)
