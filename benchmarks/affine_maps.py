@@ -71,7 +71,9 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def measure(module: nn.Module, ours: dict[str, tuple[Callable, int]], X: np.ndarray, part: int, turns: int) -> dict:
+def measure(
+    module: nn.Module, ours: dict[str, tuple[Callable, int]], X: np.ndarray, part: int, turns: int, path: Path
+) -> dict[str, float]:
     """Return milliseconds per image, of the paper's way by threads and of ours by name."""
     spent: dict[str, list[float]] = {}
     all_cores = available_cores()
@@ -84,6 +86,7 @@ def measure(module: nn.Module, ours: dict[str, tuple[Callable, int]], X: np.ndar
             )
         torch.set_num_threads(all_cores)
         for name, (function, n) in ours.items():
+            path.unlink(missing_ok=True)  # to write a file is measured, to remove the last one is not
             spent.setdefault(name, []).append(timed(lambda f=function, k=n: f(X[:k])) / n)
     return {name: round(1e3 * statistics.median(times), 5) for name, times in spent.items()}
 
@@ -127,7 +130,7 @@ def main() -> None:
                 function(X[:300])
         rows = []
         for kind, module in modules.items():
-            spent = measure(module, ways[kind], X, part, turns)
+            spent = measure(module, ways[kind], X, part, turns, path)
             slow = min(t for name, t in spent.items() if name.startswith("one"))
             ratios = {name: round(slow / t, 1) for name, t in spent.items() if not name.startswith("one")}
             rows.append({"network": kind, "milliseconds per image": spent, "ratios": ratios})

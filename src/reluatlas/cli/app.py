@@ -10,6 +10,9 @@ from reluatlas._version import __version__
 from reluatlas.cli.options import (
     BoxSides,
     CountOnly,
+    Data,
+    Device,
+    Dtype,
     Film,
     FirstSeed,
     InputShape,
@@ -18,15 +21,19 @@ from reluatlas.cli.options import (
     Margin,
     MaxCells,
     MaxSeconds,
+    Memory,
     Model,
     ModelModule,
     Net,
     Out,
+    OutFile,
+    Outputs,
     Problem,
     Quiet,
     Seed,
     Seeds,
     Through,
+    Ties,
 )
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -134,6 +141,39 @@ def _cells(
         Asked(box or [], through or [], margin),
         Budget(max_cells, max_seconds, jobs),
         count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
+    )  # fmt: skip
+
+
+@app.command("affine", short_help="Write the affine map at each point of a file.")
+def _affine(
+    model: Model,
+    data: Data,
+    out: OutFile,
+    outputs: Outputs = None,
+    dtype: Dtype = "float64",
+    ties: Ties = "perturb",
+    memory: Memory = None,
+    device: Device = None,
+    model_module: ModelModule = None,
+    input_shape: InputShape = None,
+    json: Json = False,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Write the affine map x -> A x + b that the network is at each point of a file.
+
+    Pieces are chosen exactly; A and b are rounded to the type asked for. The file appears when it is whole.
+
+    Example: reluatlas affine model.onnx --data X.npy --outputs 0,3 --dtype float32 --out maps.npy
+    """
+    from reluatlas.cli.affine import Wanted, affine
+    from reluatlas.cli.models import Source
+
+    return affine(
+        Source(model, model_module, input_shape),
+        Wanted(data, out, outputs, dtype, ties, memory, jobs, device),
+        as_json=json, seed=seed, quiet=quiet,
     )  # fmt: skip
 
 

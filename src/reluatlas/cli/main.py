@@ -19,6 +19,15 @@ _IN_OPTIONS = {
     "`input_shape`": "`--input-shape`",
     "`points`": "`--through`",
     "`Box`": "`--box`",
+    "`X`": "`--data`",
+    "`outputs=`": "`--outputs`",
+    "`outputs`": "`--outputs`",
+    "`outputs=": "`--outputs ",
+    "`dtype=np.float32`": "`--dtype float32`",
+    "`out=": "`--out ",
+    "`memory=": "`--memory ",
+    "`device=`": "`--device`",
+    "`device=": "`--device ",
 }
 DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -138,3 +138,40 @@ Film = Annotated[
 FirstSeed = Annotated[
     int, typer.Option("--seed", metavar="N", parser=whole(0), help="First seed; the others follow it.")
 ]
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="X.npy", show_default=False,
+        help="Points in a .npy file: (N, inputs) or (N, ...) in the shape of the network's input.",
+    ),
+]  # fmt: skip
+OutFile = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="FILE", show_default=False,
+        help="Write the maps here: .npy (one array: of each output, the row of A and then b; never whole in memory) or "
+        ".npz (A, b and is_on_face).",
+    ),
+]  # fmt: skip
+Outputs = Annotated[
+    str | None, typer.Option(metavar="N,N,...", show_default=False, help="Which outputs, from 0 on; all when left out.")
+]
+Dtype = Annotated[str, typer.Option(metavar="TYPE", help="Type of the numbers written: float64 or float32.")]
+Ties = Annotated[
+    str,
+    typer.Option(
+        metavar="CHOICE", help="At a point on a face: perturb (the map of a cell that holds it) or torch (the derivative "
+        "that automatic differentiation takes in torch).",
+    ),
+]  # fmt: skip
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MB", parser=whole(1), show_default=False,
+        help="Megabytes for points in work, on all threads together; 268 when left out.",
+    ),
+]  # fmt: skip
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", show_default=False, help="Compute with torch on this device, such as cuda."),
+]

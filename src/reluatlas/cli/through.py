@@ -89,7 +89,7 @@ def _read(item: str, input_shape: tuple[int, ...]) -> list[Point]:
             f"`{OPTION} {item}` is not a .npy file; expected `FILE.npy`, or `FILE.npy:0,5,9` for some of its rows."
         )
     path, rows = Path(match["path"]), match["rows"]
-    array = _open(path)
+    array = open_array(path, OPTION)
     size = int(np.prod(input_shape))
     is_one = array.size == size and (array.ndim <= 1 or array.shape[-len(input_shape) :] == input_shape or rows is None)
     holds_rows = array.ndim >= 1 and array.shape[0] > 0 and array.size == array.shape[0] * size
@@ -111,14 +111,21 @@ def _read(item: str, input_shape: tuple[int, ...]) -> list[Point]:
     return [Point(path, row, _numbers(array[row], path).reshape(-1)) for row in chosen]
 
 
-def _open(path: Path) -> NDArray:
+def open_array(path: Path, option: str) -> NDArray:
+    """Return the array in a `.npy` file that an option names, mapped.
+
+    Raises
+    ------
+    ArgumentError
+        When it is missing, or no array.
+    """
     try:
         # mapped: a header that claims more than the file holds is refused, and nothing is unpickled
         return np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
-        raise ArgumentError(f"`{OPTION} {path}`: there is no such file. Check the path.") from None
+        raise ArgumentError(f"`{option} {path}`: there is no such file. Check the path.") from None
     except OSError as problem:
-        raise ArgumentError(f"`{OPTION} {path}` cannot be read: {problem.strerror or problem}.") from None
+        raise ArgumentError(f"`{option} {path}` cannot be read: {problem.strerror or problem}.") from None
     except (ValueError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError) as problem:
         raise ArgumentError(
             f"`{path}` is empty, truncated or not an array of numbers ({type(problem).__name__}). "

@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network.graph import FloatArray, Max, Network
+from reluatlas.network.maps import has_images
 
 DEFAULT_MEMORY = 2**28
 _WIDE = 2**20  # numbers of the largest tensor in one batch: more does not stay in any cache
+_IMAGES = 64  # points in one batch of a network that convolves
 _AT_ONCE = 4096  # points that are checked at once
 
 Progress = Callable[[int, int], None]
@@ -69,25 +71,30 @@ class Plan:
     threads: int
 
     @classmethod
-    def of(cls, network: Network, n_points: int, memory: int | None, *, width: int, extra: int = 0) -> Plan:
+    def of(
+        cls, network: Network, n_points: int, memory: int | None, *, width: int, extra: int = 0, jobs: int | None = None
+    ) -> Plan:
         """Return a plan for rows of coefficients of `width` outputs and `extra` bytes more per point.
 
         Raises
         ------
         ArgumentError
-            When `memory` is not a number of bytes, or less than one point needs.
+            When `memory` is not a number of bytes, or less than one point needs, or `jobs` is no number of threads.
         """
         budget = DEFAULT_MEMORY if memory is None else memory
         if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < 1:
             raise ArgumentError(f"`memory={memory!r}` must be a whole number of bytes, such as 2**28.")
+        if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
+            raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
         each = bytes_per_point(network, width) + extra
         if budget < each:
             raise ArgumentError(
                 f"`memory={memory}` is less than one point of this network needs: pass at least {each:,} bytes."
             )
         largest = max(prod(node.shape) for node in network.nodes)
-        best = max(1, min(_WIDE // (largest * max(1, min(width, 16))), n_points))
-        threads = max(1, min(available_cores(), -(-n_points // best), int(budget // each)))
+        best = min(_WIDE // largest, _IMAGES) if has_images(network) else _WIDE // (largest * max(1, min(width, 16)))
+        best = max(1, min(best, n_points))
+        threads = max(1, min(int(jobs) if jobs else available_cores(), -(-n_points // best), int(budget // each)))
         return cls(max(1, min(best, int(budget // (each * threads)))), threads)
 
 

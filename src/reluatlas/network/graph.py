@@ -259,6 +259,7 @@ class Network:
         dtype: DTypeLike = np.float64,
         out: str | PathLike[str] | None = None,
         memory: int | None = None,
+        jobs: int | None = None,
         device: str | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> AffineMaps:
@@ -266,8 +267,9 @@ class Network:
         from reluatlas.network.points import affine_at
 
         return affine_at(
-            self, X, outputs, ties=ties, dtype=dtype, out=out, memory=memory, device=device, progress=progress
-        )
+            self, X, outputs, ties=ties, dtype=dtype, out=out, memory=memory, jobs=jobs, device=device,
+            progress=progress,
+        )  # fmt: skip
 
     def factored_affine_at(
         self, X: ArrayLike, outputs: Sequence[int] | int | None = None, *, memory: int | None = None

@@ -78,6 +78,7 @@ def affine_at(
     dtype: DTypeLike = np.float64,
     out: str | os.PathLike[str] | None = None,
     memory: int | None = None,
+    jobs: int | None = None,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> AffineMaps:
@@ -111,6 +112,8 @@ def affine_at(
     memory : int, optional
         Bytes that may be used at once for points in work, on all threads together; 2**28 by default. The maps
         themselves come on top, unless they go to `out`.
+    jobs : int, optional
+        Number of threads; all cores by default.
     device : str, optional
         Compute A and b with torch on this device, such as "cuda"; pieces are chosen on the CPU, exactly. The maps at
         a few of the points are compared with float64 on the CPU.
@@ -151,7 +154,7 @@ def affine_at(
         from reluatlas.network.torch_rows import on_device
 
         compose, width = on_device(network, device, kind), m
-    plan = Plan.of(network, total, memory, width=width, extra=extra)
+    plan = Plan.of(network, total, memory, width=width, extra=extra, jobs=jobs)
     chooser = Chooser(network, points, perturb=ties == "perturb")
     marked = np.zeros(total, dtype=bool)
     file = None if out is None else MapsFile(out, (total, m, n), kind)
