@@ -78,11 +78,11 @@ def measure(
     spent: dict[str, list[float]] = {}
     all_cores = available_cores()
     for _ in range(turns):
-        for threads in sorted({1, all_cores}):
+        for threads, k in {all_cores: max(2, part // 10), 1: part}.items():
             torch.set_num_threads(threads)
-            one_at_a_time(module, X[:2])
+            one_at_a_time(module, X[:1])
             spent.setdefault(f"one at a time, {threads} thread(s)", []).append(
-                timed(lambda: one_at_a_time(module, X[:part])) / part
+                timed(lambda k=k: one_at_a_time(module, X[:k])) / k
             )
         torch.set_num_threads(all_cores)
         for name, (function, n) in ours.items():

@@ -78,6 +78,7 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
     if points.dtype.kind not in "fiub":
         raise ArgumentError(f"`{wanted.data}` has type {points.dtype}; expected real numbers. Convert it and save it again.")
     net = source.load()
+    console.announce_compiling(quiet=quiet)
     start = time.monotonic()
     options: dict[str, Any] = {
         "ties": wanted.ties,

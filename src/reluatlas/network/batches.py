@@ -89,7 +89,8 @@ class Plan:
         each = bytes_per_point(network, width) + extra
         if budget < each:
             raise ArgumentError(
-                f"`memory={memory}` is less than one point of this network needs: pass at least {each:,} bytes."
+                f"`memory={memory}` bytes are less than one point of this network needs: pass at least {each:,} "
+                f"({-(-each // 10**6):,} MB)."
             )
         largest = max(prod(node.shape) for node in network.nodes)
         best = min(_WIDE // largest, _IMAGES) if has_images(network) else _WIDE // (largest * max(1, min(width, 16)))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import reluatlas as ra
+from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.network import choose
+from reluatlas.network.build import Builder
+from reluatlas.network.glance import Glance
+from reluatlas.network.walk import Walk
+
+
+def network(kind: str = "relu"):
+    rng = np.random.default_rng(0)
+    b = Builder((1, 5, 6))
+    z = b.dense(0, rng.normal(size=(16, 30)), rng.normal(size=16))
+    made = {"relu": b.relu, "abs": b.abs, "clip": lambda z: b.clip(z, -1.0, 2.0)}[kind](z)
+    return b.finish(b.dense(made, rng.normal(size=(4, 16)), rng.normal(size=4)))
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(1).normal(size=(50, 1, 5, 6))
+
+
+@pytest.mark.parametrize("kind", ["relu", "abs", "clip"])
+def test_equal_to_the_maps_written_out(kind, X):
+    net = network(kind)
+    maps, factored = net.affine_at(X), net.factored_affine_at(X)
+    assert len(factored) == 50 and factored.first.shape == (16, 31) and factored.last.shape == (4, 17)
+    assert np.allclose(factored.A, maps.A, atol=1e-13) and np.allclose(factored.b, maps.b, atol=1e-13)
+    assert np.allclose(factored(X), net(X), atol=1e-12)
+    assert np.allclose(factored.products(X), net(X) - maps.b, atol=1e-12)
+    some = factored.rows([3, 7])
+    assert np.allclose(some.A, maps.A[[3, 7]], atol=1e-13) and np.allclose(some.b, maps.b[[3, 7]], atol=1e-13)
+    assert factored.rows(5).A.shape == (1, 4, 1, 5, 6)
+
+
+@pytest.mark.parametrize("kind", ["relu", "abs", "clip"])
+def test_distances_are_those_of_the_vectors(kind, X):
+    net = network(kind)
+    maps, factored = net.affine_at(X, [2, 1]), net.factored_affine_at(X, [2, 1])
+    vectors = np.concatenate([maps.A.reshape(50, 2, -1), maps.b[:, :, None]], axis=2)
+    i, j = np.arange(25), np.arange(25, 50)
+    for output in (0, 1):
+        expected = np.linalg.norm(vectors[i, output] - vectors[j, output], axis=1)
+        assert expected.min() > 0 and np.allclose(factored.distances(i, j, output), expected, rtol=1e-10)
+    assert factored.distances(3, 3).tolist() == [0.0]
+
+
+def test_what_is_refused(X):
+    net = network()
+    rng = np.random.default_rng(0)
+    two = ra.load([(rng.normal(size=(4, 3)), np.zeros(4)), (rng.normal(size=(4, 4)), np.zeros(4)), (np.ones((1, 4)), np.zeros(1))])
+    with pytest.raises(ArgumentError, match="one hidden layer"):
+        two.factored_affine_at(np.zeros((2, 3)))
+    with pytest.raises(ArgumentError, match="one hidden layer"):
+        ra.load([(np.ones((1, 3)), np.zeros(1))]).factored_affine_at(np.zeros((2, 3)))
+    factored = net.factored_affine_at(X)
+    with pytest.raises(DimensionError, match="one point per map"):
+        factored(X[:3])
+    with pytest.raises(ArgumentError, match="output=4"):
+        factored.distances(0, 1, 4)
+    with pytest.raises(ArgumentError, match="output 4"):
+        net.factored_affine_at(X, 4)
+
+
+def test_a_glance_never_decides_wrongly(monkeypatch):
+    # units within a few roundings of zero, at points of which float32 knows little
+    rng = np.random.default_rng(0)
+    weight, bias = rng.normal(size=(24, 200)), rng.normal(size=24)
+    X = rng.normal(size=(600, 200)) * 10.0 ** rng.integers(-3, 4, (600, 1))
+    unit = rng.integers(0, 24, 600)
+    for step in (1e-3, 1e-6, 1e-9, 0.0):
+        for k, (x, i) in enumerate(zip(X, unit, strict=True)):
+            x[0] = -(weight[i, 1:] @ x[1:] + bias[i]) / weight[i, 0] + step * (-1) ** k
+        net = ra.load([(weight, bias), (np.ones((1, 24)), np.zeros(1))])
+        piece, doubt = Glance(net).run(X)
+        exact = Walk(net, X).choice[net.cuts[0]]
+        assert np.array_equal(piece[~doubt], exact[~doubt])
+        assert doubt.any() and (doubt.all() or step > 0)
+        monkeypatch.setattr(choose, "_WORTH", 0)
+        assert np.array_equal(net.patterns(X), exact)
+    far = Glance(net).run(rng.normal(size=(50, 200)) * 1e5)[1]
+    assert not far.all()
+    with np.errstate(all="ignore"):
+        assert Glance(net).run(np.full((3, 200), 1e38))[1].all()
+
+
+def test_a_glance_is_for_one_dense_layer_of_relus():
+    assert Glance(network("relu")).is_usable and not Glance(network("abs")).is_usable
+    assert not Glance(ra.load([(np.full((2, 3), 1e11), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])).is_usable
