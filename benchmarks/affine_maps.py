@@ -136,7 +136,10 @@ def main() -> None:
             rows.append({"network": kind, "milliseconds per image": spent, "ratios": ratios})
             for name, t in spent.items():
                 floor = f" (floor {FLOORS[name]:g})" if name in FLOORS else ""
-                print(f"{kind:6s} {name:28s} {t:10.4f} ms/image" + (f"  {slow / t:8.1f} x{floor}" if name in ratios else ""))
+                print(
+                    f"{kind:6s} {name:28s} {t:10.4f} ms/image"
+                    + (f"  {slow / t:8.1f} x{floor}" if name in ratios else "")
+                )
     if arguments.out:
         versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
         about = {"machine": platform.machine(), "cores": available_cores(), **versions, "images": n, "part": part}

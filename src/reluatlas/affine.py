@@ -33,6 +33,7 @@ class AffineMaps:
 
     A: NDArray[Any]
     b: NDArray[Any]
+    _on_face: Any
 
     def __init__(
         self,
@@ -61,9 +62,13 @@ class AffineMaps:
         On a face, the map of a neighboring cell would be as right as this one. For maps taken with `ties="torch"` this
         is computed when it is first asked for, from the points as they are then.
         """
+        return None if self._on_face is None else self._faces()
+
+    def _faces(self) -> NDArray[np.bool_]:
         if callable(self._on_face):
             object.__setattr__(self, "_on_face", self._on_face())
-        return self._on_face
+        faces: NDArray[np.bool_] = self._on_face
+        return faces
 
     def __len__(self) -> int:
         return self.A.shape[0]
@@ -72,7 +77,7 @@ class AffineMaps:
         if isinstance(index, int | np.integer):
             index = slice(int(index), int(index) + 1 or None)
         known = self._on_face
-        on_face = (lambda: self.is_on_face[index]) if callable(known) else None if known is None else known[index]
+        on_face = (lambda: self._faces()[index]) if callable(known) else None if known is None else known[index]
         return AffineMaps(self.A[index], self.b[index], on_face)
 
     def __call__(self, X: ArrayLike) -> NDArray[np.floating]:

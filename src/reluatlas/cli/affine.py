@@ -76,7 +76,9 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
     positions = wanted.positions
     points = open_array(Path(wanted.data), "--data")
     if points.dtype.kind not in "fiub":
-        raise ArgumentError(f"`{wanted.data}` has type {points.dtype}; expected real numbers. Convert it and save it again.")
+        raise ArgumentError(
+            f"`{wanted.data}` has type {points.dtype}; expected real numbers. Convert it and save it again."
+        )
     net = source.load()
     console.announce_compiling(quiet=quiet)
     start = time.monotonic()
@@ -147,7 +149,7 @@ def _written(net: Network, points: NDArray, wanted: Wanted, outputs: list[int] |
     draft = wanted.out.with_name(f".{wanted.out.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as file:
-            faces = {"is_on_face": maps.is_on_face} if wanted.ties == "perturb" else {}
+            faces: dict[str, Any] = {"is_on_face": maps.is_on_face} if wanted.ties == "perturb" else {}
             np.savez(file, A=maps.A, b=maps.b, **faces)
         os.replace(draft, wanted.out)
     except OSError as problem:

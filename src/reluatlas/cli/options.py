@@ -142,7 +142,7 @@ Data = Annotated[
     str,
     typer.Option(
         metavar="X.npy", show_default=False,
-        help="Points in a .npy file: (N, inputs) or (N, ...) in the shape of the network's input.",
+        help="Points in a .npy file: (N, inputs), or N stacked in the shape of the network's input.",
     ),
 ]  # fmt: skip
 OutFile = Annotated[
@@ -160,8 +160,9 @@ Dtype = Annotated[str, typer.Option(metavar="TYPE", help="Type of the numbers wr
 Ties = Annotated[
     str,
     typer.Option(
-        metavar="CHOICE", help="At a point on a face: perturb (the map of a cell that holds it) or torch (the derivative "
-        "that automatic differentiation takes in torch).",
+        metavar="CHOICE",
+        help="At a point on a face: perturb (the map of a cell that holds it) or torch (the derivative that automatic "
+        "differentiation takes in torch).",
     ),
 ]  # fmt: skip
 Memory = Annotated[

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
-from reluatlas.network.graph import FloatArray, Max, Network
+from reluatlas.network.graph import Affine, Convolution, FloatArray, Max, Network
 from reluatlas.network.maps import has_images
+from reluatlas.network.operators import CHUNK
 
 DEFAULT_MEMORY = 2**28
 _WIDE = 2**20  # numbers of the largest tensor in one batch: more does not stay in any cache
@@ -103,12 +104,20 @@ def bytes_per_point(network: Network, width: int) -> int:
     """Return a bound on the memory that one point takes: its values, bounds and windows, rows of `width` outputs."""
     sizes = [prod(node.shape) for node in network.nodes]
     wide = max((node.candidates.size for node in network.nodes if isinstance(node, Max)), default=0)
-    return 8 * (4 * sum(sizes) + 8 * max(sizes) + 8 * wide + 4 * width * max(sizes))
+    operators = [o for node in network.nodes if isinstance(node, Affine) for o in node.operators]
+    unrolled = max((_unrolled(o, width) for o in operators if isinstance(o, Convolution)), default=0)
+    return 8 * (4 * sum(sizes) + 8 * max(sizes) + 8 * wide + 4 * width * max(sizes) + unrolled)
 
 
-def run_batches(
-    function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None
-) -> None:
+def _unrolled(operator: Convolution, width: int) -> int:
+    # Numbers that images take when they are unrolled, forward or backward: all rows at once, or as many as a chunk has.
+    per_tap = operator.places.shape[1] * 2
+    forward = operator.groups * operator.weight.shape[1] * operator.places.shape[0] * per_tap
+    backward = operator.weight.shape[0] * operator.n_positions * per_tap
+    return max(forward, min(width * backward, max(backward, 2 * CHUNK)))
+
+
+def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None) -> None:
     """Call `function` for every batch; `progress` is told from the caller's thread."""
     batches = [slice(i, min(i + plan.size, n_points)) for i in range(0, n_points, plan.size)]
     done = 0

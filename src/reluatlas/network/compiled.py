@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from reluatlas.kernels import inner, kernel
 
 
@@ -61,7 +59,7 @@ def sure_winners(
             value[n, w] = top
             at = candidates[best]
             error = scale[n] * width[at]
-            if not (top - top == 0.0):
+            if top - top != 0.0:
                 doubt[n] = True
             if zero_is_exact and top == 0.0:
                 continue
@@ -99,9 +97,10 @@ def sure_winners(
 
 @kernel
 def pull_image(values, index, weight, places, runs, repeated, out):
-    """Add to `out` (N, channels in, positions in times m) the coefficients (N, k, m) of entries `index` of a convolution.
+    """Add to `out` (N, channels in, positions in times m) what coefficients (N, k, m) of entries `index` give.
 
-    `weight` (out channels, channels in of a group, taps times m) has every weight m times, and `runs` says how many
+    The entries are those of a convolution's output. `weight` (out channels, channels in of a group, taps times m) has
+    every weight m times, and `runs` says how many
     taps from each on read positions one after the other, so that they are one loop. `repeated` is a workspace.
     """
     m = values.shape[2]

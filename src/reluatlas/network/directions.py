@@ -151,7 +151,7 @@ class Directions:
             for source, part, rounded in self._sent(t, here, p, row, choice):
                 steps += rounded
                 if source in rows:
-                    part = _Rows(*(np.concatenate(pair) for pair in zip(rows[source], part, strict=True)))
+                    part = _both(rows[source], part)
                 rows[source] = part
         if open_.any():
             self._exactly(node, p, up, down, choice, np.flatnonzero(open_), found)
@@ -223,6 +223,11 @@ def _through(operator: LinearOperator, row: _Rows) -> tuple[_Rows, float]:
         if denominator(operator) != 1:
             value, size = value / denominator(operator), size / denominator(operator)
     return _Rows(row.case[i], entry[i, j], value, size), 2.0
+
+
+def _both(left: _Rows, right: _Rows) -> _Rows:
+    case, entry = np.concatenate([left.case, right.case]), np.concatenate([left.entry, right.entry])
+    return _Rows(case, entry, np.concatenate([left.value, right.value]), np.concatenate([left.size, right.size]))
 
 
 def _summed(row: _Rows, width: int) -> tuple[_Rows, int]:

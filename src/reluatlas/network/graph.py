@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -274,7 +274,7 @@ class Network:
     def factored_affine_at(
         self, X: ArrayLike, outputs: Sequence[int] | int | None = None, *, memory: int | None = None
     ) -> FactoredMaps:
-        """Return the affine maps of a network with one hidden layer, not written out; see `reluatlas.network.factored`."""
+        """Return the maps of a network with one hidden layer, factored; see `reluatlas.network.factored`."""
         from reluatlas.network.factored import factored_affine_at
 
         return factored_affine_at(self, X, outputs, memory=memory)

@@ -78,7 +78,7 @@ class FloatRows:
         self.total = np.zeros((n_points, n_rows))
         self._single = single
 
-    def adjoint(self, operator: LinearOperator, rows: FloatArray) -> FloatArray:
+    def adjoint(self, operator: LinearOperator, rows: NDArray[Any]) -> NDArray[Any]:
         """Return `rows @ matrix` of the operator."""
         if not isinstance(operator, Gather):
             flat = rows.reshape(-1, rows.shape[-1])
@@ -137,7 +137,9 @@ def backward(
         entries = pull(network, network.output, carried.start(seed), choice, carried, flat)
         row, total = None if entries is None else carried.rows(entries), carried.total
     else:
-        arithmetic = FloatRows(n_points, outputs.size, single=_on_input(network) if dtype == np.float32 else frozenset())
+        arithmetic = FloatRows(
+            n_points, outputs.size, single=_on_input(network) if dtype == np.float32 else frozenset()
+        )
         row, total = pull(network, network.output, seed, choice, arithmetic, flat), arithmetic.total
     return np.zeros(shape) if row is None else np.broadcast_to(row, shape), total
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_CHUNK = 2**20
+CHUNK = 2**20
+"""Numbers that images are unrolled into at once, or one image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +297,7 @@ def numerator_product(operator: Sparse, rows: FloatArray) -> FloatArray:
 def _convolved(operator: Convolution, rows: FloatArray) -> FloatArray:
     out = np.empty((rows.shape[0], operator.n_out))
     per_image = operator.groups * operator.weight.shape[1] * operator.places.size
-    step = max(1, _CHUNK // max(1, per_image))
+    step = max(1, CHUNK // max(1, per_image))
     for start in range(0, rows.shape[0], step):
         part = rows[start : start + step]
         out[start : start + step] = (operator.matrices @ operator.columns(part)).reshape(part.shape[0], -1)

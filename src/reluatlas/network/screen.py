@@ -97,7 +97,9 @@ class Screen:
                     choice[t], level = _pieces(node, done[node.input], doubt, owned=self._is_last_use(t, node.input))
                     done.append(level)
                 else:
-                    choice[t], level = self._windows(t, node, rows, done[node.input], plain[node.input], doubt, tied, tables=tables)
+                    choice[t], level = self._windows(
+                        t, node, rows, done[node.input], plain[node.input], doubt, tied, tables=tables
+                    )
                     done.append(level)
         return choice, doubt, tied
 
@@ -125,8 +127,16 @@ class Screen:
         return np.empty((rows.shape[0], 0, 0)), np.empty((0, 0), dtype=np.int64), np.empty(0)
 
     def _windows(
-        self, t: int, node: Max, rows: FloatArray, level: _Level, plain: NDArray | None, doubt: NDArray, tied: NDArray,
-        *, tables: bool,
+        self,
+        t: int,
+        node: Max,
+        rows: FloatArray,
+        level: _Level,
+        plain: NDArray | None,
+        doubt: NDArray,
+        tied: NDArray,
+        *,
+        tables: bool,
     ) -> tuple[NDArray, _Level]:
         from reluatlas.network.compiled import sure_winners
 

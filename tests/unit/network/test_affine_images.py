@@ -1,4 +1,4 @@
-"""Affine maps of convolutions and max-pools at real images, whose backgrounds tie, against plain ways to compute them."""
+"""Affine maps of convolutions and max-pools at images whose backgrounds tie, against plain ways to compute them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ def test_distances_are_those_of_the_vectors(kind, X):
 def test_what_is_refused(X):
     net = network()
     rng = np.random.default_rng(0)
-    two = ra.load([(rng.normal(size=(4, 3)), np.zeros(4)), (rng.normal(size=(4, 4)), np.zeros(4)), (np.ones((1, 4)), np.zeros(1))])
+    two = ra.load(
+        [(rng.normal(size=(4, 3)), np.zeros(4)), (rng.normal(size=(4, 4)), np.zeros(4)), (np.ones((1, 4)), np.zeros(1))]
+    )
     with pytest.raises(ArgumentError, match="one hidden layer"):
         two.factored_affine_at(np.zeros((2, 3)))
     with pytest.raises(ArgumentError, match="one hidden layer"):
