@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,8 +67,7 @@ class AffineMaps:
     def _faces(self) -> NDArray[np.bool_]:
         if callable(self._on_face):
             object.__setattr__(self, "_on_face", self._on_face())
-        faces: NDArray[np.bool_] = self._on_face
-        return faces
+        return cast("NDArray[np.bool_]", self._on_face)
 
     def __len__(self) -> int:
         return self.A.shape[0]

@@ -100,8 +100,8 @@ def pull_image(values, index, weight, places, runs, repeated, out):
     """Add to `out` (N, channels in, positions in times m) what coefficients (N, k, m) of entries `index` give.
 
     The entries are those of a convolution's output. `weight` (out channels, channels in of a group, taps times m) has
-    every weight m times, and `runs` says how many
-    taps from each on read positions one after the other, so that they are one loop. `repeated` is a workspace.
+    every weight m times, and `runs` says how many taps from each on read positions one after the other, so that they
+    are one loop. `repeated` is a workspace.
     """
     m = values.shape[2]
     positions = places.shape[0]

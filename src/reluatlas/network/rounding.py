@@ -184,62 +184,29 @@ def plus(rows: Bounded, other: Bounded | FloatArray) -> Bounded:
 
 
 class FloatBounds:
-    """Applies linear operators to bounded rows, forward and backward; keeps what was computed of each operator."""
+    """Applies linear operators to bounded rows; keeps what was computed of each operator."""
 
     def __init__(self) -> None:
-        self._factors: dict[tuple[int, bool], tuple[LinearOperator, Factor]] = {}
+        self._factors: dict[int, tuple[LinearOperator, Factor]] = {}
 
     def apply(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         """Return the operator applied to rows (N, n_in): (N, n_out)."""
         if isinstance(operator, Sparse):
-            return divided(times(rows, self._factor(operator, transposed=True)), operator.denominator)
+            return divided(times(rows, self._factor(operator)), operator.denominator)
         if not isinstance(operator, Gather):
-            return times(rows, self._factor(operator, transposed=True))
+            return times(rows, self._factor(operator))
         return scaled(take(rows, operator.index), np.where(operator.index < 0, 0.0, operator.scale))
 
-    def adjoint(self, operator: LinearOperator, rows: Bounded) -> Bounded:
-        """Return `rows @ matrix` for rows (N, n_out) of coefficients: (N, n_in)."""
-        if isinstance(operator, Sparse):
-            return divided(times(rows, self._factor(operator, transposed=False)), operator.denominator)
-        if not isinstance(operator, Gather):
-            return times(rows, self._factor(operator, transposed=False))
-        parts = scaled(rows, np.where(operator.index < 0, 0.0, operator.scale))
-        return self.collect(parts, operator.index, operator.n_in)
-
-    def collect(self, rows: Bounded, index: NDArray, size: int) -> Bounded:
-        """Return rows (N, size) whose entry j is the sum of the entries i with `index[..., i] == j`."""
-        out = exactly(np.zeros((rows.value.shape[0], size)))
-        target = np.broadcast_to(index, rows.value.shape)
-        for layer in _without_repeats(target):
-            n, i = np.nonzero(layer)
-            part = exactly(np.zeros_like(out.value))
-            part.value[n, target[n, i]] = rows.value[n, i]
-            part.error[n, target[n, i]] = rows.error[n, i]
-            out = plus(out, part)
-        return out
-
-    def scale(self, rows: Bounded, factor: FloatArray) -> Bounded:
-        """Return `rows * factor`."""
-        return scaled(rows, factor)
-
-    def add(self, rows: Bounded, other: Bounded) -> Bounded:
-        """Return `rows + other`."""
-        return plus(rows, other)
-
-    def constant(self, rows: Bounded, vector: FloatArray) -> None:
-        """Ignore constants: only linear parts are followed."""
-
-    def _factor(self, operator: Dense | Sparse | Convolution, *, transposed: bool) -> Factor:
-        key = (id(operator), transposed)
-        if key not in self._factors:
+    def _factor(self, operator: Dense | Sparse | Convolution) -> Factor:
+        if id(operator) not in self._factors:
             if isinstance(operator, Dense):
-                made = Factor.of(operator.weight.T if transposed else operator.weight)
+                made = Factor.of(operator.weight.T)
             elif isinstance(operator, Sparse):
-                made = Factor.of_sparse(operator if transposed else operator.transposed)
+                made = Factor.of_sparse(operator)
             else:
-                made = Factor.of_convolution(operator if transposed else operator.transposed)
-            self._factors[key] = (operator, made)
-        return self._factors[key][1]
+                made = Factor.of_convolution(operator)
+            self._factors[id(operator)] = (operator, made)
+        return self._factors[id(operator)][1]
 
 
 def take(rows: Bounded, index: NDArray) -> Bounded:
@@ -251,17 +218,3 @@ def take(rows: Bounded, index: NDArray) -> Bounded:
     value[:, padded] = 0.0
     error[:, padded] = 0.0
     return Bounded(value, error)
-
-
-def _without_repeats(target: NDArray) -> list[NDArray]:
-    # Masks that split the entries so that no row of a mask names a target twice; index -1 is dropped.
-    order = np.argsort(target, axis=1, kind="stable")
-    ranked = np.take_along_axis(target, order, axis=1)
-    column = np.broadcast_to(np.arange(target.shape[1]), target.shape)
-    fresh = np.ones(target.shape, dtype=bool)
-    fresh[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
-    first = np.maximum.accumulate(np.where(fresh, column, 0), axis=1)
-    turn = np.empty(target.shape, dtype=np.int64)
-    np.put_along_axis(turn, order, column - first, axis=1)
-    turn = np.where(target < 0, -1, turn)
-    return [turn == k for k in range(int(turn.max(initial=-1)) + 1)]

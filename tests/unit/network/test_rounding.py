@@ -40,7 +40,7 @@ def test_products_hold_the_exact_value(weights, values):
         rows = Bounded(numbers(values, (3, 7), rng), errors)
         bounds = FloatBounds()
         forward = bounds.apply(operator, rows)
-        backward = bounds.adjoint(operator, Bounded(rows.value[:, :4], rows.error[:, :4]))
+        backward = bounds.apply(Dense(operator.weight.T), Bounded(rows.value[:, :4], rows.error[:, :4]))
         for matrix, result in ((operator.weight, forward), (operator.weight.T, backward)):
             for n in range(3):
                 for i, row in enumerate(matrix):
@@ -81,12 +81,10 @@ def test_sums_that_are_exact_are_known_to_be():
     assert (total.error[0] != 0).tolist() == [False, False, True]
 
 
-def test_gathers_forward_and_backward():
+def test_gathers():
     operator = Gather(np.array([2, -1, 0, 2]), np.array([3.0, 9.0, -1.0, 0.5]), 3)
     bounds = FloatBounds()
     assert bounds.apply(operator, exactly(np.array([[1.0, 2.0, 4.0]]))).value.tolist() == [[12.0, 0.0, -1.0, 2.0]]
-    back = bounds.adjoint(operator, exactly(np.array([[1.0, 5.0, 2.0, 4.0]])))
-    assert back.value.tolist() == [[-2.0, 0.0, 5.0]] and not back.error.any()
 
 
 def test_overflow_is_never_called_certain():
