@@ -44,10 +44,12 @@ def images(folder: Path, n: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("RELUATLAS_DATA", "../shared/data")))
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("RELUATLAS_DATA"), help="or RELUATLAS_DATA")
     parser.add_argument("--margin", type=float, default=0.2)
     parser.add_argument("--seconds", type=float, default=60.0)
     arguments = parser.parse_args()
+    if arguments.data_dir is None:
+        parser.error("no folder with `mnist/`; pass --data-dir or set RELUATLAS_DATA")
     X = images(arguments.data_dir, 256)
     net = ra.load(conv_network(), input_shape=(1, 28, 28))
     plane = ra.Slice.through(X[:3], margin=arguments.margin)

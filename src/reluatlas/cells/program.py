@@ -144,9 +144,7 @@ def check_domain(network: Network, domain: object) -> Box | Slice:
         When it does not fit the network's inputs.
     """
     if not isinstance(domain, Box | Slice):
-        raise DomainError(
-            f"`domain` is a {type(domain).__name__}; expected a bounded domain. Pass a `Box` or a `Slice`."
-        )
+        raise DomainError(f"`domain` is a {type(domain).__name__}; expected a two-dimensional `Box` or `Slice`.")
     if domain.n_inputs != network.n_inputs:
         n, k = network.n_inputs, domain.n_inputs
         hint = (

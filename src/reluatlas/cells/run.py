@@ -267,7 +267,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
             if limits.max_cells is not None and not stop[0]:
                 first_open = min([i.id for i in pending] + [i.id for i, _ in running.values()], default=None)
                 ready = sum(f.n_cells for f in found if first_open is None or f.id < first_open)
-                if ready >= limits.max_cells and (pending or running or ready > limits.max_cells):
+                if ready >= limits.max_cells and (pending or running or (collect and ready > limits.max_cells)):
                     stopped_by = "max_cells"
                     stop[0] = 1
             if limits.progress is not None:

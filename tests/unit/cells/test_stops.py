@@ -51,6 +51,15 @@ def test_max_cells_that_is_not_reached_changes_nothing():
     assert ra.count_cells(net, BOX, max_cells=whole.n_cells + 1).is_complete
 
 
+def test_a_count_that_found_all_cells_is_complete():
+    net = network(4)
+    n = ra.enumerate_cells(net, BOX).n_cells
+    assert 1 < n <= 64  # found in one go
+    assert ra.count_cells(net, BOX, max_cells=n - 1).is_complete
+    part = ra.enumerate_cells(net, BOX, max_cells=n - 1)
+    assert part.n_cells == n - 1 and not part.is_complete
+
+
 def test_max_seconds_stops_and_says_so():
     rng = np.random.default_rng(0)
     layers = [(rng.uniform(-1, 1, (m, n)), rng.uniform(-1, 1, m)) for n, m in pairwise((2, 300, 300, 300, 1))]
@@ -113,9 +122,9 @@ def test_domains_that_do_not_fit():
     net = network(4)
     with pytest.raises(DimensionError, match="dimension 3 but the network takes 2 inputs"):
         ra.enumerate_cells(net, ra.Box(-1, 1, dim=3))
-    with pytest.raises(DomainError, match="bounded domain"):
+    with pytest.raises(DomainError, match="`Box` or `Slice`"):
         ra.enumerate_cells(net, ra.Space(2))
-    with pytest.raises(DomainError, match="bounded domain"):
+    with pytest.raises(DomainError, match="`Box` or `Slice`"):
         ra.count_cells(net, [[-1, 1], [-1, 1]])
     deep = ra.load([(np.ones((2, 3)), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])
     with pytest.raises(DomainError, match="two-dimensional"):
