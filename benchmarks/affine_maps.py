@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    n, part, turns = (1_000, 5, 1) if arguments.quick else (10_000, 20, 5)
+    n, part, turns = (1_000, 5, 1) if arguments.quick else (10_000, 20, 3)
     X = images(n)
     modules = {"conv": conv(), "dense": dense()}
     nets = {name: ra.load(module, input_shape=(1, 28, 28)) for name, module in modules.items()}

@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network.graph import Affine, Convolution, FloatArray, Max, Network
-from reluatlas.network.maps import has_images
+from reluatlas.network.maps import COMPILED_FROM, has_images
 from reluatlas.network.operators import CHUNK
 
 DEFAULT_MEMORY = 2**28
 _WIDE = 2**20  # numbers of the largest tensor in one batch: more does not stay in any cache
 _IMAGES = 64  # points in one batch of a network that convolves
+_FEW = 64  # points below which no threads are started
 _AT_ONCE = 4096  # points that are checked at once
 
 Progress = Callable[[int, int], None]
@@ -87,41 +88,52 @@ class Plan:
             raise ArgumentError(f"`memory={memory!r}` must be a whole number of bytes, such as 2**28.")
         if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
             raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
-        each = bytes_per_point(network, width) + extra
-        if budget < each:
+
+        def need(size: int) -> int:
+            return bytes_needed(network, width, size) + size * extra
+
+        if budget < need(1):
             raise ArgumentError(
-                f"`memory={memory}` bytes are less than one point of this network needs: pass at least {each:,} "
-                f"({-(-each // 10**6):,} MB)."
+                f"`memory={memory}` bytes are less than one point of this network needs: pass at least {need(1):,} "
+                f"({-(-need(1) // 10**6):,} MB)."
             )
         largest = max(prod(node.shape) for node in network.nodes)
         best = min(_WIDE // largest, _IMAGES) if has_images(network) else _WIDE // (largest * max(1, min(width, 16)))
-        best = max(1, min(best, n_points))
-        threads = max(1, min(int(jobs) if jobs else available_cores(), -(-n_points // best), int(budget // each)))
-        return cls(max(1, min(best, int(budget // (each * threads)))), threads)
+        size = max(1, min(best, n_points))
+        threads = max(1, min(int(jobs) if jobs else available_cores(), -(-n_points // size)))
+        while size > 1 and threads * need(size) > budget:
+            size = size * 3 // 4
+        while threads * need(size) > budget:
+            threads -= 1
+        return cls(size, threads)
 
 
-def bytes_per_point(network: Network, width: int) -> int:
-    """Return a bound on the memory that one point takes: its values, bounds and windows, rows of `width` outputs."""
+def bytes_needed(network: Network, width: int, n: int) -> int:
+    """Return a bound on the memory that `n` points take: their values, bounds and windows, rows of `width` outputs."""
     sizes = [prod(node.shape) for node in network.nodes]
     wide = max((node.candidates.size for node in network.nodes if isinstance(node, Max)), default=0)
     operators = [o for node in network.nodes if isinstance(node, Affine) for o in node.operators]
-    unrolled = max((_unrolled(o, width) for o in operators if isinstance(o, Convolution)), default=0)
-    return 8 * (4 * sum(sizes) + 8 * max(sizes) + 8 * wide + 4 * width * max(sizes) + unrolled)
+    unrolled = max((_unrolled(o, width, n) for o in operators if isinstance(o, Convolution)), default=0)
+    return 8 * (n * (4 * sum(sizes) + 8 * max(sizes) + 8 * wide + 4 * width * max(sizes)) + unrolled)
 
 
-def _unrolled(operator: Convolution, width: int) -> int:
-    # Numbers that images take when they are unrolled, forward or backward: all rows at once, or as many as a chunk has.
-    per_tap = operator.places.shape[1] * 2
-    forward = operator.groups * operator.weight.shape[1] * operator.places.shape[0] * per_tap
-    backward = operator.weight.shape[0] * operator.n_positions * per_tap
-    return max(forward, min(width * backward, max(backward, 2 * CHUNK)))
+def _unrolled(operator: Convolution, width: int, n: int) -> int:
+    # Numbers that images take when they are unrolled: all of them at once, or as many as a chunk has.
+    taps = operator.places.shape[1] * 2
+    forward = operator.groups * operator.weight.shape[1] * operator.places.shape[0] * taps
+    backward = operator.weight.shape[0] * operator.n_positions * taps
+    rows = 0 if n >= COMPILED_FROM else n * width
+    return max(min(k * one, max(one, 2 * CHUNK)) for k, one in ((n, forward), (rows, backward)))
 
 
 def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None) -> None:
-    """Call `function` for every batch; `progress` is told from the caller's thread."""
+    """Call `function` for every batch; `progress` is told from the caller's thread.
+
+    With many points, BLAS gets one thread: several wait for each other more than they help with batches this small.
+    """
     batches = [slice(i, min(i + plan.size, n_points)) for i in range(0, n_points, plan.size)]
     done = 0
-    if plan.threads == 1 or len(batches) < 2:
+    if n_points < _FEW:
         for batch in batches:
             function(batch)
             done += batch.stop - batch.start

@@ -21,7 +21,8 @@ from reluatlas.network.graph import (
 )
 from reluatlas.network.operators import Dense, apply_operator
 
-_COMPILED_FROM = 16  # points from which on it pays to load compiled loops
+COMPILED_FROM = 16
+"""Points from which on it pays to load compiled loops for images."""
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""
@@ -130,7 +131,7 @@ def backward(
     seed = np.zeros((1, outputs.size, network.n_outputs))
     seed[0, np.arange(outputs.size), outputs] = 1.0
     shape = (n_points, outputs.size, network.n_inputs)
-    if n_points >= _COMPILED_FROM and has_images(network):
+    if n_points >= COMPILED_FROM and has_images(network):
         from reluatlas.network.image_rows import ImageRows
 
         carried = ImageRows(n_points, outputs.size)

@@ -12,7 +12,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, MissingDependencyError, NonFiniteError
-from reluatlas.network.batches import Plan, bytes_per_point
+from reluatlas.network.batches import Plan, bytes_needed
 from reluatlas.network.build import Builder
 from reluatlas.network.maps_file import open_maps
 from tests.unit.network.nets import FAMILIES, network
@@ -90,7 +90,7 @@ def test_the_budget_is_kept_with_images(tmp_path):
     net = ra.load(module, input_shape=(1, 20, 20))
     X = np.where(rng.random((300, 1, 20, 20)) < 0.8, 0.0, rng.random((300, 1, 20, 20)))
     net.affine_at(X[:80])
-    memory = 4 * bytes_per_point(net, 4)
+    memory = 4 * bytes_needed(net, 4, 1)
     for ties in ("perturb", "torch"):
         tracemalloc.start()
         try:
@@ -196,7 +196,7 @@ def test_a_failure_halfway_keeps_the_old_file(tmp_path):
 
 def test_a_plan_uses_no_more_than_it_may():
     net = dense()
-    each = bytes_per_point(net, 5)
+    each = bytes_needed(net, 5, 1)
     for memory in (each, 10 * each, 10**7, None):
         plan = Plan.of(net, 10**6, memory, width=5, jobs=4)
         assert plan.size * plan.threads * each <= (memory or 2**28)
