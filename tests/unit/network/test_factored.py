@@ -81,7 +81,12 @@ def test_a_glance_never_decides_wrongly(monkeypatch):
         piece, doubt = Glance(net).run(X)
         exact = Walk(net, X).choice[net.cuts[0]]
         assert np.array_equal(piece[~doubt], exact[~doubt])
-        assert doubt.any() and (doubt.all() or step > 0)
+        assert doubt.all() or step > 0
+        few = X.copy()
+        few[np.arange(600) % 10 > 0] += 0.1  # one point in ten stays near: its unit is computed again in float64
+        piece, doubt = Glance(net).run(few)
+        assert np.array_equal(piece[~doubt], Walk(net, few).choice[net.cuts[0]][~doubt])
+        assert doubt.sum() >= 60 if step == 0 else doubt.sum() < 30 if step == 1e-3 else True
         monkeypatch.setattr(choose, "_WORTH", 0)
         assert np.array_equal(net.patterns(X), exact)
     far = Glance(net).run(rng.normal(size=(50, 200)) * 1e5)[1]
