@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.behind import vanishes_on
 from reluatlas.cells.program import Lowered, lower
+from reluatlas.cells.questions import following
 from reluatlas.cells.regions import ExactMap, ExactMaps, map_errors
 from reluatlas.cells.run import Item, Worker, coarse_radius
 from reluatlas.cells.state import new_state
@@ -84,8 +85,6 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
         parts = found.cells
         offsets = np.concatenate([[0], np.cumsum(parts.n_vertices)])
         points = np.stack([parts.x, parts.y], axis=1)
-        following = np.arange(1, points.shape[0] + 1)
-        following[offsets[1:] - 1] = offsets[:-1]
         line = parts.line
         first, second = (line >> 10) & 1023, line & 1023
         mine = (line >= 0) & (line >> 50 == level)
@@ -94,7 +93,7 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
         else:
             mine &= np.repeat(parts.pattern[:, -1] == 0, parts.n_vertices)
         which = np.flatnonzero(mine)
-        ends.append(np.stack([points[which], points[following[which]]], axis=1))
+        ends.append(np.stack([points[which], points[following(offsets)[which]]], axis=1))
         owners += [cell] * which.size
     which, cells = _on_facets(cx, lowered, level)
     ends.append(_segments(cx, which))
@@ -113,9 +112,8 @@ def bent_hyperplane(cx: PolyhedralComplex, column: int) -> BentHyperplane:
 
 
 def _segments(cx: PolyhedralComplex, which: IntArray) -> FloatArray:
-    following = np.arange(1, cx.facets.line.size + 1)
-    following[cx.facets.offsets[1:] - 1] = cx.facets.offsets[:-1]
-    return np.stack([cx.vertices.points[which], cx.vertices.points[following[which]]], axis=1)
+    ends = which, following(cx.facets.offsets)[which]
+    return np.stack([cx.vertices.points[end] for end in ends], axis=1)
 
 
 def _on_facets(cx: PolyhedralComplex, lowered: Lowered, level: int) -> tuple[IntArray, list[int]]:
@@ -125,11 +123,9 @@ def _on_facets(cx: PolyhedralComplex, lowered: Lowered, level: int) -> tuple[Int
     once = np.flatnonzero(facets.twin > np.arange(owner.size))
     if once.size == 0:
         return once, []
-    following = np.arange(1, owner.size + 1)
-    following[facets.offsets[1:] - 1] = facets.offsets[:-1]
     cells, errors = owner[once], map_errors(cx)
     A, b = cx.affine.A[cells], cx.affine.b[cells]
-    ends = np.stack([once, following[once]])
+    ends = np.stack([once, following(facets.offsets)[once]])
     values = np.stack([np.einsum("fmk,fk->fm", A, points[e]) + b for e in ends])
     reach = np.abs(points[ends]).sum(axis=2) + radii[ends]
     margin = reach[:, :, None] * errors[:, 0] + errors[:, -1]
