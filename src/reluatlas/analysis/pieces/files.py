@@ -1,0 +1,110 @@
+"""How is a fitted model kept? One `.npz` file without pickle, with a format version, that needs no network."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.analysis.pieces.model import GatedPieces
+from reluatlas.errors import ArgumentError, ReluAtlasError, ResultFileError
+from reluatlas.writing import whole_file
+
+FORMAT = "reluatlas gated pieces"
+VERSION = 1
+_ARRAYS = ("mean", "basis", "gate_slopes", "gate_offsets", "slopes", "offsets")
+
+
+def write_pieces(path: str | os.PathLike[str], pieces: GatedPieces, head: dict[str, Any], **more: NDArray) -> None:
+    """Write pieces, a head of JSON values, and further arrays; the file appears only when it is whole."""
+    target = Path(path)
+    if target.suffix.lower() != ".npz":
+        raise ArgumentError(f"`path={str(path)!r}` must end with .npz.")
+    text = json.dumps({**head, "format": FORMAT, "version": VERSION}, sort_keys=True)
+    parts = {name: getattr(pieces, name) for name in _ARRAYS}
+    try:
+        with whole_file(target) as temporary, temporary.open("wb") as file:
+            head_bytes = np.frombuffer(text.encode(), dtype=np.uint8)
+            np.savez_compressed(file, allow_pickle=False, head=head_bytes, **parts, **more)
+    except OSError as problem:
+        raise ArgumentError(f"`path={str(path)!r}` cannot be written: {problem.strerror or problem}.") from None
+
+
+def read_pieces(path: str | os.PathLike[str]) -> tuple[GatedPieces, dict[str, Any], dict[str, NDArray]]:
+    """Return what `write_pieces` wrote: pieces, head, further arrays. Needs numpy only.
+
+    Raises
+    ------
+    ResultFileError
+        When the file is missing, truncated, of another version, or holds something else.
+    """
+    where = Path(path)
+    try:
+        with np.load(io.BytesIO(where.read_bytes()), allow_pickle=False) as archive:
+            head = json.loads(archive["head"].tobytes().decode())
+            if not isinstance(head, dict) or head.get("format") != FORMAT:
+                raise ResultFileError(f"`{where.name}` does not hold gated pieces of reluatlas.")
+            if head.get("version") != VERSION:
+                raise ResultFileError(
+                    f"`{where.name}` has format version {head.get('version')!r}; this reluatlas reads version "
+                    f"{VERSION}. Fit the model again, or read it with the version that wrote it."
+                )
+            parts = {name: archive[name] for name in archive.files if name != "head"}
+        return GatedPieces(*[parts.pop(name) for name in _ARRAYS]), head, parts
+    except ResultFileError:
+        raise
+    except FileNotFoundError:
+        raise ResultFileError(f"`{where.name}` does not exist. Pass the path of a saved model.") from None
+    except (
+        OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError,
+    ) as problem:  # fmt: skip
+        reason = str(problem) if isinstance(problem, ReluAtlasError) else "it is truncated or not a saved model"
+        raise ResultFileError(f"`{where.name}` cannot be read: {reason.rstrip('.')}. Save it again.") from None
+
+
+def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator: pieces, settings, classes."""
+    settings = {}
+    for name, value in estimator.get_params().items():
+        if name == "random_state":
+            value = int(value) if isinstance(value, Integral) else None
+        settings[name] = value.item() if isinstance(value, np.generic) else value
+    head = {"kind": type(estimator).__name__, "settings": settings, "is_flat": estimator.is_flat_}
+    more = {}
+    if hasattr(estimator, "classes_"):
+        classes = estimator.classes_
+        if classes.dtype == object:  # strings of pandas and the like
+            if not all(isinstance(name, str) for name in classes):
+                raise ArgumentError("the classes are neither numbers nor strings; they cannot be saved without pickle.")
+            classes = classes.astype(str)
+        more["classes"] = classes
+    write_pieces(path, estimator.pieces_, head, **more)
+
+
+def load_estimator(kind: type[Any], path: str | os.PathLike[str]) -> Any:
+    """Return the fitted estimator of that class in a file."""
+    pieces, head, more = read_pieces(path)
+    name = Path(path).name
+    if head.get("kind") != kind.__name__:
+        raise ResultFileError(f"`{name}` holds `{head.get('kind')}`, not `{kind.__name__}`. Load it with its class.")
+    settings, is_flat = head.get("settings"), head.get("is_flat")
+    try:
+        if not isinstance(settings, dict) or not isinstance(is_flat, bool):
+            raise TypeError
+        estimator = kind(**settings)
+    except TypeError:
+        raise ResultFileError(f"`{name}` cannot be read: its settings are not those of `{kind.__name__}`.") from None
+    estimator.pieces_, estimator.n_features_in_, estimator.is_flat_ = pieces, pieces.n_inputs, is_flat
+    if "classes" in more:
+        if more["classes"].shape != (pieces.n_outputs,):
+            raise ResultFileError(f"`{name}` cannot be read: its classes and outputs do not agree.")
+        estimator.classes_ = more["classes"]
+    return estimator
