@@ -20,6 +20,7 @@ from reluatlas.writing import whole_file
 
 FORMAT = "reluatlas gated pieces"
 VERSION = 1
+CLASSIFIER = "PiecewiseAffineClassifier"  # the kind that has classes
 _ARRAYS = ("mean", "basis", "gate_slopes", "gate_offsets", "slopes", "offsets")
 
 
@@ -103,8 +104,8 @@ def load_estimator(kind: type[Any], path: str | os.PathLike[str]) -> Any:
     except TypeError:
         raise ResultFileError(f"`{name}` cannot be read: its settings are not those of `{kind.__name__}`.") from None
     estimator.pieces_, estimator.n_features_in_, estimator.is_flat_ = pieces, pieces.n_inputs, is_flat
-    if "classes" in more:
-        if more["classes"].shape != (pieces.n_outputs,):
+    if head["kind"] == CLASSIFIER:
+        if "classes" not in more or more["classes"].shape != (pieces.n_outputs,):
             raise ResultFileError(f"`{name}` cannot be read: its classes and outputs do not agree.")
         estimator.classes_ = more["classes"]
     return estimator
