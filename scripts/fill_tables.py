@@ -91,7 +91,38 @@ def plane(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
-TABLES: dict[str, Callable[[Record], str]] = {"real_models": real_models, "degenerate": degenerate, "plane": plane}
+def standalone(record: Record) -> str:
+    """Return the tables of models without a network: the ways to fit them, and the default way's curve."""
+    heads = ["right, %", "agrees with the network, %", "rms difference", "mean of largest", "largest", "seconds"]
+
+    def numbers(row: Record) -> list[str]:
+        shares = [f"{100 * row[name]:.2f}" for name in ("accuracy", "agreement")]
+        differences = [f"{row[name]:.2f}" for name in ("root_mean_square", "mean_largest", "largest")]
+        return [*shares, *differences, _seconds(row["seconds"])]
+
+    text = ""
+    if "ways" in record:
+        part = record["ways"]
+        rows = [[row["way"], f"{row['k']:,}", *numbers(row)] for row in part["rows"]]
+        text += _lines(["way", "k", *heads], rows)
+        text += f"\nHeld-back images, of which the network has {100 * part['network_accuracy']:.2f} % right.\n\n"
+    if "curve" in record:
+        part = record["curve"]
+        rows = [
+            [f"{row['k']:,}", f"{row['n_pieces']:,}", f"{row['n_parameters']:,}", f"{row['epochs']}", *numbers(row)]
+            for row in part["rows"]
+        ]
+        text += _lines(["k", "pieces used", "numbers stored", "epochs", *heads], rows)
+        text += f"\nTest images, of which the network has {100 * part['network_accuracy']:.2f} % right.\n"
+    return text + _made(record)
+
+
+TABLES: dict[str, Callable[[Record], str]] = {
+    "real_models": real_models,
+    "degenerate": degenerate,
+    "plane": plane,
+    "standalone": standalone,
+}
 
 
 def filled(text: str) -> str:
