@@ -33,8 +33,9 @@ from affine_maps import conv
 from torch import nn
 
 from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier, PiecewiseAffineRegressor
+from reluatlas.analysis.pieces.images import shifted
 from reluatlas.analysis.pieces.model import GatedPieces
-from reluatlas.analysis.pieces.sample import OutputSample, sample_outputs, shifted
+from reluatlas.analysis.pieces.sample import OutputSample, sample_outputs
 from reluatlas.analysis.pieces.stand_alone import compare_outputs
 from reluatlas.analysis.pieces.start import pieces_of, prototype_gate, refit
 

@@ -6,7 +6,7 @@ goes on between them; a model with many pieces that is fitted to the points alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,7 +75,7 @@ def sample_outputs(
         How many changed copies of all points the network is asked about as well.
     change : callable, optional
         Takes points and a `numpy.random.Generator` and returns changed points of the same shape. Default: `toward`. For
-        images, `shifted`.
+        images, see `reluatlas.analysis.pieces.images`.
     n_components : int
         At most so many principal directions are kept.
     random_state : int
@@ -132,35 +132,6 @@ def toward(points: NDArray, share: float = 0.2) -> Change:
     def change(part: NDArray, generator: np.random.Generator) -> NDArray:
         first, second = generator.integers(len(points), size=(2, len(part)))
         return part + np.asarray(share, dtype=part.dtype) * (points[first] - points[second])
-
-    return change
-
-
-def shifted(background: float, by: int = 1, shape: Sequence[int] | None = None) -> Change:
-    """Return a change that shifts images by up to `by` pixels, each way at random; what comes in is background.
-
-    Parameters
-    ----------
-    background : float
-        The value of a pixel outside of the image, in input units.
-    by : int
-    shape : sequence of int, optional
-        Shape of one image, height and width last, when the points are flat rows.
-    """
-
-    def change(part: NDArray, generator: np.random.Generator) -> NDArray:
-        images = part.reshape(len(part), *(shape or part.shape[1:]))
-        height, width = images.shape[-2:]
-        edge = [(0, 0)] * (images.ndim - 2) + [(by, by)] * 2
-        wide = np.pad(images, edge, constant_values=background)
-        # one of the (2 by + 1)^2 - 1 shifts that are not none
-        moves = [(i, j) for i in range(2 * by + 1) for j in range(2 * by + 1) if (i, j) != (by, by)]
-        drawn = generator.integers(len(moves), size=len(images))
-        out = np.empty_like(images)
-        for at, (i, j) in enumerate(moves):
-            chosen = drawn == at
-            out[chosen] = wide[chosen, ..., i : i + height, j : j + width]
-        return out.reshape(part.shape)
 
     return change
 

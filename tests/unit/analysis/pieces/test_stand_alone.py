@@ -12,7 +12,8 @@ from sklearn.decomposition import PCA
 import reluatlas as ra
 from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier, PiecewiseAffineRegressor
 from reluatlas.analysis.pieces.files import read_pieces, write_pieces
-from reluatlas.analysis.pieces.sample import principal_directions, sample_outputs, shifted, toward
+from reluatlas.analysis.pieces.images import shifted
+from reluatlas.analysis.pieces.sample import principal_directions, sample_outputs, toward
 from reluatlas.analysis.pieces.stand_alone import compare_outputs, stand_alone
 from reluatlas.datasets.demo import load_demo_digits
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, ResultFileError
