@@ -16,6 +16,7 @@ from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.network.graph import Network
 
 if TYPE_CHECKING:
+    from reluatlas.analysis.similarity import similarity, similarity_table
     from reluatlas.analysis.trajectory import Trajectory
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.cells.count import count_cells
@@ -40,6 +41,8 @@ __all__ = [
     "load",
     "load_complex",
     "plot",
+    "similarity",
+    "similarity_table",
 ]
 
 # name: "module:attribute", or "module" where the name is the module itself
@@ -51,6 +54,8 @@ _HOME_OF_LAZY_NAME = {
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.cells.files:load_complex",
     "plot": "reluatlas.figures.plot",
+    "similarity": "reluatlas.analysis.similarity:similarity",
+    "similarity_table": "reluatlas.analysis.similarity:similarity_table",
 }
 
 
