@@ -16,6 +16,7 @@ from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.network.graph import Network
 
 if TYPE_CHECKING:
+    from reluatlas.analysis.reduce import ReducedModel, reduce
     from reluatlas.analysis.similarity import similarity, similarity_table
     from reluatlas.analysis.trajectory import Trajectory
     from reluatlas.cells.complex import PolyhedralComplex
@@ -30,6 +31,7 @@ __all__ = [
     "Box",
     "Network",
     "PolyhedralComplex",
+    "ReducedModel",
     "Segment",
     "Slice",
     "Space",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "load_complex",
     "plot",
+    "reduce",
     "similarity",
     "similarity_table",
 ]
@@ -48,12 +51,14 @@ __all__ = [
 # name: "module:attribute", or "module" where the name is the module itself
 _HOME_OF_LAZY_NAME = {
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
+    "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
     "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
     "count_cells": "reluatlas.cells.count:count_cells",
     "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.cells.files:load_complex",
     "plot": "reluatlas.figures.plot",
+    "reduce": "reluatlas.analysis.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity:similarity",
     "similarity_table": "reluatlas.analysis.similarity:similarity_table",
 }
