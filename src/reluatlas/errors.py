@@ -27,6 +27,10 @@ class ModelFileError(ReluAtlasError, ValueError):
     """A model file is missing, empty, truncated, not a model, or not safe to read."""
 
 
+class DataFileError(ReluAtlasError, ValueError):
+    """A file of images or labels is missing, damaged, or not the one that was expected."""
+
+
 class NonFiniteError(ReluAtlasError, ValueError):
     """A weight or an input is NaN or infinite."""
 
