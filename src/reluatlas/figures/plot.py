@@ -6,6 +6,7 @@ matplotlib's settings as they are.
 
 from __future__ import annotations
 
+from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
 from reluatlas.figures.film import film
@@ -13,4 +14,4 @@ from reluatlas.figures.layers import layers
 from reluatlas.figures.surface import surface
 from reluatlas.figures.trajectory import trajectory
 
-__all__ = ["cells", "dual", "film", "layers", "surface", "trajectory"]
+__all__ = ["affine_images", "cells", "dual", "film", "layers", "surface", "trajectory"]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+import reluatlas as ra
+from reluatlas.affine import AffineMaps
+from reluatlas.errors import ArgumentError, DimensionError
+
+
+def axes(rows: int, columns: int):
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure.subplots(rows, columns, squeeze=False)
+
+
+def test_rows_are_networks_columns_are_outputs_and_white_is_zero():
+    rng = np.random.default_rng(0)
+    maps = {"a": rng.standard_normal((3, 5, 4)), "b": 100 * rng.standard_normal((3, 1, 5, 4))}
+    grid = axes(2, 4)
+    found = ra.plot.affine_images(maps, image=np.zeros((5, 4)), axes=grid)
+    assert found.shape == (2, 4) and found[1, 2] is grid[1, 2]
+    assert [ax.get_title() for ax in found[0]] == ["image", "0", "1", "2"]
+    assert [row[0].get_ylabel() for row in found] == ["a", "b"]
+    for row, weights in zip(found, maps.values(), strict=True):
+        for ax, picture in zip(row[1:], weights.reshape(3, 5, 4), strict=True):
+            drawn = ax.images[0]
+            assert np.array_equal(drawn.get_array(), picture)
+            low, high = drawn.get_clim()
+            assert low == -high and high == pytest.approx(np.percentile(np.abs(weights), 99.5))
+    middle = matplotlib.colormaps[found[0, 1].images[0].cmap.name](0.5)
+    assert min(middle[:3]) > 0.95
+
+
+def test_maps_of_one_point_and_a_map_of_zeros():
+    net = ra.load([(np.ones((2, 4)), np.zeros(2)), (np.zeros((3, 2)), np.zeros(3))])
+    A = net.affine_at(np.ones((1, 4))).A.reshape(1, 3, 2, 2)
+    found = ra.plot.affine_images(AffineMaps(A, np.zeros((1, 3))), names="xyz", axes=axes(1, 3))
+    assert [ax.get_title() for ax in found[0]] == ["x", "y", "z"]
+    assert found[0, 0].images[0].get_clim() == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("maps", "more", "error"),
+    [
+        ({}, {}, ArgumentError),
+        (np.zeros((3, 4)), {}, DimensionError),
+        (np.zeros((3, 2, 4, 4)), {}, DimensionError),
+        ({"a": np.zeros((3, 4, 4)), "b": np.zeros((3, 4, 5))}, {}, DimensionError),
+        (np.zeros((3, 4, 4)), {"names": ["a"]}, DimensionError),
+        (np.zeros((3, 4, 4)), {"axes": np.array([1])}, ArgumentError),
+        (AffineMaps(np.zeros((2, 3, 4, 4)), np.zeros((2, 3))), {}, DimensionError),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(maps, more, error):
+    with pytest.raises(error):
+        ra.plot.affine_images(maps, **more)
