@@ -97,15 +97,14 @@ def train(
     own random state and number of threads are left as they were. The test images are opened after the last epoch.
     """
     torch = import_torch()
-    key = key_of(recipe, data, seed, device)
-    target = folder / f"{data.name}-{recipe.name}-seed{seed}-{key}.safetensors"
-    info = _info(target)
-    if info is not None:
-        return Trained(target, recipe, seed, data.side, info)
+    before = trained_before(recipe, data, seed=seed, folder=folder, device=device)
+    if before is not None:
+        return before
     if device != "cpu":
         _check_device(torch, device)
     folder.mkdir(parents=True, exist_ok=True)
-    begun = target.with_name(target.stem + ".begun.safetensors")
+    key = key_of(recipe, data, seed, device)
+    target, begun = _files(recipe, data, seed, folder, device)
     with _own_state(torch, device):
         run = _Run(torch, recipe, data, seed, device)
         run.resume(begun)
@@ -119,6 +118,27 @@ def train(
         _save(target, {k: v.cpu() for k, v in run.module.state_dict().items()}, info)
     begun.unlink(missing_ok=True)
     return Trained(target, recipe, seed, data.side, info)
+
+
+def trained_before(recipe: Recipe, data: Images, *, seed: int, folder: Path, device: str = "cpu") -> Trained | None:
+    """Return a trained network from the cache; None when it is not there."""
+    target, _ = _files(recipe, data, seed, folder, device)
+    info = _info(target)
+    return None if info is None else Trained(target, recipe, seed, data.side, info)
+
+
+def epochs_done(recipe: Recipe, data: Images, *, seed: int, folder: Path) -> int:
+    """Return how many epochs of a training on the CPU are in the cache."""
+    target, begun = _files(recipe, data, seed, folder, "cpu")
+    if target.exists():
+        return recipe.epochs
+    info = _info(begun)
+    return 0 if info is None else len(info["losses"])
+
+
+def _files(recipe: Recipe, data: Images, seed: int, folder: Path, device: str) -> tuple[Path, Path]:
+    target = folder / f"{data.name}-{recipe.name}-seed{seed}-{key_of(recipe, data, seed, device)}.safetensors"
+    return target, target.with_name(target.stem + ".begun.safetensors")
 
 
 def key_of(recipe: Recipe, data: Images, seed: int, device: str) -> str:
@@ -222,13 +242,13 @@ def _save(path: Path, state: dict[str, Any], info: dict[str, Any]) -> None:
 
 def _info(path: Path) -> dict[str, Any] | None:
     """Return what a file says about itself; None when it is not there."""
-    if not path.exists():
-        return None
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
             info = json.loads((file.metadata() or {})["reluatlas"])
+    except FileNotFoundError:
+        return None
     except (SafetensorError, OSError, ValueError, KeyError):
         info = {}
     if info.get("format") != FORMAT:

@@ -1,0 +1,148 @@
+"""How alike are the networks, and how few pieces are enough? Similarity, reduction, and models that stand alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reluatlas.datasets.mnist import Images
+from reluatlas.studies.mnist.map_files import MapFiles
+from reluatlas.studies.mnist.steps import Tell, write_json
+from reluatlas.studies.mnist.train import Trained
+
+COUNTS = (1, 10, 100, 1000, 10000)
+"""Centers per class, as in the paper."""
+RANDOM_COUNTS = (10, 100, 1000)
+"""Centers per class for which random starts are tried beside k-means++."""
+PIECES = (1, 2, 5, 10, 20, 50, 100, 200)
+"""Pieces of the models that stand alone."""
+COPIES = 4
+_MEMORY = 2 * 2**30
+
+
+def compare_networks(
+    networks: Sequence[Trained], data: Images, maps: MapFiles, target: Path, seed: int, jobs: int | None, tell: Tell
+) -> None:
+    """Write how well the affine maps of each network turn into those of each other one."""
+    from reluatlas.analysis.similarity import similarity_table
+
+    sources: Any = {t.recipe.name: (maps.maps(t, "train", tell), maps.maps(t, "test", tell)) for t in networks}
+    table = similarity_table(
+        sources, maps.inputs("train"), maps.inputs("test"), y_fit=data.y_train, y_test=data.y_test,
+        bias=("mapped", "not mapped"), chance=("any", "label"), seed=seed, memory=_MEMORY, jobs=jobs,
+        progress=lambda what, done, of: tell(f"similarity, seed {seed}: {what}", done, of),
+    )  # fmt: skip
+    own = dict(zip(table.names, table.own_accuracy.tolist(), strict=True))
+    pairs = []
+    for (f, g, bias), s in table.pairs.items():
+        rank = s.by_rank
+        pairs.append({
+            "from": f, "to": g, "bias": bias, "cka": s.cka.tolist(), "predictions_agree": s.predictions_agree,
+            "ranks": s.ranks.tolist(), "penalties": s.penalties.tolist(),
+            "least_squares": _score(s.least_squares), "ridge": None if s.ridge is None else _score(s.ridge),
+            "chance": {kind: _score(c) for kind, c in s.chance.items()},
+            "by_rank": None if rank is None else {
+                "ranks": rank.ranks.tolist(), "accuracy": rank.accuracy.tolist(), "agreement": rank.agreement.tolist(),
+            },
+        })  # fmt: skip
+    write_json(
+        target, {"seed": seed, "n_test": len(data.y_test), "names": list(table.names), "own": own, "pairs": pairs}
+    )
+
+
+def _score(score: Any) -> dict[str, Any]:
+    return {
+        "n_correct": int(score.n_correct), "agreement": float(score.agreement), "r2": _plain(score.r2),
+        "r2_total": _plain(score.r2_total),
+    }  # fmt: skip
+
+
+def _plain(values: Any) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]
+
+
+def counts_for(data: Images) -> tuple[int, ...]:
+    """Return the numbers of centers that the training images allow."""
+    return tuple(k for k in COUNTS if k <= len(data.X_train))
+
+
+def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jobs: int | None, tell: Tell) -> None:
+    """Write how good the network is when each of its maps is replaced by the nearest of k centers."""
+    from reluatlas.analysis.reduce import reduce
+
+    at_train, at_test = maps.maps(trained, "train", tell), maps.maps(trained, "test", tell)
+    title = f"{trained.recipe.title}, seed {trained.seed}"
+    counts = counts_for(data)
+    rows = []
+    for init, wanted in (("k-means++", counts), ("random", [k for k in RANDOM_COUNTS if k in counts])):
+        models = reduce(
+            maps.network(trained), maps.inputs("train"), list(wanted), maps=at_train, init=init, seed=trained.seed,
+            jobs=jobs, progress=lambda what, done, of: tell(f"{title}: fewer maps: {what}", done, of),
+        )  # fmt: skip
+        for k, model in zip(wanted, models, strict=True):
+            right = int((model.predict(maps.inputs("test"), maps=at_test, jobs=jobs) == data.y_test).sum())
+            lost = [float(basis.lost) for basis in model.bases]
+            rows.append({
+                "k": k, "init": init, "n_right": right, "largest_share_lost": max(lost),
+                "dimensions": [int(c.shape[1]) for c in model.coordinates],
+            })  # fmt: skip
+    write_json(
+        target,
+        {
+            "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
+            "n_test": len(data.y_test), "n_test_right": trained.info["n_test_right"], "rows": rows,
+        },
+    )  # fmt: skip
+
+
+def pieces_for(data: Images) -> tuple[int, ...]:
+    """Return the numbers of pieces that are tried: at least ten training images for each."""
+    return tuple(k for k in PIECES if 10 * k <= len(data.X_train))
+
+
+def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, tell: Tell) -> None:
+    """Write models of k affine pieces that need no network, and how good and how near to the network they are.
+
+    All are fitted to the training images; the test images are opened once, with the models that the files hold.
+    """
+    from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
+    from reluatlas.analysis.pieces.sample import sample_outputs, shifted
+    from reluatlas.analysis.pieces.stand_alone import compare_outputs
+
+    title = f"{trained.recipe.title}, seed {trained.seed}: standing alone"
+    X = maps.inputs("train")
+    sample = sample_outputs(
+        maps.network(trained), X, copies=COPIES, change=shifted(float(X.min())), random_state=trained.seed,
+        progress=lambda done, of: tell(f"{title}: the network's outputs", done, of),
+    )  # fmt: skip
+    counts = pieces_for(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i, k in enumerate(counts):
+        tell(title, i, len(counts))
+        model = PiecewiseAffineClassifier(n_pieces=k, random_state=trained.seed).fit_outputs(sample)
+        paths.append(folder / f"{trained.recipe.name}-seed{trained.seed}-{k}.npz")
+        model.save(paths[-1])
+    tell(title, len(counts), len(counts))
+    X_test = maps.inputs("test").reshape(len(data.y_test), -1)
+    outputs = maps.network(trained)(maps.inputs("test"))
+    rows = []
+    for k, path in zip(counts, paths, strict=True):
+        model = PiecewiseAffineClassifier.load(path)
+        near = compare_outputs(model.outputs(X_test), outputs)
+        rows.append({
+            "k": k, "n_pieces": int(model.n_pieces_), "n_parameters": int(model.pieces_.n_parameters),
+            "n_right": int((model.predict(X_test) == data.y_test).sum()), "agreement": near.agreement,
+            "largest_deviation": near.largest, "mean_deviation": near.mean, "file": path.name,
+        })  # fmt: skip
+    write_json(
+        target,
+        {
+            "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
+            "n_test": len(data.y_test), "n_test_right": trained.info["n_test_right"],
+            "n_parameters": trained.info["n_parameters"], "copies": COPIES, "rows": rows,
+        },
+    )  # fmt: skip

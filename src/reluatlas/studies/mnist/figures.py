@@ -1,0 +1,131 @@
+"""Which pictures does the MNIST study make? One function each, from the run's files to a matplotlib figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reluatlas.figures import colors as palette
+from reluatlas.figures.affine_images import affine_images
+from reluatlas.studies.mnist import published, tables
+from reluatlas.studies.mnist.tables import Facts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_GREY = "#8C8C8C"
+
+
+def region_images(found: Facts, folder: Path, which: int) -> Figure:
+    """Return the maps of all networks of the first seed at the first test image of a class."""
+    rows, image = {}, None
+    for name in found["study"]["networks"]:
+        stored = _images(found, folder, name)
+        rows[found["study"]["titles"][name]] = stored["A"][which]
+        image = stored["images"][which]
+    figure = _figure(12.4, 1.12 * len(rows) + 0.35)
+    affine_images(rows, image=image, axes=figure.subplots(len(rows), 11, squeeze=False))
+    return figure
+
+
+def own_images(found: Facts, folder: Path) -> Figure:
+    """Return, for each class, the weights of its own output at the first test image of the class."""
+    rows, images = {}, None
+    for name in found["study"]["networks"]:
+        stored = _images(found, folder, name)
+        rows[found["study"]["titles"][name]] = stored["A"][np.arange(10), np.arange(10)]
+        images = stored["images"]
+    assert images is not None
+    figure = _figure(12.4, 1.12 * (len(rows) + 1) + 0.35)
+    axes = figure.subplots(len(rows) + 1, 10, squeeze=False)
+    affine_images(rows, axes=axes[1:])
+    for c, ax in enumerate(axes[0]):
+        ax.imshow(images[c], cmap="gray_r", interpolation="nearest")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_title(str(c), fontsize="medium")
+        axes[1, c].set_title("")
+    axes[0, 0].set_ylabel("image", fontsize="medium")
+    return figure
+
+
+def _images(found: Facts, folder: Path, name: str) -> dict[str, np.ndarray]:
+    with np.load(folder / "images" / f"{name}-seed{found['study']['seeds'][0]}.npz", allow_pickle=False) as stored:
+        A = stored["A"]
+        return {"A": A.reshape(*A.shape[:2], *A.shape[-2:]), "images": stored["images"]}
+
+
+def fewer_maps(found: Facts) -> Figure:
+    """Return the accuracy over the number of centers per class, with the paper's where there is one."""
+    figure = _figure(7.4, 4.0)
+    ax = figure.subplots()
+    ks = tables.counts(found, "reduction")
+    for name, ink in _inks(found):
+        title = found["study"]["titles"][name]
+        curves = [tables.fewer(found, name, k) for k in ks]
+        ax.plot(ks, [fmean(c) for c in curves], "o-", color=ink, label=title)
+        for k, values in zip(ks, curves, strict=True):
+            ax.plot([k, k], [min(values), max(values)], "-", color=ink, linewidth=4, alpha=0.3)
+        theirs = [(k, tables.percent(published.fewer(name, k))) for k in ks]
+        if tables.has_paper(found) and any(v is not None for _, v in theirs):
+            ax.plot(*zip(*theirs, strict=True), "x:", color=ink, linewidth=1.2, label=f"{title}, paper")
+        ax.axhline(fmean(tables.accuracies(found, name)), color=ink, linewidth=0.7, linestyle="--", alpha=0.7)
+    ax.set(xscale="log", xlabel="centers per class", ylabel="right, % of the test images")
+    ax.legend(fontsize="small", frameon=False, loc="lower right")
+    return figure
+
+
+def standing_alone(found: Facts) -> Figure:
+    """Return the accuracy of models that stand alone, over pieces and over parameters."""
+    figure = _figure(11.4, 4.0)
+    left, right = figure.subplots(1, 2, sharey=True)
+    ks, n = tables.counts(found, "standalone"), found["study"]["n_test"]
+    for name, ink in _inks(found):
+        rows = [tables.alone(found, name, k) for k in ks]
+        accuracy = [fmean(100 * r["n_right"] / n for r in row) for row in rows]
+        title = found["study"]["titles"][name]
+        own = fmean(tables.accuracies(found, name))
+        left.plot(ks, accuracy, "o-", color=ink, label=title)
+        left.axhline(own, color=ink, linewidth=0.7, linestyle="--", alpha=0.7)
+        right.plot([fmean(r["n_parameters"] for r in row) for row in rows], accuracy, "o-", color=ink)
+        size = fmean(f["n_parameters"] for f in tables.of_network(found, "networks", name))
+        right.plot([size], [own], "*", color=ink, markersize=11)
+    left.set(xscale="log", xlabel="affine pieces", ylabel="right, % of the test images")
+    left.legend(fontsize="small", frameon=False, loc="lower right")
+    right.set(xscale="log", xlabel="parameters (star: the network)")
+    return figure
+
+
+def ranks(found: Facts) -> Figure:
+    """Return how good mapped maps are when the mapping has a low rank."""
+    figure = _figure(7.4, 4.0)
+    ax = figure.subplots()
+    names = found["study"]["networks"]
+    chosen = [(f, g) for f in names for g in names if f != g]
+    for (f, g), ink in zip(chosen, palette.series(max(len(chosen), 2)), strict=False):
+        curves = [p["by_rank"] for p in tables.pairs(found, f, g, "mapped") if p["by_rank"]]
+        if curves:
+            x = curves[0]["ranks"]
+            y = [100 * fmean(c["accuracy"][i] for c in curves if i < len(c["accuracy"])) for i in range(len(x))]
+            titles = found["study"]["titles"]
+            ax.plot(x, y, "o-", color=ink, markersize=3, label=f"{titles[f]} to {titles[g]}")
+    ax.set(xscale="log", xlabel="rank of the mapping, per class", ylabel="right, % of the test images")
+    ax.legend(fontsize="small", frameon=False, loc="lower right")
+    return figure
+
+
+def _inks(found: Facts):
+    names = found["study"]["networks"]
+    return list(zip(names, palette.series(max(len(names), 2)), strict=False))
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="compressed")
+    FigureCanvasAgg(figure)
+    return figure

@@ -1,0 +1,66 @@
+"""What are the affine maps of one network at the images? How many there are, and what they look like (P5, P6)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reluatlas.analysis.distinct_maps import distinct_maps
+from reluatlas.datasets.mnist import Images
+from reluatlas.studies.mnist.map_files import MapFiles
+from reluatlas.studies.mnist.steps import Tell, write_json
+from reluatlas.studies.mnist.train import Trained
+from reluatlas.writing import whole_file
+
+TOLERANCE = 1e-3
+"""Euclidean distance within which the paper counts maps as one."""
+_AT_ONCE = 4096
+
+
+def network_facts(trained: Trained) -> dict[str, Any]:
+    """Return what is known of a trained network, for JSON."""
+    info = trained.info
+    return {
+        "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
+        "n_test": info["n_test"], "n_test_right": info["n_test_right"], "n_parameters": info["n_parameters"],
+        "recipe": info["recipe"], "device": info["device"], "torch": info["torch"], "losses": info["losses"],
+    }  # fmt: skip
+
+
+def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> None:
+    """Write how many different maps the test images fall on, and how many patterns the training images."""
+    network, X = maps.network(trained), maps.inputs("test")
+    at_test = maps.maps(trained, "test", tell)
+    what = f"{trained.recipe.title}, seed {trained.seed}: maps in use"
+    found = distinct_maps(network, X, at_test, tolerance=TOLERANCE, progress=lambda d, n: tell(what, d, n))
+    X_train = maps.inputs("train")
+    seen: set[bytes] = set()
+    for at in range(0, len(X_train), _AT_ONCE):
+        rows = network.patterns(X_train[at : at + _AT_ONCE])
+        seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+        tell(f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images", at, len(X_train))
+    write_json(
+        target,
+        {
+            "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed, "n_test": len(X),
+            "n_neurons": network.n_neurons, "n_windows": network.n_windows,
+            "n_patterns": found.n_patterns, "n_maps": found.n_maps, "n_near": found.n_near,
+            "tolerance": found.tolerance, "n_sharing": found.n_sharing, "largest_group": found.largest_group,
+            "n_compared": found.n_compared, "is_exact": found.is_exact,
+            "n_train": len(X_train), "n_train_patterns": len(seen),
+        },
+    )  # fmt: skip
+
+
+def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path) -> None:
+    """Write the maps at the first test image of each class."""
+    index = np.array([int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)])
+    found = maps.network(trained).affine_at(maps.inputs("test")[index], ties="torch")
+    with whole_file(target) as temporary:
+        np.savez(
+            temporary, index=index, images=data.X_test[index], A=found.A.astype(np.float32),
+            b=found.b.astype(np.float32), pixel_max=data.pixel_max,
+        )  # fmt: skip
