@@ -9,15 +9,19 @@ import typer
 from reluatlas._version import __version__
 from reluatlas.cli.options import (
     BoxSides,
+    Cache,
     CountOnly,
     Data,
+    DataDir,
     Device,
     Dtype,
     Film,
     FirstSeed,
+    ImageData,
     InputShape,
     Jobs,
     Json,
+    KeepMaps,
     Margin,
     MaxCells,
     MaxSeconds,
@@ -25,6 +29,7 @@ from reluatlas.cli.options import (
     Model,
     ModelModule,
     Net,
+    Networks,
     Out,
     OutFile,
     Outputs,
@@ -32,8 +37,10 @@ from reluatlas.cli.options import (
     Quiet,
     Seed,
     Seeds,
+    SeedsOfEach,
     Through,
     Ties,
+    TrainOn,
 )
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -228,3 +235,34 @@ def _study_toy(
     return toy(
         problem=problem, net=net, seeds=seeds, film=film, as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet
     )
+
+
+@study.command("mnist", short_help="Compare and reduce the affine maps of networks that read digits.")
+def _study_mnist(
+    data: ImageData = "digits",
+    data_dir: DataDir = None,
+    networks: Networks = "dense,conv1,conv2",
+    seeds: SeedsOfEach = 1,
+    device: TrainOn = None,
+    cache: Cache = None,
+    keep_maps: KeepMaps = False,
+    json: Json = False,
+    out: Out = None,
+    seed: FirstSeed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Train networks on images, open them at every image, compare and reduce their affine maps; needs torch.
+
+    Writes report.html (the paper's tables beside ours), tables as CSV, numbers as JSON, figures, and models that need
+    no network, into ./reluatlas-mnist-DATA when no folder is given. A run that was stopped goes on in the same folder;
+    what is done is not done again.
+
+    Example: reluatlas study mnist --data mnist --data-dir ~/mnist --seeds 3
+    """
+    from reluatlas.cli.study import Wanted, mnist
+
+    return mnist(
+        Wanted(data, data_dir, networks, seeds, seed, device, cache, keep_maps, jobs),
+        as_json=json, out=out, quiet=quiet,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ _IN_OPTIONS = {
     "`memory=": "`--memory ",
     "`device=`": "`--device`",
     "`device=": "`--device ",
+    "`data_dir=`": "`--data-dir`",
 }
 DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 

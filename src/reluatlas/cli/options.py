@@ -176,3 +176,45 @@ Device = Annotated[
     str | None,
     typer.Option(metavar="NAME", show_default=False, help="Compute with torch on this device, such as cuda."),
 ]
+ImageData = Annotated[
+    str,
+    typer.Option(
+        "--data", metavar="NAME",
+        help="Images: digits (come with scikit-learn; under a minute), mnist or fashion-mnist.",
+    ),
+]  # fmt: skip
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", show_default=False,
+        help="Folder with the four idx files; when left out, that of RELUATLAS_DATA, or a download.",
+    ),
+]  # fmt: skip
+Networks = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,NAME,...",
+        help="Of dense, conv1, conv2, small-inception, small-resnet, and the full-size inception and resnet, which "
+        "want --device cuda.",
+    ),
+]  # fmt: skip
+SeedsOfEach = Annotated[
+    int, typer.Option("--seeds", metavar="N", parser=whole(1), help="Number of networks of each name.")
+]
+TrainOn = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", show_default=False,
+        help="Train, and compute maps, with torch on this device, such as cuda; the CPU when left out.",
+    ),
+]  # fmt: skip
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", show_default=False,
+        help="Keep trained networks here; when left out, in RELUATLAS_CACHE or the user's cache.",
+    ),
+]  # fmt: skip
+KeepMaps = Annotated[
+    bool, typer.Option("--keep-maps", help="Keep the files with the affine maps of all images, which are large.")
+]

@@ -1,4 +1,4 @@
-"""What do the paper's studies find here? `reluatlas study toy`: train, open every batch, compare, report."""
+"""What do the paper's studies find here? `reluatlas study toy | mnist`: train, open, compare, report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from reluatlas.studies.toy_folder import FilmKind
 
 FOLDER = "reluatlas-toy-{problem}"
+MNIST_FOLDER = "reluatlas-mnist-{data}"
 FILMS = ("html", "mp4", "gif", "none")
 DONE, INCOMPLETE = 0, 3
 
@@ -55,6 +57,51 @@ def toy(
         console.result()
         console.result(f"Open {(folder / 'report.html').resolve()}")
     return DONE if study.reached else INCOMPLETE
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the MNIST study is asked for; see `run_mnist_study`."""
+
+    data: str
+    data_dir: Path | None
+    networks: str
+    seeds: int
+    seed: int
+    device: str | None
+    cache: Path | None
+    keep_maps: bool
+    jobs: int | None
+
+
+def mnist(wanted: Wanted, *, as_json: bool, out: Path | None, quiet: bool) -> int:
+    """Run the MNIST study, write its report and print a summary."""
+    from reluatlas.cli import console
+    from reluatlas.datasets.mnist import NAMES
+    from reluatlas.studies.mnist.networks import RECIPES
+    from reluatlas.studies.mnist.study import run_mnist_study
+
+    if wanted.data not in NAMES:
+        raise ArgumentError(f"`--data {wanted.data}` is not a choice. Pass one of {', '.join(NAMES)}.")
+    names = [name.strip() for name in wanted.networks.split(",")]
+    for name in names:
+        if name not in RECIPES:
+            raise ArgumentError(f"`--networks {wanted.networks}`: no network is called {name!r}. Pass some of "
+                                f"{', '.join(RECIPES)}.")  # fmt: skip
+    folder = Path(MNIST_FOLDER.format(data=wanted.data)) if out is None else out
+    console.announce_compiling(quiet=quiet)
+    with stages(quiet=quiet) as tell:
+        study = run_mnist_study(
+            wanted.data, folder, networks=names, seeds=wanted.seeds, seed=wanted.seed, data_dir=wanted.data_dir,
+            device=wanted.device, cache=wanted.cache, keep_maps=wanted.keep_maps, jobs=wanted.jobs, progress=tell,
+        )  # fmt: skip
+    if as_json:
+        console.result(json.dumps(study.to_json(), allow_nan=False))
+    else:
+        console.result(study.summary())
+        console.result()
+        console.result(f"Open {study.report.resolve()}")
+    return DONE
 
 
 def shape_of(text: str) -> tuple[int, ...]:

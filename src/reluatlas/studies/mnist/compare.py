@@ -65,8 +65,8 @@ def _plain(values: Any) -> list[float | None]:
 
 
 def counts_for(data: Images) -> tuple[int, ...]:
-    """Return the numbers of centers that the training images allow."""
-    return tuple(k for k in COUNTS if k <= len(data.X_train))
+    """Return the numbers of centers that are tried: at least six training images for each."""
+    return tuple(k for k in COUNTS if 6 * k <= len(data.X_train))
 
 
 def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jobs: int | None, tell: Tell) -> None:
@@ -99,8 +99,8 @@ def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jo
 
 
 def pieces_for(data: Images) -> tuple[int, ...]:
-    """Return the numbers of pieces that are tried: at least ten training images for each."""
-    return tuple(k for k in PIECES if 10 * k <= len(data.X_train))
+    """Return the numbers of pieces that are tried: at least 50 training images for each."""
+    return tuple(k for k in PIECES if 50 * k <= len(data.X_train))
 
 
 def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, tell: Tell) -> None:
