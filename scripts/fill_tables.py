@@ -1,4 +1,4 @@
-"""Write the tables of README.md, docs/exactness.md and benchmarks/README.md from the records of the benchmarks.
+"""Write the tables of README.md, of pages in docs and of benchmarks/README.md from the records of the benchmarks.
 
     python scripts/fill_tables.py
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/exactness.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/exactness.md", "docs/mnist.md", "benchmarks/README.md")
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Record = dict[str, Any]
 
@@ -117,11 +117,25 @@ def standalone(record: Record) -> str:
     return text + _made(record)
 
 
+def mnist_accuracy(record: Record) -> str:
+    """Return the table of what networks of the MNIST study get right."""
+    head = ["network", *(f"seed {s}" for s in record["seeds"]), "mean", "paper", "difference, points"]
+    rows = []
+    for row in record["rows"]:
+        known = [100 * n / record["n_test"] for n in row["n_right"] if n is not None]
+        mean, paper = sum(known) / len(known), row["paper_percent"]
+        cells = ["not run" if n is None else f"{100 * n / record['n_test']:.2f} %" for n in row["n_right"]]
+        beside = ["", ""] if paper is None else [f"{paper:.2f} %", f"{mean - paper:+.2f}"]
+        rows.append([row["network"], *cells, f"{mean:.2f} %", *beside])
+    return _lines(head, rows) + _made(record)
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
     "plane": plane,
     "standalone": standalone,
+    "mnist_accuracy": mnist_accuracy,
 }
 
 

@@ -54,3 +54,39 @@ def test_a_target_out_of_reach_ends_with_3(command, tmp_path, monkeypatch):
     outcome = command("study", "toy", *asked, "--json", "--quiet")
     assert outcome.code == 3 and outcome.err == "" and not outcome.numbers["reached"]
     assert (tmp_path / "kept" / "trajectory-2-4-2-seed0.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--data", "cifar"], "cifar"),
+        (["--networks", "dense,lenet"], "'lenet'"),
+        (["--seeds", "0"], "at least 1"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "`nowhere` is no folder"),
+    ],
+)
+def test_bad_input_of_the_mnist_study_is_one_line_and_writes_nothing(command, tmp_path, arguments, what):
+    outcome = command("study", "mnist", *arguments)
+    assert outcome.code == 2 and outcome.out == ""
+    assert what in outcome.err and len(outcome.err.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_mnist_study_from_the_command_line_is_taken_up_again(command, tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")
+    from reluatlas.studies.mnist import compare, networks
+
+    monkeypatch.setattr(networks, "_DIGITS_EPOCHS", {"dense": 2, "conv": 2})
+    monkeypatch.setattr(compare, "COUNTS", (1,))
+    monkeypatch.setattr(compare, "PIECES", (2,))
+    asked = ["study", "mnist", "--networks", "dense", "--cache", "cache", "--jobs", "1"]
+    outcome = command(*asked)
+    assert outcome.code == 0
+    folder = tmp_path / "reluatlas-mnist-digits"
+    assert f"Open {folder / 'report.html'}" in outcome.out.splitlines() and "maps in use" in outcome.err
+    again = command(*asked, "--json", "--quiet")
+    assert again.code == 0 and again.err == "" and again.numbers["study"]["networks"] == ["dense"]
+    (folder / "mine.txt").write_text("x")
+    (folder / "study.json").unlink()
+    refused = command(*asked)
+    assert refused.code == 2 and "no MNIST study wrote" in refused.err

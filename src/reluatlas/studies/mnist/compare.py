@@ -77,7 +77,13 @@ def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jo
     title = f"{trained.recipe.title}, seed {trained.seed}"
     counts = counts_for(data)
     rows = []
-    for init, wanted in (("k-means++", counts), ("random", [k for k in RANDOM_COUNTS if k in counts])):
+    starts: list[tuple[Any, tuple[int, ...]]] = [
+        ("k-means++", counts),
+        ("random", tuple(k for k in RANDOM_COUNTS if k in counts)),
+    ]
+    for init, wanted in starts:
+        if not wanted:
+            continue
         models = reduce(
             maps.network(trained), maps.inputs("train"), list(wanted), maps=at_train, init=init, seed=trained.seed,
             jobs=jobs, progress=lambda what, done, of: tell(f"{title}: fewer maps: {what}", done, of),
@@ -109,7 +115,8 @@ def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: P
     All are fitted to the training images; the test images are opened once, with the models that the files hold.
     """
     from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
-    from reluatlas.analysis.pieces.sample import sample_outputs, shifted
+    from reluatlas.analysis.pieces.images import shifted
+    from reluatlas.analysis.pieces.sample import sample_outputs
     from reluatlas.analysis.pieces.stand_alone import compare_outputs
 
     title = f"{trained.recipe.title}, seed {trained.seed}: standing alone"

@@ -14,9 +14,8 @@ from reluatlas.studies.mnist import published, tables
 from reluatlas.studies.mnist.tables import Facts
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_GREY = "#8C8C8C"
 
 
 def region_images(found: Facts, folder: Path, which: int) -> Figure:
@@ -72,7 +71,8 @@ def fewer_maps(found: Facts) -> Figure:
         if tables.has_paper(found) and any(v is not None for _, v in theirs):
             ax.plot(*zip(*theirs, strict=True), "x:", color=ink, linewidth=1.2, label=f"{title}, paper")
         ax.axhline(fmean(tables.accuracies(found, name)), color=ink, linewidth=0.7, linestyle="--", alpha=0.7)
-    ax.set(xscale="log", xlabel="centers per class", ylabel="right, % of the test images")
+    _log(ax, "centers per class")
+    ax.set_ylabel("right, % of the test images")
     ax.legend(fontsize="small", frameon=False, loc="lower right")
     return figure
 
@@ -92,9 +92,10 @@ def standing_alone(found: Facts) -> Figure:
         right.plot([fmean(r["n_parameters"] for r in row) for row in rows], accuracy, "o-", color=ink)
         size = fmean(f["n_parameters"] for f in tables.of_network(found, "networks", name))
         right.plot([size], [own], "*", color=ink, markersize=11)
-    left.set(xscale="log", xlabel="affine pieces", ylabel="right, % of the test images")
+    _log(left, "affine pieces")
+    left.set_ylabel("right, % of the test images")
     left.legend(fontsize="small", frameon=False, loc="lower right")
-    right.set(xscale="log", xlabel="parameters (star: the network)")
+    _log(right, "parameters (star: the network)")
     return figure
 
 
@@ -111,9 +112,20 @@ def ranks(found: Facts) -> Figure:
             y = [100 * fmean(c["accuracy"][i] for c in curves if i < len(c["accuracy"])) for i in range(len(x))]
             titles = found["study"]["titles"]
             ax.plot(x, y, "o-", color=ink, markersize=3, label=f"{titles[f]} to {titles[g]}")
-    ax.set(xscale="log", xlabel="rank of the mapping, per class", ylabel="right, % of the test images")
+    _log(ax, "rank of the mapping, per class")
+    ax.set_ylabel("right, % of the test images")
     ax.legend(fontsize="small", frameon=False, loc="lower right")
     return figure
+
+
+def _log(ax: Axes, label: str) -> None:
+    """Make the axis logarithmic, with plain numbers at its powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set(xscale="log", xlabel=label)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _inks(found: Facts):

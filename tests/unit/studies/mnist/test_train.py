@@ -132,3 +132,21 @@ def test_the_large_networks_take_a_step(name):
     torch.nn.functional.cross_entropy(module(X), y).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
     optimizer.step()
+
+
+@pytest.mark.slow
+def test_processes_train_the_same_networks_as_one_after_the_other(tmp_path, digits):
+    from reluatlas.studies.mnist.train_all import train_all
+
+    wanted = [(short("dense", 2), 0), (short("conv1", 2), 0)]
+    told: list[tuple[str, int, int]] = []
+    both = [
+        train_all(
+            wanted, digits, folder=tmp_path / str(jobs), device="cpu", jobs=jobs, tell=lambda *now: told.append(now)
+        )
+        for jobs in (1, 2)
+    ]
+    for one, two in zip(*both, strict=True):
+        first, second = weights(one), weights(two)
+        assert all(np.array_equal(first[k], second[k]) for k in first) and one.info == two.info
+    assert any(what.startswith("training Conv1 (seed 0), Dense (seed 0)") for what, *_ in told)
