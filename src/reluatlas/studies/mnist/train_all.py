@@ -58,7 +58,7 @@ def _in_processes(missing: Sequence[tuple[Recipe, int]], data: Images, folder: P
     watcher.start()
     try:
         with parallel_config("loky", inner_max_num_threads=1):
-            Parallel(n_jobs=n_jobs, pre_dispatch=n_jobs)(
+            Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs")(
                 delayed(train)(recipe, data, seed=seed, folder=folder) for recipe, seed in missing
             )
     finally:
