@@ -17,13 +17,18 @@ def to_problem(network: graph.Network, domain: Box | Slice) -> plain.Problem:
     low, high = domain.box.low, domain.box.high
     assert basis.shape == (2, network.n_inputs)
     return plain.Problem(
-        nodes=tuple(_node(node, network.n_inputs) for node in network.nodes),
+        nodes=to_nodes(network),
         output=network.output,
         low=(Fraction(float(low[0])), Fraction(float(low[1]))),
         high=(Fraction(float(high[0])), Fraction(float(high[1]))),
-        origin=_fractions(origin),
-        basis=(_fractions(basis[0]), _fractions(basis[1])),
+        origin=fractions(origin),
+        basis=(fractions(basis[0]), fractions(basis[1])),
     )
+
+
+def to_nodes(network: graph.Network) -> tuple[plain.Node, ...]:
+    """Return the nodes of a network as plain data."""
+    return tuple(_node(node, network.n_inputs) for node in network.nodes)
 
 
 def _node(node: graph.Node, n_inputs: int) -> plain.Node:
@@ -31,14 +36,14 @@ def _node(node: graph.Node, n_inputs: int) -> plain.Node:
         return plain.Input(n_inputs)
     if isinstance(node, graph.Affine):
         terms = zip(node.inputs, (matrix_rows(operator) for operator in node.operators), strict=True)
-        return plain.Affine(tuple(terms), _fractions(node.bias))
+        return plain.Affine(tuple(terms), fractions(node.bias))
     if isinstance(node, graph.Breakpoints):
         n_knots = np.isfinite(node.knots).sum(axis=1)
         return plain.Breakpoints(
             node.input,
-            knots=tuple(_fractions(k[:n]) for k, n in zip(node.knots, n_knots, strict=True)),
-            slopes=tuple(_fractions(s[: n + 1]) for s, n in zip(node.slopes, n_knots, strict=True)),
-            intercepts=tuple(_fractions(c[: n + 1]) for c, n in zip(node.intercepts, n_knots, strict=True)),
+            knots=tuple(fractions(k[:n]) for k, n in zip(node.knots, n_knots, strict=True)),
+            slopes=tuple(fractions(s[: n + 1]) for s, n in zip(node.slopes, n_knots, strict=True)),
+            intercepts=tuple(fractions(c[: n + 1]) for c, n in zip(node.intercepts, n_knots, strict=True)),
         )
     windows = (node.candidates[a:b].tolist() for a, b in zip(node.offsets, node.offsets[1:], strict=False))
     return plain.Max(node.input, tuple(tuple(w) for w in windows))
@@ -76,5 +81,6 @@ def matrix_rows(operator: graph.LinearOperator) -> tuple[plain.SparseRow, ...]:
     return tuple(((j, Fraction(c)),) if j >= 0 and c else () for j, c in entries)
 
 
-def _fractions(values: np.ndarray) -> tuple[Fraction, ...]:
+def fractions(values: np.ndarray) -> tuple[Fraction, ...]:
+    """Return float64 numbers as what they are."""
     return tuple(Fraction(float(v)) for v in values)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reluatlas.cells.count import count_cells
     from reluatlas.cells.enumerate import enumerate_cells
     from reluatlas.cells.files import load_complex
+    from reluatlas.cells.path import Path, Paths
+    from reluatlas.cells.trace import trace
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
 
@@ -30,6 +32,8 @@ __all__ = [
     "AffineMaps",
     "Box",
     "Network",
+    "Path",
+    "Paths",
     "PolyhedralComplex",
     "ReducedModel",
     "Segment",
@@ -46,10 +50,13 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "trace",
 ]
 
 # name: "module:attribute", or "module" where the name is the module itself
 _HOME_OF_LAZY_NAME = {
+    "Path": "reluatlas.cells.path:Path",
+    "Paths": "reluatlas.cells.path:Paths",
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
     "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
@@ -61,6 +68,7 @@ _HOME_OF_LAZY_NAME = {
     "reduce": "reluatlas.analysis.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity:similarity",
     "similarity_table": "reluatlas.analysis.similarity:similarity_table",
+    "trace": "reluatlas.cells.trace:trace",
 }
 
 

@@ -14,7 +14,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells import questions
 from reluatlas.cells.adjacency import Facets
 from reluatlas.cells.exactness import Exactness
-from reluatlas.cells.run import StoppedBy
+from reluatlas.cells.limits import StoppedBy
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Network
 

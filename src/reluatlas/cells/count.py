@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.cells.program import lower
-from reluatlas.cells.run import Limits, ProgressCallback, Run, StoppedBy, run
+from reluatlas.cells.run import Run, run
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Network
 

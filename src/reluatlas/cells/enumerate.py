@@ -8,8 +8,9 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import match_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.count import exactness_of
+from reluatlas.cells.limits import Limits, ProgressCallback
 from reluatlas.cells.program import Lowered, lower
-from reluatlas.cells.run import Limits, ProgressCallback, Run, run
+from reluatlas.cells.run import Run, run
 from reluatlas.cells.tree import Cells, new_cells
 from reluatlas.domain import Box, Slice
 from reluatlas.network.graph import Network

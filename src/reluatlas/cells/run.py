@@ -12,26 +12,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells import tree
+from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, new_state, restore_path
 from reluatlas.domain import Box, Slice
-from reluatlas.errors import ArgumentError, DomainError
+from reluatlas.errors import DomainError
 from reluatlas.geometry.polygons import Pool, new_pool
-from reluatlas.network.batches import available_cores
 from reluatlas.packs import pack
 
 FIRST_BUDGET, BUDGET, COUNT_BUDGET = 64, 4096, 1 << 15
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
 _PULSE = 0.1
-
-StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
-ProgressCallback = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,35 +58,6 @@ class Found:
     area: float
     cells: tree.Cells | None
     rest: list[Item]
-
-
-@dataclass(eq=False)
-class Limits:
-    """When to stop, and whom to tell."""
-
-    max_cells: int | None = None
-    max_seconds: float | None = None
-    jobs: int | None = None
-    progress: ProgressCallback | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_cells is not None and (
-            isinstance(self.max_cells, bool) or self.max_cells != int(self.max_cells) or self.max_cells < 1
-        ):
-            raise ArgumentError(
-                f"`max_cells={self.max_cells!r}` must be a whole number of at least 1, or None for no limit."
-            )
-        if self.max_seconds is not None and not 0 < self.max_seconds <= threading.TIMEOUT_MAX:
-            raise ArgumentError(
-                f"`max_seconds={self.max_seconds!r}` must be a number of seconds above 0, or None for no limit."
-            )
-        if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
-            raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
-
-    @property
-    def n_jobs(self) -> int:
-        """Number of worker threads."""
-        return int(self.jobs) if self.jobs else available_cores()
 
 
 @dataclass(eq=False)

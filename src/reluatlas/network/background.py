@@ -67,6 +67,14 @@ class Background:
             out &= padded[:, column]
         return out
 
+    def reads(self, t: int) -> NDArray[np.int64] | None:
+        """Return which positions of its input each position of node `t` reads, channel by channel in the same way.
+
+        Shape (positions, taps), -1 for padding; without taps where each position reads its own. None where the node has
+        no such form.
+        """
+        return self._tables[t]
+
     def _describe(self, node: Node, places: list) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
         # What each position reads (-1: padding), and the class of each position if all of it were background.
         if isinstance(node, Input):

@@ -243,6 +243,11 @@ class ExactPoint:
         self._position = position
         self._known: dict[int, Dyadic] = {0: x if isinstance(x, Dyadic) else dyadic(x)}
 
+    @property
+    def known(self) -> dict[int, Dyadic]:
+        """The tensors computed so far, by node; more may be put in."""
+        return self._known
+
     def entries(self, node: int, indices: Sequence[int]) -> list[tuple[int, int, int]]:
         """Return the entries of a node's tensor as (integer, exponent, denominator); all of one denominator."""
         here = self._network.nodes[node]

@@ -1,0 +1,43 @@
+"""When does a long search stop, and whom does it tell? Limits that all long verbs share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from reluatlas.errors import ArgumentError
+from reluatlas.network.batches import available_cores
+
+StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
+ProgressCallback = Callable[[int, float], None]
+
+
+@dataclass(eq=False)
+class Limits:
+    """When to stop, and whom to tell."""
+
+    max_cells: int | None = None
+    max_seconds: float | None = None
+    jobs: int | None = None
+    progress: ProgressCallback | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_cells is not None and (
+            isinstance(self.max_cells, bool) or self.max_cells != int(self.max_cells) or self.max_cells < 1
+        ):
+            raise ArgumentError(
+                f"`max_cells={self.max_cells!r}` must be a whole number of at least 1, or None for no limit."
+            )
+        if self.max_seconds is not None and not 0 < self.max_seconds <= threading.TIMEOUT_MAX:
+            raise ArgumentError(
+                f"`max_seconds={self.max_seconds!r}` must be a number of seconds above 0, or None for no limit."
+            )
+        if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
+            raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
+
+    @property
+    def n_jobs(self) -> int:
+        """Number of worker threads."""
+        return int(self.jobs) if self.jobs else available_cores()
