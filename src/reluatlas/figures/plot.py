@@ -11,7 +11,9 @@ from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
 from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
+from reluatlas.figures.path import path, path_density
 from reluatlas.figures.surface import surface
 from reluatlas.figures.trajectory import trajectory
 
 __all__ = ["affine_images", "cells", "dual", "film", "layers", "surface", "trajectory"]
+__all__ = ["cells", "dual", "film", "layers", "path", "path_density", "surface", "trajectory"]
