@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
 from reluatlas.cli.main import DONE
@@ -11,6 +12,11 @@ from reluatlas.report import facts, words
 from reluatlas.report.folder import check_folder
 from reluatlas.report.write import as_json as to_json
 from reluatlas.report.write import write_numbers
+
+if TYPE_CHECKING:
+    from reluatlas.network.graph import Network
+
+_LARGEST = 10**12  # numbers from here on are given by their logarithm
 
 
 def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet: bool) -> int:
@@ -21,12 +27,14 @@ def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet
     from reluatlas.importers import check
 
     network = facts.of_network(net)
+    known = _bounds(net)
     numbers = {
         "reluatlas": facts.versions()["reluatlas"],
         "command": "inspect",
         "model": source.model,
         "seed": seed,
         **network,
+        "bounds": known,
         "check": {
             "passed": True,
             "n_points": check.N_POINTS,
@@ -55,8 +63,46 @@ def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet
         ]
     )
     _nodes(network)
+    _show_bounds(net, known)
     _notes(network)
     return DONE
+
+
+def _bounds(net: Network) -> list[facts.Facts]:
+    from reluatlas.analysis.bounds import bounds
+
+    return [
+        {
+            "dim": k,
+            "name": bound.name,
+            "kind": bound.kind,
+            "log10": None if bound.log10 is None else round(bound.log10, 6),
+            "value": bound.value if bound.value is not None and bound.value < _LARGEST else None,
+            "source": bound.source,
+            "reason": bound.reason,
+        }
+        for k in dict.fromkeys((min(1, net.n_inputs), min(2, net.n_inputs), net.n_inputs))
+        for bound in bounds(net, k)
+    ]
+
+
+def _show_bounds(net: Network, known: list[facts.Facts]) -> None:
+    console.result()
+    console.result("How many cells networks of this architecture can have (not this one's number):")
+    rows = [
+        (
+            "all of the input space" if b["dim"] == net.n_inputs else f"{b['dim']}-dimensional slices",
+            "at most" if b["kind"] == "upper" else "some have at least",
+            f"{b['value']:,}" if b["value"] is not None else f"10^{b['log10']:.1f}",
+            f"{b['name']}: {b['reason']}",
+        )
+        for b in known
+        if b["log10"] is not None
+    ]
+    console.table(("where", "cells", "bound", "source"), rows, right=(2,))
+    left_out = {f"{b['name']} ({b['reason']})" for b in known if b["log10"] is None and b["dim"] == net.n_inputs}
+    if left_out:
+        console.result("Do not apply here: " + "; ".join(sorted(left_out)) + ".")
 
 
 def _shape(dims: list[int]) -> str:
