@@ -10,6 +10,7 @@ from reluatlas._version import __version__
 from reluatlas.cli.options import (
     BoxSides,
     Cache,
+    Corners,
     CountOnly,
     Data,
     DataDir,
@@ -148,6 +149,38 @@ def _cells(
         Asked(box or [], through or [], margin),
         Budget(max_cells, max_seconds, jobs),
         count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
+    )  # fmt: skip
+
+
+@app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
+def _trace(
+    context: typer.Context,
+    model: Model,
+    through: Corners = None,
+    max_cells: MaxCells = None,
+    max_seconds: MaxSeconds = None,
+    model_module: ModelModule = None,
+    input_shape: InputShape = None,
+    json: Json = False,
+    out: Out = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> int:
+    """Find where a network bends on the straight path from one input to the next, exactly, in any network.
+
+    Counts the cells on the way and says where the class changes. With --out: report.html, path.json (all breakpoints),
+    pieces.csv (one row for each piece, with its affine map along the path), and figures.
+
+    Example: reluatlas trace model.onnx --through a.npy b.npy --out result
+    """
+    from reluatlas.cli.cells import Budget
+    from reluatlas.cli.models import Source
+    from reluatlas.cli.trace import trace
+
+    return trace(
+        Source(model, model_module, input_shape), through or [], Budget(max_cells, max_seconds, jobs),
+        as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
     )  # fmt: skip
 
 

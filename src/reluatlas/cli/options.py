@@ -81,6 +81,14 @@ Through = Annotated[
         "rows of one file (digits.npy:0,5,9).",
     ),
 ]  # fmt: skip
+Corners = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--through", metavar="A.npy B.npy ...", show_default=False,
+        help="The path: from one input straight to the next, each in a .npy file; or the rows of one file; or chosen "
+        "rows of one file (digits.npy:0,5).",
+    ),
+]  # fmt: skip
 Margin = Annotated[
     float,
     typer.Option(

@@ -60,8 +60,8 @@ def spread(arguments: list[str]) -> list[str]:
     return out
 
 
-def read_points(items: list[str], input_shape: tuple[int, ...]) -> list[Point]:
-    """Return the three points that `--through` names.
+def read_points(items: list[str], input_shape: tuple[int, ...], *, n_points: int | None = N_POINTS) -> list[Point]:
+    """Return the points that `--through` names: three of a plane, or with `n_points=None` two or more of a line.
 
     Parameters
     ----------
@@ -75,14 +75,17 @@ def read_points(items: list[str], input_shape: tuple[int, ...]) -> list[Point]:
     ArgumentError, DomainError, DimensionError
         When a file is missing or no array of numbers, a shape does not fit, or there are not three points.
     """
-    points = [point for item in items for point in _read(item, input_shape)]
-    if len(points) != N_POINTS:
+    points = [point for item in items for point in _read(item, input_shape, n_points)]
+    if n_points is None:
+        if len(points) < 2:
+            raise DomainError(f"`{OPTION}` names {len(points)} point; expected 2 or more, the corners of the path.")
+    elif len(points) != n_points:
         rows = f" Choose rows: `{OPTION} {items[0].partition(':')[0]}:0,1,2`." if len(items) == 1 else ""
-        raise DomainError(f"`{OPTION}` names {len(points)} points; expected {N_POINTS}, which span a plane.{rows}")
+        raise DomainError(f"`{OPTION}` names {len(points)} points; expected {n_points}, which span a plane.{rows}")
     return points
 
 
-def _read(item: str, input_shape: tuple[int, ...]) -> list[Point]:
+def _read(item: str, input_shape: tuple[int, ...], n_points: int | None) -> list[Point]:
     match = _ITEM.match(item)
     if match is None:
         raise ArgumentError(
@@ -100,9 +103,9 @@ def _read(item: str, input_shape: tuple[int, ...]) -> list[Point]:
             f"`{path}` has shape {array.shape} but the network takes points of shape {tuple(input_shape)}. "
             "Save one such point, or several stacked along a first axis."
         )
-    if rows is None and array.shape[0] > N_POINTS:
+    if rows is None and n_points is not None and array.shape[0] > n_points:
         raise DomainError(
-            f"`{path}` holds {array.shape[0]:,} points; expected {N_POINTS}. Choose rows: `{OPTION} {path}:0,1,2`."
+            f"`{path}` holds {array.shape[0]:,} points; expected {n_points}. Choose rows: `{OPTION} {path}:0,1,2`."
         )
     chosen = range(array.shape[0]) if rows is None else [int(r) for r in rows.split(",")]
     for row in chosen:

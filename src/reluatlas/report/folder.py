@@ -13,8 +13,14 @@ from reluatlas.errors import ArgumentError
 from reluatlas.report.drawings import NAMES
 
 INDEX = "cells.json"
-_OURS = frozenset({"report.html", "cells.npz", INDEX, "network.json", "figures"})
-_FIGURES = frozenset(f"{name}{ending}" for name in NAMES for ending in (".png", ".svg"))
+PATH_INDEX, PATH_TABLE, PATH_FIGURE = "path.json", "pieces.csv", "path"
+_OURS = frozenset({"report.html", "cells.npz", INDEX, "network.json", PATH_INDEX, PATH_TABLE, "figures"})
+MOST_FIGURES = 32  # figures of a path, at most
+_FIGURES = frozenset(
+    f"{name}{ending}"
+    for name in (*NAMES, *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)))
+    for ending in (".png", ".svg")
+)
 
 
 def check_folder(folder: Path) -> None:
@@ -60,7 +66,7 @@ def _foreign(folder: Path) -> str:
     others = [name for name in entries if name not in _OURS]
     if others:
         return others[0]
-    if entries and not any(_is_ours(folder / name) for name in (INDEX, "network.json")):
+    if entries and not any(_is_ours(folder / name) for name in (INDEX, PATH_INDEX, "network.json")):
         return entries[0]
     figures = folder / "figures"
     drawn = sorted(p.name for p in figures.iterdir()) if figures.is_dir() else []

@@ -1,0 +1,150 @@
+"""What is written about a path? Page, table, numbers and figures, into one folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path as FilePath
+from string import Template
+from typing import TYPE_CHECKING
+
+from reluatlas._version import __version__
+from reluatlas.report import drawings, facts, page, words
+from reluatlas.report.drawings import Drawing
+from reluatlas.report.folder import MOST_FIGURES, PATH_FIGURE, PATH_INDEX, PATH_TABLE, fill_folder
+from reluatlas.report.page import About
+from reluatlas.report.write import as_json
+
+if TYPE_CHECKING:
+    from reluatlas.cells.path import Path, Paths
+    from reluatlas.network.graph import Network
+
+_SIZE = (8.6, 5.2)
+_SHOWN = 12
+
+
+def write_path_report(
+    net: Network, paths: Paths, labels: Sequence[str], folder: FilePath, numbers: facts.Facts, about: About
+) -> FilePath:
+    """Write `report.html`, `path.json`, `pieces.csv` and figures; return the page's path.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the corners: one more than paths.
+    folder : Path
+        New, empty, or an earlier result, which is replaced.
+    """
+
+    def write(place: FilePath) -> None:
+        drawn = list(_draw(paths, labels))
+        write_table(paths, place / PATH_TABLE)
+        if drawn:
+            (place / "figures").mkdir()
+        for drawing in drawn:
+            (place / "figures" / f"{drawing.name}.png").write_bytes(drawing.png)
+            (place / "figures" / f"{drawing.name}.svg").write_bytes(drawing.svg)
+        (place / "report.html").write_text(_page(net, paths, labels, numbers, about, drawn), encoding="utf-8")
+        (place / PATH_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
+
+    fill_folder(folder, write)
+    return folder / "report.html"
+
+
+def write_table(paths: Paths, file: FilePath) -> None:
+    """Write one row for each piece of each leg, as CSV."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        out = csv.writer(stream)
+        for k, path in enumerate(paths):
+            table = path.to_table()
+            if k == 0:
+                out.writerow(["leg", *table])
+            columns = [column.tolist() for column in table.values()]
+            out.writerows([k, *row] for row in zip(*columns, strict=True))
+
+
+def _draw(paths: Paths, labels: Sequence[str]) -> Iterator[Drawing]:
+    from reluatlas.figures import plot
+
+    for k, path in enumerate(paths[:MOST_FIGURES]):
+        if path.n_pieces == 0:
+            continue
+        with drawings._settings():
+            png, svg = drawings._files(drawings._on_one(partial(_on, plot.path, path), _SIZE))
+        title = f"From {labels[k]} to {labels[k + 1]}"
+        yield Drawing(f"{PATH_FIGURE}-{k + 1}", title, _caption(path), png, svg, is_wide=True)
+
+
+def _on(draw, path: Path, ax) -> None:
+    draw(path, ax=ax)
+
+
+def _caption(path: Path) -> str:
+    top = "the strip on top shows the largest output; " if path.network.n_outputs > 1 else ""
+    return (
+        f"The outputs along the segment, straight between {words.counted(path.breakpoints.size, 'breakpoint')}; {top}"
+        "ticks below are the points where units of each layer change."
+    )
+
+
+def _page(
+    net: Network, paths: Paths, labels: Sequence[str], numbers: facts.Facts, about: About, drawn: Sequence[Drawing]
+) -> str:
+    network = facts.of_network(net)
+    body = [
+        "" if numbers["is_complete"] else page._warning(stopped(numbers)),
+        _tiles(numbers),
+        page._section("Figures", page._figures(drawn)) if drawn else "",
+        page._section("Legs", _legs(numbers)),
+        page._section("The network", page._network(network)),
+        page._section("What import changed", page._notes(network)),
+        page._section("How to make it again", page._again(about)),
+    ]
+    here = FilePath(page.__file__)
+    return Template(here.with_name("page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(about.title),
+        style=here.with_name("page.css").read_text(encoding="utf-8"),
+        version=escape(__version__),
+        subject=escape(f"{net.source}: {words.network(net)}. Path: {' → '.join(labels)}."),
+        intro=f"<p>{escape(about.intro)}</p>" if about.intro else "",
+        body="\n".join(part for part in body if part),
+    )
+
+
+def stopped(numbers: facts.Facts) -> str:
+    """Return why a path is incomplete, and how far it came."""
+    return words.stopped(numbers["stopped_by"], numbers["share_done"]).replace("of the area", "of the path")
+
+
+def _tiles(numbers: facts.Facts) -> str:
+    exact = numbers["exactness"]
+    tiles = [
+        (f"{numbers['n_pieces']:,}", "pieces: cells on the way" + ("" if numbers["is_complete"] else ", so far")),
+        (f"{sum(leg['n_linear_regions'] for leg in numbers['legs']):,}", "linear regions"),
+        (f"{sum(len(leg['class_changes']) for leg in numbers['legs']):,}", "changes of class"),
+        (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
+        (words.seconds(numbers["seconds"]), "to find them"),
+    ]
+    inside = "".join(f'<div class="tile"><b>{escape(a)}</b><span>{escape(b)}</span></div>' for a, b in tiles)
+    return f'<div class="tiles">{inside}</div>'
+
+
+def _legs(numbers: facts.Facts) -> str:
+    names = ("from", "to", "length", "pieces", "linear regions", "changes of units", "Hamming distance", "classes")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = []
+    for leg in numbers["legs"]:
+        classes = [str(c) for c in leg["classes"]]
+        shown = " → ".join(classes[:_SHOWN]) + (" → ..." if len(classes) > _SHOWN else "")
+        cells = (
+            leg["from"], leg["to"], f"{leg['length']:.6g}", f"{leg['n_pieces']:,}", f"{leg['n_linear_regions']:,}",
+            f"{leg['n_changes']:,}", f"{leg['hamming']:,}", shown,
+        )  # fmt: skip
+        rows.append("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>")
+    note = (
+        "<p class='soft'>Hamming distance: units that are on different pieces in the first and the last cell of the "
+        "leg. All pieces are in <code>pieces.csv</code>, all breakpoints in <code>path.json</code>.</p>"
+    )
+    return page._table(head, rows) + note
