@@ -137,6 +137,34 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "standalone": standalone,
     "mnist_accuracy": mnist_accuracy,
 }
+def trace(record: Record) -> str:
+    """Return the table of tracing paths against forward passes at as many points as there are breakpoints."""
+    head = ["network", "segments", "breakpoints", "signs settled exactly", "trace, ms", "our forward pass, ms", "ratio"]
+    rows = []
+    for row in record["digits"]:
+        cpu = row["times"]["trace"]["cpu_s"]
+        ours = cpu / row["ratio_to_net"]
+        rows.append([f"`{row['network']}`", f"{row['n_segments']}", row, cpu, ours])
+    rows += [[f"`{row['network']}`", "1", row, row["cpu_s"], row["net_cpu_s"]] for row in record["convolutional"]]
+    lines = [
+        [
+            name, n, f"{row['n_breakpoints']:,}", f"{row['n_escalated']:,}", f"{1e3 * cpu:,.1f}", f"{1e3 * ours:,.1f}",
+            f"{cpu / ours:.2f}",
+        ]
+        for name, n, row, cpu, ours in rows
+    ]  # fmt: skip
+    oracle = record["oracle"]
+    checked = (
+        f"\nAgainst the oracle: {oracle['n_segments']:,} random segments with {oracle['n_pieces']:,} pieces, "
+        f"{oracle['n_missing']} missing, {oracle['n_extra']} extra; {oracle['n_escalated']:,} signs were settled "
+        "exactly.\n"
+    )
+    return _lines(head, lines) + checked + _made(record["machine"])
+
+
+TABLES: dict[str, Callable[[Record], str]] = {
+    "real_models": real_models, "degenerate": degenerate, "plane": plane, "trace": trace,
+}  # fmt: skip
 
 
 def filled(text: str) -> str:
