@@ -264,7 +264,7 @@ def _joined(net: Network, swept: Swept) -> tuple[NDArray, NDArray, NDArray, NDAr
         for c in [swept.changes[t]]
     ]
     if not parts:
-        return (np.empty(0, dtype=np.int64),) * 4
+        return (np.empty(0, dtype=np.int64),) * 4  # type: ignore[return-value]
     columns = [np.concatenate([np.asarray(c, dtype=np.int64) for c in column]) for column in zip(*parts, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
     return columns[0][order], columns[1][order], columns[2][order], columns[3][order]
