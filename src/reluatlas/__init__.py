@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.trace import trace
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
+    from reluatlas.network.load_maps import load_maps
 
 __all__ = [
     "AffineMaps",
@@ -46,6 +47,7 @@ __all__ = [
     "errors",
     "load",
     "load_complex",
+    "load_maps",
     "plot",
     "reduce",
     "similarity",
@@ -64,6 +66,7 @@ _HOME_OF_LAZY_NAME = {
     "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.cells.files:load_complex",
+    "load_maps": "reluatlas.network.load_maps:load_maps",
     "plot": "reluatlas.figures.plot",
     "reduce": "reluatlas.analysis.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity:similarity",

@@ -56,6 +56,16 @@ class AffineMaps:
         return f"AffineMaps({len(self)} maps of {self.A.shape[2:]} to {self.b.shape[1]} outputs, {self.A.dtype})"
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of `A`."""
+        return self.A.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of `A` and `b`."""
+        return self.A.dtype
+
+    @property
     def is_on_face(self) -> NDArray[np.bool_] | None:
         """Whether each point lies on a face of its cell, for maps taken at points; None where they belong to cells.
 

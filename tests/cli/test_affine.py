@@ -86,3 +86,17 @@ def test_what_is_refused(command, model, data, tmp_path):
     assert command("affine", model, "--data", "X.npy", "--out", "X.npy").code == 2
     assert np.array_equal(np.load(tmp_path / "X.npy"), data)
     assert command("affine", model, "--data", "X.npy").code == 2
+
+
+def test_a_table(command, model, data, tmp_path):
+    outcome = command("affine", model, "--data", "X.npy", "--outputs", "3,0", "--out", "maps.parquet")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "60 rows with point, output, A (a list of 6 float64), b, is_on_face" in outcome.out
+    stored, maps = ra.load_maps(tmp_path / "maps.parquet"), ra.load(model).affine_at(data, [3, 0])
+    assert np.array_equal(stored.A, maps.A) and np.array_equal(stored.b, maps.b)
+    assert np.array_equal(stored.is_on_face, maps.is_on_face)
+
+
+def test_a_table_without_pyarrow(command, model, data, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    refused(command, "affine", model, "--data", "X.npy", says=["`--out 'maps.parquet'`", "pyarrow"], out="maps.parquet")

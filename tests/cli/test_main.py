@@ -117,3 +117,8 @@ def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
         assert compiled(1) == 2 and compiled(1.5) == 2.5
         printed = capsys.readouterr()
         assert printed.out == "" and printed.err.count("Compiling kernels, once per machine") == shown
+
+
+def test_a_question_has_no_period(command):
+    outcome = command("cels")
+    assert outcome.code == 2 and "Did you mean 'cells'? See `reluatlas --help`." in outcome.err

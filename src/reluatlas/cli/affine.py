@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
+_STREAMED = (".npy", ".parquet")
 _TIES = {"perturb": "the map of a cell that holds the point", "torch": "the derivative that torch takes"}
 
 
@@ -51,8 +52,10 @@ class Wanted:
             raise ArgumentError(f"`--dtype {self.dtype}` is not offered; expected float64 or float32.")
         if self.ties not in _TIES:
             raise ArgumentError(f"`--ties {self.ties}` is unknown; expected perturb or torch.")
-        if self.out.suffix.lower() not in (".npy", ".npz"):
-            raise ArgumentError(f"`--out {self.out}` must end with .npy (one array) or .npz (A and b).")
+        if self.out.suffix.lower() not in (*_STREAMED, ".npz"):
+            raise ArgumentError(
+                f"`--out {self.out}` must end with .npy (one array), .parquet (a table) or .npz (A and b)."
+            )
         if self.out.is_dir():
             raise ArgumentError(f"`--out {self.out}` is a folder. Name a file in it.")
         if not self.out.parent.is_dir():
@@ -134,16 +137,19 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
 
 def content(path: Path, maps: AffineMaps, *, with_faces: bool) -> str:
     """Return what a file of maps holds."""
-    n, m, size = len(maps), maps.b.shape[1], int(np.prod(maps.A.shape[2:]))
-    kind = maps.A.dtype
+    shape, kind = maps.shape, maps.dtype
+    n, m, size = shape[0], shape[1], int(np.prod(shape[2:]))
+    more = f", is_on_face bool ({n},)" if with_faces else ""
     if path.suffix.lower() == ".npy":
         return f"{kind} ({n}, {m}, {size + 1}): the row of A of each output, and b in the last column"
-    more = f", is_on_face bool ({n},)" if with_faces else ""
-    return f"A {kind} {maps.A.shape}, b {kind} {maps.b.shape}{more}"
+    if path.suffix.lower() == ".parquet":
+        faces = ", is_on_face" if with_faces else ""
+        return f"{n * m} rows with point, output, A (a list of {size} {kind}), b{faces}"
+    return f"A {kind} {shape}, b {kind} {shape[:2]}{more}"
 
 
 def _written(net: Network, points: NDArray, wanted: Wanted, outputs: list[int] | None, options: dict) -> AffineMaps:
-    if wanted.out.suffix.lower() == ".npy":
+    if wanted.out.suffix.lower() in _STREAMED:
         return net.affine_at(points, outputs, out=wanted.out, **options)
     maps = net.affine_at(points, outputs, **options)
     draft = wanted.out.with_name(f".{wanted.out.name}.{os.getpid()}.tmp")

@@ -68,7 +68,8 @@ def _run(arguments: list[str]) -> int:
     except click_error as problem:
         help_of = getattr(getattr(problem, "ctx", None), "command_path", "") or "reluatlas"
         text = problem.format_message().rstrip(".")  # type: ignore[attr-defined]
-        return _say(f"{text}. See `{help_of} --help`." if isinstance(problem, usage_error) else text, BAD_INPUT)
+        text = text if text.endswith("?") else f"{text}."
+        return _say(f"{text} See `{help_of} --help`." if isinstance(problem, usage_error) else text, BAD_INPUT)
     except typer.Abort:
         return _say("interrupted.", INTERRUPTED)
 

@@ -157,8 +157,8 @@ OutFile = Annotated[
     Path,
     typer.Option(
         "--out", metavar="FILE", show_default=False,
-        help="Write the maps here: .npy (one array: of each output, the row of A and then b; never whole in memory) or "
-        ".npz (A, b and is_on_face).",
+        help="Write the maps here: .npy (one array: of each output, the row of A and then b), .parquet (a table; needs "
+        "pyarrow), neither of them ever whole in memory, or .npz (A, b and is_on_face).",
     ),
 ]  # fmt: skip
 Outputs = Annotated[

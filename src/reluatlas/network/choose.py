@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import prod
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -49,30 +51,38 @@ class Chooser:
         self._network = network
         self._points = points
         self._perturb = perturb
-        self._background = Background(network)
-        self._screen = Screen(network, self._background, perturb=perturb)
         self._glance = Glance(network)
         units = sum(prod(network.nodes[i].shape) for i in network.cuts)
         self._is_many = len(points) * units >= _WORTH
         self._quick, self._careful = 0, 0
+        self._lock = Lock()
+
+    @cached_property
+    def _background(self) -> Background:
+        return Background(self._network)
+
+    @cached_property
+    def _screen(self) -> Screen:
+        return Screen(self._network, self._background, perturb=self._perturb)
 
     def __call__(self, index: slice | NDArray) -> Chosen:
         """Return what holds at some of the points."""
         if self._is_many and self._glance.is_usable:
             node, raw = self._network.cuts[0], self._points.raw(index)
-            piece, doubt = self._glance.run(raw)
-            none = np.zeros(piece.shape[0], dtype=bool)
-            chosen = Chosen({node: piece}, {}, none, none.copy())
+            piece, doubt = self._glance.run(raw, self._points.squares(index))
+            chosen = Chosen({node: piece}, {}, np.zeros(doubt.size, dtype=bool), np.zeros(doubt.size, dtype=bool))
             left = np.flatnonzero(doubt)
             return self._filled(chosen, left, self._screened(to_rows(raw[left]))) if left.size else chosen
         return self._screened(self._points[index])
 
     def _screened(self, rows: FloatArray) -> Chosen:
         n = rows.shape[0]
-        useful = self._screen.is_usable and self._quick >= self._careful - _PATIENCE
+        with self._lock:  # threads share what the screen learns
+            screen = self._screen
+        useful = screen.is_usable and self._quick >= self._careful - _PATIENCE
         if not useful or not self._is_many:
             return self._walked(rows)
-        choice, careful, tied = self._screen.run(rows, tables=self._careful >= _TABLES_FROM)
+        choice, careful, tied = screen.run(rows, tables=self._careful >= _TABLES_FROM)
         left = np.flatnonzero(careful)
         self._quick += n - left.size
         self._careful += left.size

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
+from reluatlas.network.evaluate import sources
 from reluatlas.network.graph import (
     Affine,
     Breakpoints,
@@ -30,6 +31,8 @@ Choice = dict[int, NDArray]
 
 def slopes_of(node: Breakpoints, piece: NDArray, flat: NDArray | None = None) -> FloatArray:
     """Return the slope of each unit on its piece; zero where `flat` is set."""
+    if node.is_relu and flat is None:
+        return piece.astype(np.float64)
     slope = node.slopes[np.arange(node.knots.shape[0]), piece]
     return slope if flat is None else np.where(flat, 0.0, slope)
 
@@ -69,29 +72,75 @@ def pull(network: Network, node: int, row: Any, choice: Choice, arithmetic: Any,
     return None
 
 
+class _Chosen(NamedTuple):
+    """Rows (1, m, size) with a single 1, at `index`."""
+
+    index: NDArray[np.int64]
+    size: int
+
+    def full(self) -> FloatArray:
+        out = np.zeros((1, self.index.size, self.size))
+        out[0, np.arange(self.index.size), self.index] = 1.0
+        return out
+
+
+class _Scaled(NamedTuple):
+    """Rows (N, m, size) that are the same at all points, (1, m, size), but for factors (N, size)."""
+
+    rows: FloatArray
+    factor: FloatArray
+
+    def full(self) -> FloatArray:
+        return self.rows * self.factor[:, None, :]
+
+
 class FloatRows:
     """Carries rows (points or 1, m, size) of float64 coefficients backward, and adds up the constants.
 
-    Dense operators whose ids are in `single` are multiplied in float32.
+    Rows are written out when that can no longer be put off. With `into` (points * m, n_inputs), the product with
+    `last`, the dense operator behind which there is nothing but the input, is taken in its type and written there.
     """
 
-    def __init__(self, n_points: int, n_rows: int, *, single: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, n_points: int, n_rows: int, *, last: LinearOperator | None = None, into: NDArray | None = None
+    ) -> None:
         self.total = np.zeros((n_points, n_rows))
-        self._single = single
+        self._last = last
+        self._into = into
 
-    def adjoint(self, operator: LinearOperator, rows: NDArray[Any]) -> NDArray[Any]:
+    def adjoint(self, operator: LinearOperator, rows: Any) -> NDArray[Any]:
         """Return `rows @ matrix` of the operator."""
+        if operator is self._last and isinstance(operator, Dense):
+            return self._written(operator, rows)
+        if isinstance(rows, _Chosen) and isinstance(operator, Dense):
+            return operator.weight[rows.index][None]
+        rows = _full(rows)
         if not isinstance(operator, Gather):
             flat = rows.reshape(-1, rows.shape[-1])
-            if id(operator) in self._single and isinstance(operator, Dense):
-                return (flat.astype(np.float32) @ operator.single).reshape(*rows.shape[:-1], operator.n_in)
             flat = flat @ operator.weight if isinstance(operator, Dense) else apply_operator(operator.transposed, flat)
             return flat.reshape(*rows.shape[:-1], operator.n_in)
         kept = np.flatnonzero(operator.index >= 0)
         return _gathered(rows[..., kept] * operator.scale[kept], operator.index[kept], operator.n_in)
 
-    def collect(self, rows: FloatArray, index: NDArray, size: int) -> FloatArray:
+    def _written(self, operator: Dense, rows: Any) -> NDArray[Any]:
+        assert self._into is not None
+        kind = self._into.dtype
+        weight = operator.single if kind == np.float32 else operator.weight
+        if isinstance(rows, _Scaled):
+            flat = rows.rows.astype(kind) * rows.factor.astype(kind)[:, None, :]
+        else:
+            flat = _full(rows).astype(kind)
+        n, m = self.total.shape
+        out = self._into.reshape(n, m, operator.n_in)
+        if flat.shape[0] == n:
+            np.matmul(flat.reshape(n * m, -1), weight, out=self._into)
+        else:
+            out[...] = flat[0] @ weight
+        return out
+
+    def collect(self, rows: Any, index: NDArray, size: int) -> FloatArray:
         """Return rows whose entry j is the sum of the entries i with `index[point, i] == j`."""
+        rows = _full(rows)
         points, m, n = self.total.shape[0], rows.shape[1], index.shape[1]
         out = np.zeros((points, m, size))
         at = np.arange(points)[:, None, None], np.arange(m)[None, :, None], index[:, None, :]
@@ -102,17 +151,27 @@ class FloatRows:
             out[at] = rows
         return out
 
-    def scale(self, rows: FloatArray, factor: FloatArray) -> FloatArray:
+    def scale(self, rows: Any, factor: FloatArray) -> Any:
         """Return the rows with every entry multiplied by its point's factor."""
-        return rows * factor[:, None, :]
+        rows = _full(rows)
+        return _Scaled(rows, factor) if rows.shape[0] == 1 else rows * factor[:, None, :]
 
-    def add(self, rows: FloatArray, other: FloatArray) -> FloatArray:
+    def add(self, rows: Any, other: Any) -> FloatArray:
         """Return the sum."""
-        return rows + other
+        return _full(rows) + _full(other)
 
-    def constant(self, rows: FloatArray, vector: FloatArray) -> None:
+    def constant(self, rows: Any, vector: FloatArray) -> None:
         """Add `rows . vector` to the constants."""
-        self.total += rows @ vector if vector.ndim == 1 else np.einsum("...mk,...k->...m", rows, vector)
+        if isinstance(rows, _Chosen):
+            self.total += vector[..., rows.index]
+        elif isinstance(rows, _Scaled):
+            self.total += (rows.factor * vector) @ rows.rows[0].T
+        else:
+            self.total += rows @ vector if vector.ndim == 1 else np.einsum("...mk,...k->...m", rows, vector)
+
+
+def _full(rows: Any) -> Any:
+    return rows.full() if isinstance(rows, _Chosen | _Scaled) else rows
 
 
 def backward(
@@ -122,32 +181,39 @@ def backward(
     outputs: NDArray,
     flat: Choice | None = None,
     *,
-    dtype: DTypeLike = np.float64,
+    into: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.floating], FloatArray]:
     """Return A (n_points, m, n_inputs) and b (n_points, m), from the outputs to the input.
 
-    With `dtype` float32, dense matrices that read the input are multiplied in float32.
+    With `into` (n_points * m, n_inputs), of any type and distance between rows, A is written there. The product with a
+    dense matrix that is all that reads the input is taken in the type of `into`.
     """
-    seed = np.zeros((1, outputs.size, network.n_outputs))
-    seed[0, np.arange(outputs.size), outputs] = 1.0
-    shape = (n_points, outputs.size, network.n_inputs)
+    m, n = outputs.size, network.n_inputs
+    seed = _Chosen(outputs, network.n_outputs)
     if n_points >= COMPILED_FROM and has_images(network):
         from reluatlas.network.image_rows import ImageRows
 
-        carried = ImageRows(n_points, outputs.size)
-        entries = pull(network, network.output, carried.start(seed), choice, carried, flat)
+        carried = ImageRows(n_points, m)
+        entries = pull(network, network.output, carried.start(seed.full()), choice, carried, flat)
         row, total = None if entries is None else carried.rows(entries), carried.total
     else:
-        arithmetic = FloatRows(
-            n_points, outputs.size, single=_on_input(network) if dtype == np.float32 else frozenset()
-        )
-        row, total = pull(network, network.output, seed, choice, arithmetic, flat), arithmetic.total
-    return np.zeros(shape) if row is None else np.broadcast_to(row, shape), total
+        last = None if into is None else _all_that_reads_the_input(network)
+        arithmetic = FloatRows(n_points, m, last=last, into=into)
+        row, total = _full(pull(network, network.output, seed, choice, arithmetic, flat)), arithmetic.total
+    if into is None:
+        return np.zeros((n_points, m, n)) if row is None else np.broadcast_to(row, (n_points, m, n)), total
+    A = into.reshape(n_points, m, n)
+    if row is None or not np.may_share_memory(row, A):
+        A[...] = 0.0 if row is None else row
+    return A, total
 
 
-def _on_input(network: Network) -> frozenset[int]:
-    pairs = ((s, o) for n in network.nodes if isinstance(n, Affine) for s, o in zip(n.inputs, n.operators, strict=True))
-    return frozenset(id(o) for s, o in pairs if s == 0 and isinstance(o, Dense))
+def _all_that_reads_the_input(network: Network) -> Dense | None:
+    readers = [node for node in network.nodes[1:] if 0 in sources(node)]
+    if len(readers) != 1 or not isinstance(readers[0], Affine) or readers[0].inputs != (0,):
+        return None
+    operator = readers[0].operators[0]
+    return operator if isinstance(operator, Dense) and network.output != 0 else None
 
 
 def has_images(network: Network) -> bool:
@@ -179,17 +245,23 @@ def forward(
         out[:, n] += here.intercepts[np.arange(here.knots.shape[0]), choice[t]]
         return out
 
-    done = sweep(network, network.output, columns, affine, cut)
-    chosen = done[network.output][:, :, outputs]
+    chosen = sweep(network, network.output, columns, affine, cut)[:, :, outputs]
     return chosen[:, :n].transpose(0, 2, 1), chosen[:, n]
 
 
-def sweep(network: Network, upto: int, first: Any, affine: Callable, cut: Callable) -> list[Any]:
-    """Return `first` and what `affine(node, done)` and `cut(node, position, done)` make of nodes 1 to `upto`."""
-    done = [first]
+def sweep(network: Network, upto: int, first: Any, affine: Callable, cut: Callable) -> Any:
+    """Return what `affine(node, done)` and `cut(node, position, done)` make of node `upto`, from `first` at the input.
+
+    What no later node reads is let go.
+    """
+    last_use = {source: t for t, here in enumerate(network.nodes[: upto + 1]) for source in sources(here)}
+    done: list[Any] = [first]
     for t, here in enumerate(network.nodes[1 : upto + 1], start=1):
         done.append(affine(here, done) if isinstance(here, Affine) else cut(here, t, done))
-    return done
+        for source in sources(here):
+            if last_use[source] == t:
+                done[source] = None
+    return done[upto]
 
 
 def _gathered(rows: FloatArray, index: NDArray, size: int) -> FloatArray:

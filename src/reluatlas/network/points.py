@@ -7,9 +7,11 @@ where it can; the units that it leaves open are computed exactly.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,11 +19,16 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError
-from reluatlas.network.batches import Plan, Points, Progress, run_batches
+from reluatlas.network.batches import Plan, Points, Progress, bytes_needed, checked_memory, run_batches
 from reluatlas.network.choose import Chooser
 from reluatlas.network.graph import Breakpoints, Max, Network
-from reluatlas.network.maps import backward, forward
-from reluatlas.network.maps_file import MapsFile, open_maps
+from reluatlas.network.load_maps import load_maps
+from reluatlas.network.maps import Choice, backward, forward
+from reluatlas.network.maps_file import InMemory, MapsFile, MapsShape
+from reluatlas.network.maps_parquet import MapsTable, TableMaps
+
+_COPIES = 4  # of a batch's maps that may exist at once: in work, in the room they are written to, on their way out
+_COPIES_IN_TABLES = 10  # with Arrow's array, two levels a number, the pages of the row group, and their growth
 
 
 def patterns(
@@ -106,17 +113,21 @@ def affine_at(
     dtype : {float64, float32}
         Of A and b. Pieces are chosen exactly in any case. float32 halves what is stored; the last product of a dense
         network is then taken in float32, too, everything else is rounded at the end.
-    out : path ending with .npy, optional
-        Write the maps into this file and return them as memory maps of it: one array (N, m, n_inputs + 1), of each
-        output the row of A and then b. It appears under its name when it is whole.
+    out : path ending with .npy or .parquet, optional
+        Write the maps into this file, which appears under its name when it is whole; `reluatlas.load_maps` reads it.
+        `.npy`: one array (N, m, n_inputs + 1), of each output the row of A and then b; what is returned are memory
+        maps of it. `.parquet` (needs pyarrow): a table with a row for each point and output and the columns `point`,
+        `output`, `A` (a list of n_inputs numbers), `b` and, with ties="perturb", `is_on_face`; what is returned reads
+        the file when it is first asked for `A` or `b`.
     memory : int, optional
-        Bytes that may be used at once for points in work, on all threads together; 2**28 by default. The maps
-        themselves come on top, unless they go to `out`.
+        Bytes that may be used at once for points in work, on all threads together; 2**28 by default. Where that is
+        too little for all outputs at once, they are taken in parts. The maps themselves come on top, unless they go
+        to `out`.
     jobs : int, optional
         Number of threads; all cores by default.
     device : str, optional
         Compute A and b with torch on this device, such as "cuda"; pieces are chosen on the CPU, exactly. The maps at
-        a few of the points are compared with float64 on the CPU.
+        a few of the points are compared with float64 on the CPU. Tested with "cpu"; it has not been run on a GPU yet.
     progress : callable, optional
         Called with the number of points done and the number of all points.
 
@@ -136,7 +147,7 @@ def affine_at(
         When an output does not exist, `ties`, `dtype` or `device` is unknown, `memory` is too little for one point, or
         `out` cannot be written; the message says how much space is needed.
     MissingDependencyError
-        When `device` is given and torch is not installed.
+        When `device` is given and torch is not installed, or `out` ends with .parquet and pyarrow is not.
 
     Guarantees
     ----------
@@ -147,43 +158,87 @@ def affine_at(
     kind = _checked_dtype(dtype)
     points = Points(network, X)
     chosen = chosen_outputs(network, outputs)
-    n, m, total = network.n_inputs, chosen.size, len(points)
-    compose, width = (partial(backward, dtype=kind), m) if n >= m else (forward, n + 1)
-    extra = 2 * m * (n + 1) * kind.itemsize
+    shape = len(points), chosen.size, network.n_inputs
+    copies = _COPIES_IN_TABLES if out is not None and Path(out).suffix.lower() == ".parquet" else _COPIES
+    extra = copies * (network.n_inputs + 1) * kind.itemsize
+    compose, plan = _composition(network, shape, kind, memory, jobs, device, extra)
+    chooser = Chooser(network, points, perturb=ties == "perturb")
+    marked = np.zeros(len(points), dtype=bool)
+    target = _target(network, shape, kind, out, chosen, with_faces=ties == "perturb")
+
+    def work(batch: slice) -> None:
+        try:
+            known = chooser(batch)
+            flat = known.flat if ties == "torch" else None
+            on_face = known.on_face if ties == "perturb" else None
+            marked[batch] = known.tied if on_face is None else on_face
+            for first in range(0, chosen.size, max(1, plan.width)):
+                part = slice(first, min(first + plan.width, chosen.size))
+                A, b = target.room(batch, part)
+                compose(network, known.choice, known.tied.size, chosen[part], flat, A, b)
+                target.write(batch, part, on_face)
+        except BaseException:
+            target.drop()
+            raise
+
+    try:
+        run_batches(work, len(points), plan, progress)
+        target.finish()
+    except BaseException:
+        target.drop()
+        raise
+    faces = marked if ties == "perturb" else partial(_faces, network, points, marked, memory)
+    if isinstance(target, InMemory):
+        return AffineMaps(target.A.reshape(*shape[:2], *network.input_shape), target.b, faces)
+    if isinstance(target, MapsTable):
+        return TableMaps(target.path, faces)
+    stored = load_maps(target.path, input_shape=network.input_shape)
+    return AffineMaps(stored.A, stored.b, faces)
+
+
+def _target(
+    network: Network, shape: MapsShape, kind: np.dtype, out: str | os.PathLike[str] | None, outputs: NDArray,
+    *, with_faces: bool,
+) -> InMemory | MapsFile | MapsTable:  # fmt: skip
+    if out is None:
+        return InMemory(shape, kind)
+    ending = Path(out).suffix.lower()
+    if ending == ".npy":
+        return MapsFile(out, shape, kind)
+    if ending == ".parquet":
+        return MapsTable(out, shape, kind, input_shape=network.input_shape, outputs=outputs, with_faces=with_faces)
+    raise ArgumentError(f"`out={str(out)!r}` must end with .npy (one array) or .parquet (a table).")
+
+
+def _composition(
+    network: Network, shape: MapsShape, kind: np.dtype, memory: int | None, jobs: int | None, device: str | None,
+    extra: int,
+) -> tuple[Callable[..., None], Plan]:  # fmt: skip
+    # What writes A and b of some outputs along chosen pieces, and the plan to do so; `extra` is per point and output.
+    _, m, n = shape
     if device is not None:
         from reluatlas.network.torch_rows import on_device
 
-        compose, width = on_device(network, device, kind), m
-    plan = Plan.of(network, total, memory, width=width, extra=extra, jobs=jobs)
-    chooser = Chooser(network, points, perturb=ties == "perturb")
-    marked = np.zeros(total, dtype=bool)
-    file = None if out is None else MapsFile(out, (total, m, n), kind)
-    A = np.empty((total if file is None else 0, m, n), dtype=kind)
-    b = np.empty((A.shape[0], m), dtype=kind)
+        composed = on_device(network, device, kind)
+    else:
+        fits = bytes_needed(network, n + 1, 1) + m * extra <= checked_memory(memory)
+        composed = forward if m > n and fits else None
+    if composed is forward:
+        plan = Plan.of(network, shape[0], memory, width=n + 1, extra=-(-m * extra // (n + 1)), jobs=jobs)
+        plan = replace(plan, width=m)
+    else:
+        plan = Plan.of(network, shape[0], memory, width=m, extra=extra, jobs=jobs, is_divisible=True)
 
-    def work(batch: slice) -> None:
-        known = chooser(batch)
-        flat = known.flat if ties == "torch" else None
-        linear, constant = compose(network, known.choice, known.tied.size, chosen, flat)
-        marked[batch] = known.on_face if ties == "perturb" else known.tied
-        if file is not None:
-            file.write(batch.start, linear, constant)
+    def compose(
+        network: Network, choice: Choice, size: int, outputs: NDArray, flat: Choice | None, A: NDArray, b: NDArray
+    ) -> None:
+        if composed is None:
+            b[...] = backward(network, choice, size, outputs, flat, into=A)[1]
         else:
-            A[batch], b[batch] = linear, constant
+            linear, b[...] = composed(network, choice, size, outputs, flat)
+            A.reshape(*b.shape, n)[...] = linear
 
-    try:
-        run_batches(work, total, plan, progress)
-        if file is not None:
-            file.finish()
-    except BaseException:
-        if file is not None:
-            file.drop()
-        raise
-    faces = marked if ties == "perturb" else partial(_faces, network, points, marked, memory)
-    if file is None:
-        return AffineMaps(A.reshape(total, m, *network.input_shape), b, faces)
-    stored = open_maps(file.path, network.input_shape)
-    return AffineMaps(stored.A, stored.b, faces)
+    return compose, plan
 
 
 def _faces(network: Network, points: Points, tied: NDArray[np.bool_], memory: int | None) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, MissingDependencyError, NonFiniteError
 from reluatlas.network.batches import Plan, bytes_needed
 from reluatlas.network.build import Builder
-from reluatlas.network.maps_file import open_maps
+from reluatlas.network.load_maps import load_maps
 from tests.unit.network.nets import FAMILIES, network
 
 
@@ -46,7 +46,7 @@ def test_a_file_holds_rows_and_constants(tmp_path, dtype):
     assert isinstance(maps.A, np.memmap) and maps.A.dtype == dtype
     assert np.allclose(maps(X), net(X)[:, [3, 0]], atol=1e3 * tolerance)
     assert np.allclose(maps[5:8](X[5:8]), net(X[5:8])[:, [3, 0]], atol=1e3 * tolerance)
-    assert np.array_equal(open_maps(path, (40,)).A, maps.A)
+    assert np.array_equal(load_maps(path).A, maps.A)
     assert told[-1] == (900, 900) and all(a < b for (a, _), (b, _) in itertools.pairwise(told))
 
 

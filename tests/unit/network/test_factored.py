@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,49 @@ def test_a_glance_never_decides_wrongly(monkeypatch):
         assert Glance(net).run(np.full((3, 200), 1e38))[1].all()
 
 
+@pytest.mark.parametrize(("large", "small"), [(1e9, 1e-22), (1e-18, 1e-9), (1e3, 1e-25), (1e9, 1e-24), (1e-30, 1e-30)])
+def test_a_glance_is_right_where_float32_underflows(large, small):
+    # squares of these points are flushed to zero in float32, and products may be
+    rng = np.random.default_rng(0)
+    weight, X = large * rng.normal(size=(24, 60)), small * rng.normal(size=(300, 60))
+    unit = rng.integers(0, 24, 300)
+    for step in (1e-3, 1e-6, 1e-8, 0.0):
+        for k, (x, i) in enumerate(zip(X, unit, strict=True)):
+            x[0] = -(weight[i, 1:] @ x[1:]) / weight[i, 0] * (1 + step * (-1) ** k)
+        net = ra.load([(weight, np.zeros(24)), (np.ones((1, 24)), np.zeros(1))])
+        exact = Walk(net, X).choice[net.cuts[0]]
+        for squares in (None, np.vecdot(X, X), np.vecdot(X.astype(np.float32), X.astype(np.float32))):
+            piece, doubt = Glance(net).run(X, squares)
+            assert np.array_equal(piece[~doubt], exact[~doubt])
+
+
+def test_a_glance_stays_inside_its_bound():
+    # the error of each float32 value, measured against exact sums, over the bound that decides
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(16, 500)) * 10.0 ** rng.integers(-2, 3, (16, 1))
+    bias, X = rng.normal(size=16), rng.normal(size=(40, 500)) * 10.0 ** rng.integers(-3, 4, (40, 1))
+    glance = Glance(ra.load([(weight, bias), (np.ones((1, 16)), np.zeros(1))]))
+    x, w = X.astype(np.float32), weight.astype(np.float32)
+    for z in (x @ w.T + bias.astype(np.float32), _one_by_one(x, w) + bias.astype(np.float32)):
+        truth = [[fsum([*(Fraction(float(p)) * Fraction(float(q)) for p, q in zip(a, r, strict=True)), b])
+                  for r, b in zip(weight, bias, strict=True)] for a in X]  # fmt: skip
+        error = np.abs(z.astype(np.float64) - np.array(truth))
+        assert np.all(error <= np.linalg.norm(X, axis=1)[:, None] * glance._of_norm + glance._of_bias)
+
+
+def fsum(terms):
+    return float(sum(Fraction(t) for t in terms))
+
+
+def _one_by_one(x, w):
+    out = np.zeros((x.shape[0], w.shape[0]), dtype=np.float32)
+    for k in range(x.shape[1]):  # the order with the largest error
+        out += x[:, k : k + 1] * w[:, k]
+    return out
+
+
 def test_a_glance_is_for_one_dense_layer_of_relus():
     assert Glance(network("relu")).is_usable and not Glance(network("abs")).is_usable
+    wide = ra.load([(np.zeros((1, 2**17 + 1)), np.zeros(1)), (np.ones((1, 1)), np.zeros(1))])
+    assert not Glance(wide).is_usable
     assert not Glance(ra.load([(np.full((2, 3), 1e11), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])).is_usable
