@@ -4,17 +4,16 @@
 
 The other way is the paper's: for each image and each class one forward and one backward pass of torch, in float32. It
 is measured on a part of the images, with one thread and with all cores, and the faster of the two counts. Both ways
-take turns, so that whatever else the machine does slows both; ratios are of medians over the turns. Maps are compared
-before anything is timed. Needs torch and MNIST (RELUATLAS_DATA, or ../shared/data).
+take turns, so that whatever else the machine does slows both; ratios are of medians over the turns. Where other
+programs run, too, the ratio of processor times is the one that they disturb less. Maps are compared before anything is
+timed. Needs torch and MNIST (RELUATLAS_DATA, or ../shared/data).
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _record import machine, write
 from torch import nn
 
 import reluatlas as ra
@@ -65,30 +65,34 @@ def one_at_a_time(module: nn.Module, X: np.ndarray) -> tuple[np.ndarray, np.ndar
     return A, b
 
 
-def timed(function: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+def timed(function: Callable[[], Any], n: int) -> tuple[float, float]:
+    """Return seconds, and seconds of all processors, for each of `n` images."""
+    start, start_cpu = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return (time.perf_counter() - start) / n, (time.process_time() - start_cpu) / n
 
 
 def measure(
     module: nn.Module, ours: dict[str, tuple[Callable, int]], X: np.ndarray, part: int, turns: int, path: Path
-) -> dict[str, float]:
-    """Return milliseconds per image, of the paper's way by threads and of ours by name."""
-    spent: dict[str, list[float]] = {}
+) -> dict[str, tuple[float, float]]:
+    """Return milliseconds and processor milliseconds per image, of the paper's way by threads and of ours by name."""
+    spent: dict[str, list[tuple[float, float]]] = {}
     all_cores = available_cores()
     for _ in range(turns):
         for threads, k in {all_cores: max(2, part // 10), 1: part}.items():
             torch.set_num_threads(threads)
             one_at_a_time(module, X[:1])
             spent.setdefault(f"one at a time, {threads} thread(s)", []).append(
-                timed(lambda k=k: one_at_a_time(module, X[:k])) / k
+                timed(lambda k=k: one_at_a_time(module, X[:k]), k)
             )
         torch.set_num_threads(all_cores)
         for name, (function, n) in ours.items():
             path.unlink(missing_ok=True)  # to write a file is measured, to remove the last one is not
-            spent.setdefault(name, []).append(timed(lambda f=function, k=n: f(X[:k])) / n)
-    return {name: round(1e3 * statistics.median(times), 5) for name, times in spent.items()}
+            spent.setdefault(name, []).append(timed(lambda f=function, k=n: f(X[:k]), n))
+    return {
+        name: tuple(round(1e3 * statistics.median(times), 5) for times in zip(*pairs, strict=True))
+        for name, pairs in spent.items()
+    }
 
 
 def check(net: ra.Network, module: nn.Module, X: np.ndarray) -> None:
@@ -131,21 +135,24 @@ def main() -> None:
         rows = []
         for kind, module in modules.items():
             spent = measure(module, ways[kind], X, part, turns, path)
-            slow = min(t for name, t in spent.items() if name.startswith("one"))
-            ratios = {name: round(slow / t, 1) for name, t in spent.items() if not name.startswith("one")}
-            rows.append({"network": kind, "milliseconds per image": spent, "ratios": ratios})
-            for name, t in spent.items():
-                floor = f" (floor {FLOORS[name]:g})" if name in FLOORS else ""
-                print(
-                    f"{kind:6s} {name:28s} {t:10.4f} ms/image"
-                    + (f"  {slow / t:8.1f} x{floor}" if name in ratios else "")
-                )
+            base = [min(pair[i] for name, pair in spent.items() if name.startswith("one")) for i in (0, 1)]
+            ratios = {
+                name: [round(b / t, 1) for b, t in zip(base, pair, strict=True)]
+                for name, pair in spent.items()
+                if not name.startswith("one")
+            }
+            rows.append(
+                {"network": kind, "wall and processor ms per image": spent, "ratios of wall and processor time": ratios}
+            )
+            for name, (wall, cpu) in spent.items():
+                line = f"{kind:6s} {name:28s} {wall:10.4f} ms/image, {cpu:10.4f} of processors"
+                if name in ratios:
+                    floor = f" (floor {FLOORS[name]:g})" if name in FLOORS else ""
+                    line += f"  {ratios[name][0]:8.1f} x{floor}, {ratios[name][1]:8.1f} x in processor time"
+                print(line)
     if arguments.out:
-        versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
-        about = {"machine": platform.machine(), "cores": available_cores(), **versions, "images": n, "part": part}
-        draft = arguments.out.with_suffix(".tmp")
-        draft.write_text(json.dumps({**about, "load": os.getloadavg()[0], "rows": rows}, indent=1))
-        os.replace(draft, arguments.out)
+        about = {**machine(), "torch": torch.__version__, "images": n, "part": part, "load": os.getloadavg()[0]}
+        write(arguments.out, {**about, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -130,13 +130,22 @@ def mnist_accuracy(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
-TABLES: dict[str, Callable[[Record], str]] = {
-    "real_models": real_models,
-    "degenerate": degenerate,
-    "plane": plane,
-    "standalone": standalone,
-    "mnist_accuracy": mnist_accuracy,
-}
+def _digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,g}"
+
+
+def affine_maps(record: Record) -> str:
+    """Return the table of affine maps against one backward pass at a time."""
+    head = ["network", "way", "ms per image", "of processors", "ratio", "ratio of processor time"]
+    rows = []
+    for row in record["rows"]:
+        ratios = row["ratios of wall and processor time"]
+        for name, (wall, cpu) in row["wall and processor ms per image"].items():
+            more = [f"{ratio:,.0f}" for ratio in ratios[name]] if name in ratios else ["", ""]
+            rows.append([row["network"], name, _digits(wall), _digits(cpu), *more])
+    return _lines(head, rows) + _made(record).rstrip(".\n") + f", load {record['load']:.0f} at the end.\n"
+
+
 def trace(record: Record) -> str:
     """Return the table of tracing paths against forward passes at as many points as there are breakpoints."""
     head = ["network", "segments", "breakpoints", "signs settled exactly", "trace, ms", "our forward pass, ms", "ratio"]
@@ -163,8 +172,14 @@ def trace(record: Record) -> str:
 
 
 TABLES: dict[str, Callable[[Record], str]] = {
-    "real_models": real_models, "degenerate": degenerate, "plane": plane, "trace": trace,
-}  # fmt: skip
+    "real_models": real_models,
+    "degenerate": degenerate,
+    "plane": plane,
+    "standalone": standalone,
+    "affine_maps": affine_maps,
+    "mnist_accuracy": mnist_accuracy,
+    "trace": trace,
+}
 
 
 def filled(text: str) -> str:

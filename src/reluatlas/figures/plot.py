@@ -15,5 +15,14 @@ from reluatlas.figures.path import path, path_density
 from reluatlas.figures.surface import surface
 from reluatlas.figures.trajectory import trajectory
 
-__all__ = ["affine_images", "cells", "dual", "film", "layers", "surface", "trajectory"]
-__all__ = ["cells", "dual", "film", "layers", "path", "path_density", "surface", "trajectory"]
+__all__ = [
+    "affine_images",
+    "cells",
+    "dual",
+    "film",
+    "layers",
+    "path",
+    "path_density",
+    "surface",
+    "trajectory",
+]
