@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.cells.exact import line_reference, load_line, split_reference
+from reluatlas.cells.exact import line_reference, load_line, slot_of, split_reference
 from reluatlas.cells.program import BREAK, M_LEVELS, M_ROW_LIMBS
 from reluatlas.cells.signs import row_of, value_at
 from reluatlas.cells.state import complete_block, prepare_block
@@ -21,21 +21,16 @@ IDENTICAL = 2
 
 
 @inner
-def _slot(P, q):
-    return q * (2 * P.meta[M_ROW_LIMBS] + 4)
-
-
-@inner
 def _minor(P, S, i, j):
     """Return the sign of the minor (i, j) of the rows in the buffer."""
     width = 2 * P.meta[M_ROW_LIMBS] + 4
     integers.clear(S.acc, width)
     integers.add_product(
-        S.acc, width, S.buf, _slot(P, _LINE + i), S.buf_len[_LINE + i], S.buf, _slot(P, _ROW + j),
+        S.acc, width, S.buf, slot_of(P, _LINE + i), S.buf_len[_LINE + i], S.buf, slot_of(P, _ROW + j),
         S.buf_len[_ROW + j], False,
     )  # fmt: skip
     integers.add_product(
-        S.acc, width, S.buf, _slot(P, _LINE + j), S.buf_len[_LINE + j], S.buf, _slot(P, _ROW + i),
+        S.acc, width, S.buf, slot_of(P, _LINE + j), S.buf_len[_LINE + j], S.buf, slot_of(P, _ROW + i),
         S.buf_len[_ROW + i], True,
     )  # fmt: skip
     return integers.sign(S.acc, width)

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from reluatlas.cells.program import AFFINE, BREAK, DENSE, INPUT, M_K, M_ROW_LIMBS
+from reluatlas.cells.program import AFFINE, BREAK, DENSE, INPUT, M_K, M_ROW_LIMBS, MAX
 from reluatlas.cells.state import S_ROWS, S_SIGNS, S_VERTICES
 from reluatlas.geometry import integers
 from reluatlas.kernels import inner
@@ -157,7 +157,28 @@ def _input_rows(P, S, t):
 
 @inner
 def exact_row(P, S, t, i):
-    """Make sure that row i of tensor t is there exactly, for the current path."""
+    """Make sure that row i of tensor t is there exactly, for the current path.
+
+    Of cuts that follow each other directly only this row is computed, not all of them.
+    """
+    u, n = t, 0
+    while P.kind[u] == BREAK or P.kind[u] == MAX:
+        if n == S.chain.shape[0] or S.x_tensor[u] == S.serial[P.level[u] + 1]:
+            break
+        S.chain[n, 0], S.chain[n, 1] = u, i
+        if P.kind[u] == MAX:
+            i = P.m_cand[P.m_ptr[P.m_at[u] + i] + S.piece[P.pat_off[P.level[u]] + i]]
+        u = P.src[u]
+        n += 1
+    _whole_row(P, S, u, i)
+    while n > 0:
+        n -= 1
+        _cut_row(P, S, S.chain[n, 0], S.chain[n, 1])
+
+
+@inner
+def _whole_row(P, S, t, i):
+    """Make sure that row i of tensor t is there exactly, and all rows that it needs."""
     if S.x_row[P.off[t] + i] == S.serial[P.level[t] + 1] and P.kind[t] == AFFINE:
         return
     if P.x_float[t]:
@@ -192,7 +213,8 @@ def exact_row(P, S, t, i):
 
 
 @inner
-def _slot(P, q):
+def slot_of(P, q):
+    """Return where slot q of the buffer of integers starts."""
     return q * (2 * P.meta[M_ROW_LIMBS] + 4)
 
 
@@ -213,7 +235,7 @@ def load_line(P, S, line, slot):
                 integers.add_shifted(
                     S.acc, width, ONE, 0, 1, -P.side_man[side], np.int64(scale + P.side_exp[side])
                 )  # fmt: skip
-            S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, _slot(P, slot + c))
+            S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
         return
     level, unit, first, second = split_reference(line)
     t = P.cut[level]
@@ -229,7 +251,7 @@ def load_line(P, S, line, slot):
             integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + unit, c], np.int64(1), np.int64(0))
             if c == 2 and P.k_man[f] != 0:
                 _add_scaled(S.acc, width, ONE, 0, 1, -P.k_man[f], P.x_den[s], P.x_scale[s] + P.k_exp[f])
-            S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, _slot(P, slot + c))
+            S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
         return
     begin = P.m_ptr[P.m_at[t] + unit]
     i, j = P.m_cand[begin + first], P.m_cand[begin + second]
@@ -241,7 +263,7 @@ def load_line(P, S, line, slot):
         integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + i, c], np.int64(1), np.int64(0))
         at = P.x_at[s] + (j * 3 + c) * limbs
         integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + j, c], np.int64(-1), np.int64(0))
-        S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, _slot(P, slot + c))
+        S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
 
 
 @inner
@@ -256,10 +278,10 @@ def cross_lines(P, S, pool, v, line_a, line_b):
         i, j = (c + 1) % 3, (c + 2) % 3
         integers.clear(S.acc, width)
         integers.add_product(
-            S.acc, width, S.buf, _slot(P, i), S.buf_len[i], S.buf, _slot(P, 3 + j), S.buf_len[3 + j], False
+            S.acc, width, S.buf, slot_of(P, i), S.buf_len[i], S.buf, slot_of(P, 3 + j), S.buf_len[3 + j], False
         )
         integers.add_product(
-            S.acc, width, S.buf, _slot(P, j), S.buf_len[j], S.buf, _slot(P, 3 + i), S.buf_len[3 + i], True
+            S.acc, width, S.buf, slot_of(P, j), S.buf_len[j], S.buf, slot_of(P, 3 + i), S.buf_len[3 + i], True
         )
         pool.length[v, c] = integers.store(S.acc, width, words, c * room)
     if pool.length[v, 2] < 0:
@@ -288,6 +310,13 @@ def exact_vertex(P, S, pool, v):
 
 
 @inner
+def is_zero_row(P, S, line):
+    """Return whether a line's row is zero, everywhere: two candidates that are the same function, say."""
+    load_line(P, S, line, np.int64(0))
+    return S.buf_len[0] == 0 and S.buf_len[1] == 0 and S.buf_len[2] == 0
+
+
+@inner
 def exact_sign(P, S, pool, line, v):
     """Return the exact sign of a line's row at vertex v."""
     if not pool.known[v]:
@@ -298,6 +327,8 @@ def exact_sign(P, S, pool, line, v):
     width = room + P.meta[M_ROW_LIMBS] + 2
     integers.clear(S.acc, width)
     for c in range(3):
-        integers.add_product(S.acc, width, S.buf, _slot(P, c), S.buf_len[c], words, c * room, pool.length[v, c], False)
+        integers.add_product(
+            S.acc, width, S.buf, slot_of(P, c), S.buf_len[c], words, c * room, pool.length[v, c], False
+        )
     S.stats[S_SIGNS] += 1
     return integers.sign(S.acc, width)

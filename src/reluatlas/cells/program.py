@@ -26,9 +26,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.blocks import RowBlocks, row_blocks
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import DimensionError, DomainError
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, LinearOperator, Max, Network
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, LinearOperator, Max, Network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator, mapped, terms
 from reluatlas.packs import Pack, pack
 
@@ -37,8 +38,8 @@ DENSE, SPARSE = 0, 1
 FIXED, CUT, INNER = 0, 1, 2
 UNIT_ROUNDOFF = 2.0**-53
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
-_TINY = 1e-300
-_SLACK = 1.0 + 1e-9
+TINY = 1e-300
+SLACK = 1.0 + 1e-9
 
 
 class Program(NamedTuple):
@@ -47,7 +48,9 @@ class Program(NamedTuple):
     Tensors: `kind`, `off`, `size`, `level` (block of an affine tensor, level of a cut), `src` (input of
     a cut). Levels: `cut`, `block_ptr`/`block` (affine tensors of block l at entry l + 1), `pat_off`.
     Edges of tensor t: `e_ptr[t]:e_ptr[t + 1]`. A sparse edge is held by columns (`g_ptr`, `g_row`) and by rows
-    (`r_ptr`, `g_src`, `g_pos`). Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry
+    (`r_ptr`, `g_src`, `g_pos`); where many rows read the same entries, in blocks, too: those of edge e from
+    `q_edge[e]` to `q_edge[e + 1]`, with the arrays of `RowBlocks`. Row i of an edge with `e_straight` >= 0 reads entry
+    `e_straight + i` alone. Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry
     arrays `*_man`, `*_exp` hold odd integers and exponents: value = man * 2**exp.
     """
 
@@ -66,6 +69,7 @@ class Program(NamedTuple):
     e_stage: NDArray[np.int64]
     e_at: NDArray[np.int64]
     e_ratio: NDArray[np.int64]
+    e_straight: NDArray[np.int64]
     weight: NDArray[np.float64]
     w_man: NDArray[np.int64]
     w_exp: NDArray[np.int32]
@@ -74,6 +78,13 @@ class Program(NamedTuple):
     r_ptr: NDArray[np.int64]
     g_src: NDArray[np.int64]
     g_pos: NDArray[np.int64]
+    q_edge: NDArray[np.int64]
+    q_row_ptr: NDArray[np.int64]
+    q_row: NDArray[np.int64]
+    q_col_ptr: NDArray[np.int64]
+    q_col: NDArray[np.int64]
+    q_at: NDArray[np.int64]
+    q_weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     b_man: NDArray[np.int64]
     b_exp: NDArray[np.int32]
@@ -95,6 +106,7 @@ class Program(NamedTuple):
     m_cand: NDArray[np.int64]
     err_g: NDArray[np.float64]
     err_c: NDArray[np.float64]
+    n_terms: NDArray[np.int64]
     rows0: NDArray[np.float64]
     in_man: NDArray[np.int64]
     in_exp: NDArray[np.int32]
@@ -210,6 +222,7 @@ class _Lowering:
         self.denominator = np.ones(len(nodes), dtype=np.int64)
         self.limbs = np.zeros(len(nodes), dtype=np.int64)
         self.exact = np.zeros(len(nodes), dtype=bool)
+        self.n_terms = np.zeros(len(nodes), dtype=np.int64)
 
     def rows(self, t: int) -> slice:
         return slice(int(self.off[t]), int(self.off[t + 1]))
@@ -242,14 +255,15 @@ class _Lowering:
             n_terms = 1
             for edge in self.edges(t):
                 source = self.rows(edge.source)
-                bound += _abs_apply(edge.operator, self.bound[source]) * _SLACK
-                error += _abs_apply(edge.operator, self.error[source]) * _SLACK
+                bound += _abs_apply(edge.operator, self.bound[source]) * SLACK
+                error += _abs_apply(edge.operator, self.error[source]) * SLACK
                 fed |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
                 n_terms += terms(edge.operator) + (denominator(edge.operator) != 1)
             alive |= fed
+            self.n_terms[t] = np.max(n_terms, initial=1)
             self.exact[t] = all(self.exact[e.source] for e in self.edges(t)) and self._fits(t, bound)
             if not self.exact[t]:
-                error += (n_terms + 4) * UNIT_ROUNDOFF * _SLACK * (bound + error) + _TINY * alive
+                error += (n_terms + 4) * UNIT_ROUNDOFF * SLACK * (bound + error) + TINY * alive
                 error[~fed] = 0.0  # zero, or the bias alone
             self.bound[here], self.error[here], self.alive[here] = bound, error, alive
         else:
@@ -270,7 +284,7 @@ class _Lowering:
                 plain = True
             self.exact[t] = self.exact[node.input] and (plain or self._fits(t, bound))
             if not plain and not self.exact[t]:
-                error = error + 4 * UNIT_ROUNDOFF * (bound + error) + _TINY * alive
+                error = error + 4 * UNIT_ROUNDOFF * (bound + error) + TINY * alive
                 error[~alive] = 0.0
             self.bound[here], self.error[here], self.alive[here] = bound, error, alive
 
@@ -312,7 +326,7 @@ class _Lowering:
 
     def integer_width(self, t: int) -> None:
         """Choose the number of 64-bit limbs for the rows of tensor t."""
-        top = self.bound[self.rows(t)].max(initial=0.0) * _SLACK
+        top = self.bound[self.rows(t)].max(initial=0.0) * SLACK
         for other in self.network.nodes[t + 1 :]:
             if isinstance(other, Breakpoints) and other.input == t:
                 top = max(top, float(np.abs(other.knots[np.isfinite(other.knots)]).max(initial=0.0)))
@@ -359,17 +373,21 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     r_ptr: list[NDArray] = []
     g_src: list[NDArray] = []
     g_pos: list[NDArray] = []
+    blocked: list[RowBlocks | None] = []
+    straight: list[int] = []
     n_weights = n_pointers = n_rows_of = n_entries = 0
     for t in range(n_tensors):
         for edge in walk.edges(t):
             e_src.append(edge.source)
             e_stage.append(edge.stage)
+            straight.append(_shift_of(edge.operator))
             ratio = int(walk.denominator[edge.source]) * denominator(edge.operator)
             e_ratio.append(int(walk.denominator[t]) // ratio)
             if isinstance(edge.operator, Dense):
                 e_kind.append(DENSE)
                 e_at.append((n_weights, 0, 0))
                 weights.append(np.ascontiguousarray(edge.operator.weight.T).reshape(-1))
+                blocked.append(None)
             else:
                 # by columns: pointers into the weights and target rows; by rows: places of weights and source entries
                 operator = as_sparse(edge.operator)
@@ -387,6 +405,7 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
                 g_src.append(np.repeat(np.arange(operator.n_in), np.diff(turned.indptr))[by_row])
                 g_pos.append(by_row + n_weights)
                 n_entries += operator.indices.size
+                blocked.append(row_blocks(operator))
             n_weights += weights[-1].size
         e_ptr.append(len(e_src))
     weight = _join(weights)
@@ -465,15 +484,16 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
         block=np.array([t for b in blocks for t in b], dtype=np.int64), pat_off=pat,
         e_ptr=np.array(e_ptr, dtype=np.int64), e_src=np.array(e_src, dtype=np.int64),
         e_kind=np.array(e_kind, dtype=np.int64), e_stage=np.array(e_stage, dtype=np.int64),
-        e_at=edge_at, e_ratio=np.array(e_ratio, dtype=np.int64), weight=weight, w_man=w_man, w_exp=w_exp,
+        e_at=edge_at, e_ratio=np.array(e_ratio, dtype=np.int64),
+        e_straight=np.array(straight, dtype=np.int64), weight=weight, w_man=w_man, w_exp=w_exp,
         g_ptr=_join(g_ptr, np.int64), g_row=target, r_ptr=_join(r_ptr, np.int64),
-        g_src=_join(g_src, np.int64), g_pos=_join(g_pos, np.int64),
+        g_src=_join(g_src, np.int64), g_pos=_join(g_pos, np.int64), **_join_blocks(blocked),
         bias=bias, b_man=b_man, b_exp=b_exp,
         relu=relu, n_knots=n_knots, k_at=k_at, knot=finite, k_man=k_man, k_exp=k_exp,
         s_at=s_at, slope=_join(slopes), s_man=s_man, s_exp=s_exp, shift=_join(shifts), h_man=h_man, h_exp=h_exp,
         m_at=m_at, m_ptr=_join(m_ptr, np.int64), m_cand=_join(m_cand, np.int64),
         err_g=np.ascontiguousarray(walk.error[:, 0]), err_c=np.ascontiguousarray(walk.error[:, 1]),
-        rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_den=walk.denominator,
+        n_terms=walk.n_terms, rows0=rows0, in_man=in_man, in_exp=in_exp, x_scale=walk.scale, x_den=walk.denominator,
         x_limbs=walk.limbs, x_at=x_at, x_all=used_by_affine, x_float=walk.exact.astype(np.int64),
         anc_ptr=np.concatenate([[0], np.cumsum([len(a) for a in ancestors])]).astype(np.int64),
         anc=np.array([t for a in ancestors for t in a], dtype=np.int64),
@@ -491,6 +511,34 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
 
 def _join(parts: list[NDArray], dtype: type = np.float64) -> NDArray:
     return np.ascontiguousarray(np.concatenate(parts), dtype=dtype) if parts else np.zeros(0, dtype=dtype)
+
+
+def _shift_of(operator: LinearOperator) -> int:
+    """Return s when row i of an operator reads entry s + i alone, for all rows, else -1."""
+    if not isinstance(operator, Gather) or not operator.n_out or operator.index[0] < 0 or not operator.scale.all():
+        return -1
+    shift = int(operator.index[0])
+    return shift if np.array_equal(operator.index, np.arange(shift, shift + operator.n_out)) else -1
+
+
+def _join_blocks(parts: list[RowBlocks | None]) -> dict[str, NDArray]:
+    """Return the blocks of all edges as arrays of a `Program`."""
+    found = [p for p in parts if p is not None]
+
+    def pointers(name: str) -> NDArray[np.int64]:
+        widths = _join([np.diff(getattr(p, name)) for p in found], np.int64)
+        return np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+
+    before = np.cumsum([0, *(p.weight.size for p in found)])
+    return {
+        "q_edge": np.cumsum([0, *(0 if p is None else p.at.size for p in parts)], dtype=np.int64),
+        "q_row_ptr": pointers("row_ptr"),
+        "q_row": _join([p.row for p in found], np.int64),
+        "q_col_ptr": pointers("col_ptr"),
+        "q_col": _join([p.col for p in found], np.int64),
+        "q_at": _join([p.at + shift for p, shift in zip(found, before[:-1], strict=True)], np.int64),
+        "q_weight": _join([p.weight for p in found]),
+    }
 
 
 def _ancestors(network: Network) -> list[list[int]]:

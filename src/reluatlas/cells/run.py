@@ -7,6 +7,7 @@ depends on the network and the domain alone, not on who computed what when.
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,15 @@ from numpy.typing import NDArray
 from reluatlas.cells import tree
 from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, M_ROW_LIMBS, Lowered
-from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, State, new_state, restore_path
+from reluatlas.cells.state import (
+    S_DOUBTFUL_VISITS,
+    S_DOUBTS,
+    S_VISITS,
+    State,
+    new_state,
+    restore_path,
+    state_bytes,
+)
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import DomainError
 from reluatlas.geometry.polygons import Pool, new_pool
@@ -97,6 +106,15 @@ class Worker:
         self.work = tree.new_work(program, 4 * room)
         self.packed_buffers = pack(self.pool), pack(self.work)
 
+    def load_kernels(self) -> None:
+        """Compile the kernels or read them from the cache, so that no clock runs meanwhile."""
+        packed, pieces = self.lowered.packed, np.zeros(0, dtype=np.int32)
+        restore_path(packed, self.packed_state, 0, pieces)
+        tree.pattern_key(pieces, 0)
+        out = tree.new_cells(self.lowered.program, 0, 0, self.lowered.n_outputs, self.lowered.piece_dtype)
+        stop = np.zeros(1, dtype=np.int64)
+        tree.subdivide(packed, self.packed_state, *self.packed_buffers, pack(out), 0, 1, stop, False, self.coarse)
+
     def do(self, item: Item, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
         program = self.lowered.program
@@ -115,7 +133,7 @@ class Worker:
             self.work.arena_v[:n] = np.arange(n)
             self.work.arena_e[:n] = item.edges
             packed, state, (pool, work) = self.lowered.packed, self.packed_state, self.packed_buffers
-            self.work.frame[0] = (item.level, -1, 0, 0, n, n)
+            self.work.frame[0] = (item.level, -1, 0, 0, n, n, 0, -1, -1, 1)
             restore_path(packed, state, item.level, item.pieces)
             if collect:
                 if item.level > 0:
@@ -176,6 +194,25 @@ def root(lowered: Lowered) -> Item:
     return Item((), 0, np.zeros(0, dtype=np.int32), x, y, np.zeros(4), np.roll(edges, 1), edges.copy(), edges)
 
 
+def installed_memory() -> int | None:
+    """Return the bytes of memory that this machine has, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _check_memory(lowered: Lowered, jobs: int) -> None:
+    """Refuse a network whose state does not fit into memory, before anything is allocated."""
+    need, there = state_bytes(lowered.program), installed_memory()
+    if there is not None and jobs * need > there:
+        advice = "Pass a smaller `jobs`" if jobs > 1 and need <= there else "Take a smaller network"
+        raise DomainError(
+            f"the state of one path through this network takes {need / 2**30:,.1f} GiB for each of {jobs} jobs, more "
+            f"than the {there / 2**30:,.1f} GiB of this machine. {advice}."
+        )
+
+
 def _area(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     u, v = x - x[0], y - y[0]
     return 0.5 * float(np.sum(u * np.roll(v, -1) - np.roll(u, -1) * v))
@@ -193,9 +230,11 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
             f"`domain` has {k} dimensions; cells are enumerated on two-dimensional ones. "
             "Pass a `Slice` through three points, or a `Box` for a network with two inputs."
         )
-    start = time.monotonic()
+    _check_memory(lowered, limits.n_jobs)
     stop = np.zeros(1, dtype=np.int64)
     idle = [Worker(lowered, coarse_radius(lowered.domain))]
+    idle[0].load_kernels()
+    start = time.monotonic()
     workers = list(idle)
     pending: list[Item] = [root(lowered)]
     running: dict[Future[Found], tuple[Item, Worker]] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reluatlas.cells.exact import exact_sign, exact_vertex, line_reference, split_reference
+from reluatlas.cells.bounds import tight_bounds
+from reluatlas.cells.exact import exact_sign, exact_vertex, is_zero_row, line_reference, split_reference
 from reluatlas.cells.program import BREAK, M_CERTAIN
 from reluatlas.cells.state import S_DOUBTS
 from reluatlas.geometry.polygons import ROUNDOFF, crossing
@@ -11,6 +12,8 @@ from reluatlas.kernels import inner
 _SIX = 6.0 * ROUNDOFF
 DOUBT = 2
 FINE = 1e-4
+_NOISE = 2.0**-46
+"""A value below this share of its terms is rounding, most likely, of a zero: no tighter bound would tell."""
 
 
 @inner
@@ -41,6 +44,20 @@ def row_of(P, S, level, unit, first, second):
 
 
 @inner
+def tight_row_of(P, S, level, unit, first, second):
+    """Do what `row_of` does, with bounds for the pattern of the current path."""
+    t = P.cut[level]
+    a, b, c, _, _ = row_of(P, S, level, unit, first, second)
+    if P.kind[t] == BREAK:
+        err_g, err_c = tight_bounds(P, S, P.src[t], unit)
+        return a, b, c, err_g, err_c
+    begin = P.m_ptr[P.m_at[t] + unit]
+    g_i, c_i = tight_bounds(P, S, P.src[t], P.m_cand[begin + first])
+    g_j, c_j = tight_bounds(P, S, P.src[t], P.m_cand[begin + second])
+    return a, b, c, g_i + g_j + ROUNDOFF * (abs(a) + abs(b)), c_i + c_j
+
+
+@inner
 def value_at(a, b, c, err_g, err_c, x, y, r):
     """Return the value of a row at a vertex, and a bound on the error of both together."""
     value = a * x + b * y + c
@@ -49,25 +66,27 @@ def value_at(a, b, c, err_g, err_c, x, y, r):
 
 
 @inner
-def _line_row(P, S, line):
-    """Return the row of a line reference, a side of the domain too; see `row_of`."""
+def _line_row(P, S, line, tight):
+    """Return the row of a line reference, a side of the domain too; see `row_of` and `tight_row_of`."""
     if line < 0:
         side = -line - 1
         a = 1.0 if side < 2 else 0.0
         return a, 1.0 - a, -P.side_val[side], 0.0, 0.0
     level, unit, first, second = split_reference(line)
+    if tight:
+        return tight_row_of(P, S, level, unit, first, second)
     return row_of(P, S, level, unit, first, second)
 
 
 @inner
-def recompute(P, S, pool, v):
+def recompute(P, S, pool, v, tight):
     """Place vertex v where its two defining rows vanish, if that gives a smaller radius.
 
     Radii compound over nested cuts; this one depends on the two rows alone. With r_i the values there
     and t_i their bounds, |dx| <= (|b_2| (|r_1| + t_1) + |b_1| (|r_2| + t_2)) / |a_1 b_2 - a_2 b_1|.
     """
-    a1, b1, c1, g1, e1 = _line_row(P, S, pool.line_a[v])
-    a2, b2, c2, g2, e2 = _line_row(P, S, pool.line_b[v])
+    a1, b1, c1, g1, e1 = _line_row(P, S, pool.line_a[v], tight)
+    a2, b2, c2, g2, e2 = _line_row(P, S, pool.line_b[v], tight)
     det = a1 * b2 - a2 * b1
     error = g1 * (abs(a2) + abs(b2)) + g2 * (abs(a1) + abs(b1)) + 2.0 * g1 * g2
     sure = abs(det) - error - 4.0 * ROUNDOFF * (abs(a1 * b2) + abs(a2 * b1))
@@ -110,13 +129,7 @@ def bounded_signs(a, b, c, err_g, err_c, px, py, pr, vertices, n, value, bound, 
 
 @inner
 def _settle(P, S, pool, line, a, b, c, err_g, err_c, v):
-    """Return the sign at vertex v when the first bound could not tell; may refresh the vertex."""
-    S.stats[S_DOUBTS] += 1
-    value, bound = value_at(a, b, c, err_g, err_c, pool.x[v], pool.y[v], pool.r[v])
-    if P.meta[M_CERTAIN] == 0:
-        return 1 if value > 0.0 else (-1 if value < 0.0 else 0)
-    if pool.line_a[v] == line or pool.line_b[v] == line:
-        return 0
+    """Return the sign at vertex v when no bound could tell; may refresh the vertex."""
     if pool.known[v] == 0:
         exact_vertex(P, S, pool, v)
         value, bound = value_at(a, b, c, err_g, err_c, pool.x[v], pool.y[v], pool.r[v])
@@ -136,15 +149,33 @@ def polygon_signs(P, S, pool, level, unit, first, second, vertices, n, value, bo
     positive, negative, doubt = bounded_signs(
         a, b, c, err_g, err_c, pool.x, pool.y, pool.r, vertices, n, value, bound, sign
     )  # fmt: skip
-    if doubt:
-        line = line_reference(level, unit, first, second)
-        for j in range(n):
-            if sign[j] == DOUBT:
-                v = vertices[j]
-                sign[j] = _settle(P, S, pool, line, a, b, c, err_g, err_c, v)
-                value[j], bound[j] = value_at(a, b, c, err_g, err_c, pool.x[v], pool.y[v], pool.r[v])
-                positive |= sign[j] > 0
-                negative |= sign[j] < 0
+    if not doubt:
+        return positive, negative
+    line = line_reference(level, unit, first, second)
+    tight = zero = looked = False
+    for j in range(n):
+        if sign[j] != DOUBT:
+            continue
+        v = vertices[j]
+        S.stats[S_DOUBTS] += 1
+        if P.meta[M_CERTAIN] == 0:
+            sign[j] = 1 if value[j] > 0.0 else (-1 if value[j] < 0.0 else 0)
+        elif pool.line_a[v] == line or pool.line_b[v] == line or zero:
+            sign[j] = 0
+        else:
+            if not tight and abs(value[j]) > _NOISE * (abs(a * pool.x[v]) + abs(b * pool.y[v]) + abs(c)):
+                a, b, c, err_g, err_c = tight_row_of(P, S, level, unit, first, second)
+                tight = True
+            value[j], bound[j] = value_at(a, b, c, err_g, err_c, pool.x[v], pool.y[v], pool.r[v])
+            if abs(value[j]) > bound[j]:
+                sign[j] = 1 if value[j] > 0.0 else -1
+            else:
+                if not looked:
+                    zero, looked = is_zero_row(P, S, line), True
+                sign[j] = 0 if zero else _settle(P, S, pool, line, a, b, c, err_g, err_c, v)
+        value[j], bound[j] = value_at(a, b, c, err_g, err_c, pool.x[v], pool.y[v], pool.r[v])
+        positive |= sign[j] > 0
+        negative |= sign[j] < 0
     return positive, negative
 
 
@@ -168,7 +199,9 @@ def cut_edges(P, S, pool, n_pool, line, vertices, edges, n, value, bound, sign, 
             pool.line_b[new] = line
             pool.known[new] = 0
             if radius > FINE * coarse:
-                recompute(P, S, pool, new)
+                recompute(P, S, pool, new, False)
+                if pool.r[new] > coarse:
+                    recompute(P, S, pool, new, True)
                 if pool.r[new] > coarse and P.meta[M_CERTAIN]:
                     exact_vertex(P, S, pool, new)
             made += 1

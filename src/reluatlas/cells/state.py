@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.blocks import LANES, add_blocks
 from reluatlas.cells.program import (
     BREAK,
     CUT,
@@ -54,18 +55,41 @@ class State(NamedTuple):
     n_cut: NDArray[np.int64]
     serial: NDArray[np.int64]
     active: NDArray[np.int32]
+    mark: NDArray[np.uint8]
+    place: NDArray[np.int64]
+    listed: NDArray[np.int64]
+    values: NDArray[np.float64]
+    part: NDArray[np.float64]
+    tight_g: NDArray[np.float64]
+    tight_c: NDArray[np.float64]
+    tight_tensor: NDArray[np.int64]
     x_words: NDArray[np.uint64]
     x_len: NDArray[np.int32]
     x_row: NDArray[np.int64]
     x_tensor: NDArray[np.int64]
+    chain: NDArray[np.int64]
     acc: NDArray[np.uint64]
     buf: NDArray[np.uint64]
     buf_len: NDArray[np.int64]
     stats: NDArray[np.int64]
 
 
+MANY = 8
+"""Blocks are taken when more than one unit in so many is added."""
+
 # entries of State.stats
 S_COUNTER, S_SIGNS, S_ROWS, S_VERTICES, S_DOUBTS, S_VISITS, S_DOUBTFUL_VISITS = range(7)
+
+
+def state_bytes(program: Program) -> int:
+    """Return the memory that a worker's state takes, but for a little: one path of the tree, however many cells.
+
+    Two sets of float64 rows, the integers of all rows, and what the levels list.
+    """
+    meta = program.meta
+    columns, n, units = int(meta[M_K]) + 1, int(meta[M_ROWS]), int(meta[M_UNITS])
+    cutters = sum(int(program.size[c]) * max(1, int(program.n_knots[c])) for c in program.cut)
+    return 8 * (2 * columns * n + int(meta[M_EXACT_WORDS]) + 4 * cutters) + n * (4 * columns + 24) + 5 * units
 
 
 def new_state(program: Program) -> State:
@@ -75,6 +99,7 @@ def new_state(program: Program) -> State:
     knots = np.maximum(program.n_knots, 1)
     room = np.array([int(program.size[c] * knots[c]) for c in program.cut], dtype=np.int64)
     limbs = int(meta[M_ROW_LIMBS])
+    widest = int(np.diff(program.q_col_ptr).max(initial=0)) + 1
     state = State(
         rows=program.rows0.copy(),
         base=np.zeros((k + 1, n)),
@@ -88,10 +113,19 @@ def new_state(program: Program) -> State:
         n_cut=np.zeros(levels + 1, dtype=np.int64),
         serial=np.zeros(levels + 1, dtype=np.int64),
         active=np.zeros(int(program.size.max()) + 8, dtype=np.int32),
+        mark=np.zeros(int(program.size.max()), dtype=np.uint8),
+        place=np.zeros(widest, dtype=np.int64),
+        listed=np.zeros(widest, dtype=np.int64),
+        values=np.zeros((k + 1, widest)),
+        part=np.zeros((k + 1, int(np.diff(program.q_row_ptr).max(initial=0)) + LANES)),
+        tight_g=np.zeros(n),
+        tight_c=np.zeros(n),
+        tight_tensor=np.full(int(meta[M_TENSORS]), -1, dtype=np.int64),
         x_words=np.zeros(int(meta[M_EXACT_WORDS]) + 1, dtype=np.uint64),
         x_len=np.zeros((n, k + 1), dtype=np.int32),
         x_row=np.full(n, -1, dtype=np.int64),
         x_tensor=np.full(int(meta[M_TENSORS]), -1, dtype=np.int64),
+        chain=np.zeros((16, 2), dtype=np.int64),
         acc=np.zeros(4 * limbs + 8, dtype=np.uint64),
         buf=np.zeros(8 * (2 * limbs + 4), dtype=np.uint64),
         buf_len=np.zeros(8, dtype=np.int64),
@@ -171,8 +205,18 @@ def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
 
 
 @inner
-def _add_edge(P, S, e, t, units, n_units, start, out):
-    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute."""
+def _add_straight(weight, row, start, out):
+    """Write `start + weight * row`, entry by entry."""
+    for i in range(weight.size):
+        out[i] = start[i] + weight[i] * row[i]
+
+
+@inner
+def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
+    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute.
+
+    `copy` says whether `start` and `out` are not the same, `whole` whether all rows but those of the units are zero.
+    """
     s = P.e_src[e]
     at = P.e_at[e, 0]
     lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
@@ -184,9 +228,22 @@ def _add_edge(P, S, e, t, units, n_units, start, out):
             weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
             start[0][lo:hi], start[1][lo:hi], start[2][lo:hi], out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
         )  # fmt: skip
-    else:
+        return
+    if whole and P.e_straight[e] >= 0 and MANY * n_units > end - first:
         for c in range(out.shape[0]):
-            copy_run(start[c], lo, out[c], lo, hi - lo)
+            _add_straight(
+                P.weight[at : at + hi - lo], rows[c][first + P.e_straight[e] :], start[c][lo:hi], out[c][lo:hi]
+            )  # fmt: skip
+    elif P.q_edge[e + 1] > P.q_edge[e] and MANY * n_units > end - first:
+        for q in range(n_units):
+            S.mark[units[q]] = 1
+        add_blocks(P, S, e, lo, first, start, out)
+        for q in range(n_units):
+            S.mark[units[q]] = 0
+    else:
+        if copy:
+            for c in range(out.shape[0]):
+                copy_run(start[c], lo, out[c], lo, hi - lo)
         _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
 
 
@@ -306,14 +363,14 @@ def prepare_block(P, S, level):
         _start(S.base, P.bias, P.off[t], P.off[t + 1])
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT:
-                _add_edge(P, S, e, t, S.active, n_on, S.base, S.base)
+                _add_edge(P, S, e, t, S.active, n_on, S.base, S.base, False, True)
     for b in range(first, end):
         t = P.block[b]
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == FIXED:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.base, S.base)
+                _add_edge(P, S, e, t, S.active, n, S.base, S.base, False, True)
 
 
 @kernel
@@ -345,7 +402,7 @@ def complete_block(P, S, level):
         begun = False
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT and n_on:
-                _add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows)
+                _add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows, not begun, False)
                 begun = True
         if not begun:
             for c in range(S.rows.shape[0]):
@@ -356,7 +413,7 @@ def complete_block(P, S, level):
             if P.e_stage[e] == INNER:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.rows, S.rows)
+                _add_edge(P, S, e, t, S.active, n, S.rows, S.rows, False, True)
 
 
 @kernel

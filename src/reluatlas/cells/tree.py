@@ -2,7 +2,8 @@
 
 A work item is a polygon that lies in one cell of all levels before `level`, with that cell's pieces.
 The kernel subdivides it until a budget of cells is reached; what is left on its stack are work items
-again. Frames on the stack hold (level, next cutter, choice, polygon, vertices in use).
+again. Frames on the stack hold (level, next cutter on the list, the choice for the one before, polygon, vertices in
+use, and the runs on the list; see `cutters.py`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.chords import MOST, count_parts
+from reluatlas.cells.cutters import FEW, begin, choose, is_direct, narrow, touch
+from reluatlas.cells.enter import WINDOW, enter, row_sides
 from reluatlas.cells.exact import line_reference
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
 from reluatlas.cells.signs import bounded_signs, cut_edges, polygon_signs
-from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, copy_run, prepare_block
-from reluatlas.geometry.polygons import extremes, keep_side
+from reluatlas.cells.state import complete_block, copy_run, prepare_block
+from reluatlas.geometry.polygons import keep_side
 from reluatlas.kernels import inner, kernel
 
-F_LEVEL, F_NEXT, F_CHOICE, F_LOW, F_HIGH, F_POOL = range(6)
+F_LEVEL, F_NEXT, F_CHOICE, F_LOW, F_HIGH, F_POOL, F_END, F_OPEN, F_OPEN_END, F_FREE = range(10)
 DONE, NO_ROOM, NO_OUTPUT_ROOM = 0, 1, 2
-BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
-WINDOW = -1  # knot of a cutter that is a max window
 
 
 class Work(NamedTuple):
@@ -34,6 +35,9 @@ class Work(NamedTuple):
     """
 
     frame: NDArray[np.int64]
+    list: NDArray[np.int64]
+    stamp: NDArray[np.int64]
+    clock: NDArray[np.int64]
     arena_v: NDArray[np.int64]
     arena_e: NDArray[np.int64]
     scratch_v: NDArray[np.int64]
@@ -70,8 +74,12 @@ def new_work(program: Program, room: int) -> Work:
     """Return buffers with room for `room` polygon corners on the stack."""
     sides, size = max(64, room // 16), int(program.meta[M_MAX_SIZE]) + 8
     levels = int(program.meta[M_LEVELS]) + 2
+    cutters = sum(int(program.size[c]) * max(1, int(program.n_knots[c])) for c in program.cut)
     return Work(
-        frame=np.zeros((room // 4, 6), dtype=np.int64),
+        frame=np.zeros((room // 4, 10), dtype=np.int64),
+        list=np.zeros(4 * cutters + room, dtype=np.int64),
+        stamp=np.zeros(size, dtype=np.int64),
+        clock=np.zeros(1, dtype=np.int64),
         arena_v=np.zeros(room, dtype=np.int64),
         arena_e=np.zeros(room, dtype=np.int64),
         scratch_v=np.zeros(2 * sides, dtype=np.int64),
@@ -128,189 +136,8 @@ def pattern_key(pieces, n):
 
 
 @inner
-def _row_sides(P, S, pool, W, level, unit, first, second, lo, n):
-    """Return (any vertex certainly above, any below) for one row and the polygon at `lo`."""
-    return polygon_signs(
-        P, S, pool, level, unit, first, second, W.arena_v[lo : lo + n], n, W.value, W.bound, W.sign
-    )  # fmt: skip
-
-
-@inner
-def _classify_relu(low, high, error, size, side):
-    """Do what `_classify` does for rows whose only knot is zero, without a branch."""
-    doubt = 0
-    for j in range(size):
-        above, below = low[j] > error[j], high[j] < -error[j]
-        across = (low[j] < -error[j]) & (high[j] > error[j])
-        here = np.int8(ABOVE) if above else (np.int8(ACROSS) if across else np.int8(DOUBTFUL))
-        here = np.int8(BELOW) if below else here
-        side[j] = here
-        doubt |= here == DOUBTFUL
-    return doubt != 0
-
-
-@inner
-def _classify(low, high, error, knots, n_knots, size, side):
-    """Write for each (unit, knot) whether the row is BELOW, ABOVE, ACROSS or in DOUBT; return any doubt."""
-    doubt = False
-    for j in range(size):
-        for q in range(n_knots):
-            knot = knots[j * n_knots + q]
-            margin = error[j]
-            if knot != 0.0:
-                margin += 2.3e-16 * abs(knot)
-            if low[j] - knot > margin:
-                here = ABOVE
-            elif high[j] - knot < -margin or knot == np.inf:
-                here = BELOW
-            elif low[j] - knot < -margin and high[j] - knot > margin:
-                here = ACROSS
-            else:
-                here = DOUBTFUL
-                doubt = True
-            side[j * n_knots + q] = here
-    return doubt
-
-
-@inner
-def _list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
-    """Do what `_list_cutters` does for rows with one knot."""
-    for j in range(size):
-        piece[j] = side[j] == ABOVE
-        settled[j] = side[j] != ACROSS
-    n_cut = 0
-    for j in range(size):
-        if side[j] == ACROSS:
-            cut_unit[n_cut], cut_knot[n_cut], cut_base[n_cut], cut_choice[n_cut] = j, 0, 0, 0
-            n_cut += 1
-    return n_cut
-
-
-@inner
-def _list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
-    """Write the settled pieces and list the rows that cut; return how many."""
-    n_cut = 0
-    for j in range(size):
-        here = 0
-        before = n_cut
-        for q in range(n_knots):
-            which = side[j * n_knots + q]
-            if which == ABOVE:
-                here += 1
-            elif which == ACROSS:
-                cut_unit[n_cut] = j
-                cut_knot[n_cut] = q
-                cut_base[n_cut] = here
-                cut_choice[n_cut] = 0
-                n_cut += 1
-        piece[j] = here
-        settled[j] = n_cut == before
-    return n_cut
-
-
-@inner
-def _enter_breaks(P, S, pool, W, level, lo, n):
-    """Find which units of a breakpoint node cut the polygon; settle the pieces of the others."""
-    t = P.cut[level]
-    s, size, n_knots = P.off[P.src[t]], P.size[t], P.n_knots[t]
-    at, first_cut = P.pat_off[level], S.cut_at[level]
-    side = W.side
-    extremes(
-        S.rows[0][s : s + size], S.rows[1][s : s + size], S.rows[2][s : s + size],
-        P.err_g[s : s + size], P.err_c[s : s + size],
-        pool.x, pool.y, pool.r, W.arena_v[lo : lo + n], n, W.low, W.high, W.error,
-    )  # fmt: skip
-    if P.relu[t]:
-        doubt = _classify_relu(W.low, W.high, W.error, size, side)
-    else:
-        doubt = _classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side)
-    if doubt:
-        for j in range(size):
-            for q in range(n_knots):
-                if side[j * n_knots + q] == DOUBTFUL:
-                    above, below = _row_sides(P, S, pool, W, level, j, q, np.int64(0), lo, n)
-                    side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
-    if P.relu[t]:
-        S.n_cut[level] = _list_relu_cutters(
-            side, size, S.piece[at : at + size], S.settled[at : at + size],
-            S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-        )  # fmt: skip
-        return
-    S.n_cut[level] = _list_cutters(
-        side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
-        S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-    )  # fmt: skip
-
-
-@inner
-def _winner(P, S, pool, W, level, unit, count, lo, n):
-    """Return the candidate that wins a window on the whole polygon, or -1."""
-    begin = P.m_ptr[P.m_at[P.cut[level]] + unit]
-    base = P.off[P.src[P.cut[level]]]
-    # the likely winner, by the value at the first vertex; the exact tests follow
-    best, top = 0, -np.inf
-    v = W.arena_v[lo]
-    for c in range(count):
-        i = base + P.m_cand[begin + c]
-        value = S.rows[0, i] * pool.x[v] + S.rows[1, i] * pool.y[v] + S.rows[2, i]
-        if value > top:
-            best, top = c, value
-    for attempt in range(count + 1):
-        c = best if attempt == 0 else attempt - 1
-        if attempt > 0 and c == best:
-            continue
-        wins = True
-        lowest = c
-        for d in range(count):
-            if d == c:
-                continue
-            above, below = _row_sides(P, S, pool, W, level, unit, c, d, lo, n)
-            if below:
-                wins = False
-                break
-            if not above and d < lowest:
-                lowest = d
-        if wins:
-            return lowest
-    return -1
-
-
-@inner
-def _enter_windows(P, S, pool, W, level, lo, n):
-    """Find which windows of a max node change their winner on the polygon; settle the others."""
-    t = P.cut[level]
-    at, first_cut = P.pat_off[level], S.cut_at[level]
-    n_cut = 0
-    for j in range(P.size[t]):
-        pointer = P.m_at[t] + j
-        winner = _winner(P, S, pool, W, level, j, P.m_ptr[pointer + 1] - P.m_ptr[pointer], lo, n)
-        S.settled[at + j] = winner >= 0
-        S.piece[at + j] = max(winner, 0)
-        if winner < 0:
-            S.cut_unit[first_cut + n_cut] = j
-            S.cut_knot[first_cut + n_cut] = WINDOW
-            S.cut_base[first_cut + n_cut] = 0
-            S.cut_choice[first_cut + n_cut] = 0
-            n_cut += 1
-    S.n_cut[level] = n_cut
-
-
-@inner
-def _enter(P, S, pool, W, level, lo, hi):
-    """Start a level on the polygon at `lo:hi`."""
-    doubts = S.stats[S_DOUBTS]
-    if P.kind[P.cut[level]] == BREAK:
-        _enter_breaks(P, S, pool, W, level, lo, hi - lo)
-    else:
-        _enter_windows(P, S, pool, W, level, lo, hi - lo)
-    S.stats[S_VISITS] += 1
-    if S.stats[S_DOUBTS] != doubts:
-        S.stats[S_DOUBTFUL_VISITS] += 1
-
-
-@inner
 def _close(P, S, level):
-    """Write the pieces of the units that cut, from the choices made."""
+    """Write the pieces of the units that cut, from the choices made (a ReLU's are written by `choose`)."""
     at, first_cut = P.pat_off[level], S.cut_at[level]
     q, n = 0, S.n_cut[level]
     while q < n:
@@ -372,12 +199,12 @@ def _emit(P, S, pool, W, out, cell, corner, lo, hi):
 
 
 @inner
-def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
+def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, runs, coarse):
     """Push one frame for each candidate that wins a window on some part of the polygon.
 
-    Returns (depth, status).
+    `cutter` is the window's place on the list, `runs` are the runs of the frames. Returns (depth, status).
     """
-    unit = S.cut_unit[S.cut_at[level] + cutter]
+    unit = S.cut_unit[S.cut_at[level] + W.list[cutter]]
     pointer = P.m_at[P.cut[level]] + unit
     count = P.m_ptr[pointer + 1] - P.m_ptr[pointer]
     half = W.scratch_v.size // 2
@@ -421,6 +248,7 @@ def _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse):
             frame = W.frame[depth]
             frame[F_LEVEL], frame[F_NEXT], frame[F_CHOICE] = level, cutter + 1, c
             frame[F_LOW], frame[F_HIGH], frame[F_POOL] = top, top + n, n_pool
+            frame[F_END], frame[F_OPEN], frame[F_OPEN_END], frame[F_FREE] = runs
             depth += 1
             top += n
     return depth, DONE
@@ -449,8 +277,17 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
         level, cutter = W.frame[depth, F_LEVEL], W.frame[depth, F_NEXT]
         lo, hi, n_pool = W.frame[depth, F_LOW], W.frame[depth, F_HIGH], W.frame[depth, F_POOL]
         top = hi
+        end, opened, open_end, free = (
+            W.frame[depth, F_END], W.frame[depth, F_OPEN], W.frame[depth, F_OPEN_END], W.frame[depth, F_FREE]
+        )  # fmt: skip
         if cutter > 0:
-            S.cut_choice[S.cut_at[level] + cutter - 1] = W.frame[depth, F_CHOICE]
+            choose(P, S, level, W.list[cutter - 1], W.frame[depth, F_CHOICE])
+            if end - cutter > FEW:
+                cutter, (end, opened, open_end, free) = (
+                    free, narrow(P, S, pool, W, level, lo, hi, cutter, end, opened, open_end, free)
+                )  # fmt: skip
+                if end < 0:
+                    return NO_ROOM, n_cells, corner, depth
         while True:
             if level > last:
                 if collect:
@@ -462,7 +299,7 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
             if cutter < 0:
                 if hi - lo + 2 > W.sign.size:
                     return NO_ROOM, n_cells, corner, depth
-                _enter(P, S, pool, W, level, lo, hi)
+                enter(P, S, pool, W, level, lo, hi, opened, open_end)
                 if level == last and not collect and P.kind[P.cut[level]] == BREAK:
                     parts = count_parts(P, S, pool, W, level, W.arena_v[lo:hi], hi - lo)
                     if parts > 0:
@@ -472,13 +309,18 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                     _rehash(P, S, W, level, True)
                 if collect or level < last:
                     prepare_block(P, S, level)
-                cutter = 0
-            first_cut, n_cut = S.cut_at[level], S.n_cut[level]
+                cutter, (end, opened, open_end, free) = free, begin(P, S, pool, W, level, lo, hi, free)
+                if end < 0:
+                    return NO_ROOM, n_cells, corner, depth
+            first_cut = S.cut_at[level]
             split = False
-            while cutter < n_cut:
-                unit, knot = S.cut_unit[first_cut + cutter], S.cut_knot[first_cut + cutter]
+            while cutter < end:
+                q = W.list[cutter]
+                unit, knot = S.cut_unit[first_cut + q], S.cut_knot[first_cut + q]
                 if knot == WINDOW:
-                    depth, status = _split_window(P, S, pool, W, level, cutter, lo, hi, n_pool, depth, coarse)
+                    depth, status = _split_window(
+                        P, S, pool, W, level, cutter, lo, hi, n_pool, depth, (end, opened, open_end, free), coarse
+                    )  # fmt: skip
                     if status != DONE:
                         return status, n_cells, corner, depth
                     split = True
@@ -491,7 +333,7 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                     pool.x, pool.y, pool.r, W.arena_v[lo:hi], n, W.value, W.bound, W.sign,
                 )  # fmt: skip
                 if doubt:
-                    above, below = _row_sides(P, S, pool, W, level, unit, knot, np.int64(0), lo, n)
+                    above, below = row_sides(P, S, pool, W, level, unit, knot, np.int64(0), lo, n)
                 if above and below:
                     if top + 2 * n + 4 > W.arena_v.size or n_pool + 2 > pool.x.size:
                         return NO_ROOM, n_cells, corner, depth
@@ -515,17 +357,27 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                     frame = W.frame[depth]
                     frame[F_LEVEL], frame[F_NEXT], frame[F_CHOICE] = level, cutter + 1, 0
                     frame[F_LOW], frame[F_HIGH], frame[F_POOL] = top, after, n_pool
+                    frame[F_END], frame[F_OPEN], frame[F_OPEN_END], frame[F_FREE] = end, opened, open_end, free
                     depth += 1
                     lo, hi = after, after + n_above
                     top = hi
-                S.cut_choice[first_cut + cutter] = 1 if above else 0
+                choose(P, S, level, q, 1 if above else 0)
                 cutter += 1
+                if above and below and end - cutter > FEW:
+                    cutter, (end, opened, open_end, free) = (
+                        free, narrow(P, S, pool, W, level, lo, hi, cutter, end, opened, open_end, free)
+                    )  # fmt: skip
+                    if end < 0:
+                        return NO_ROOM, n_cells, corner, depth
             if split:
                 break
-            _close(P, S, level)
+            if not P.relu[P.cut[level]]:
+                _close(P, S, level)
             if collect:
                 _rehash(P, S, W, level, False)
-            if collect or level < last:
+            if is_direct(P, level):
+                touch(S, level)
+            elif collect or level < last:
                 complete_block(P, S, level)
             level += 1
             cutter = -1
