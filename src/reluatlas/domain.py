@@ -287,6 +287,20 @@ class Space:
         """Dimension of the space (n)."""
         return self.n_inputs
 
+    @property
+    def unit_volume(self) -> float:
+        """Volume of one unit of coordinate volume: the coordinates are the inputs."""
+        return 1.0
+
+    @property
+    def volume(self) -> float:
+        """Infinite."""
+        return float("inf")
+
+    def frame(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `origin` (n,) and `basis` (n, n) with `x = origin + u @ basis`: the coordinates are the inputs."""
+        return np.zeros(self.n_inputs), np.eye(self.n_inputs)
+
 
 def _require_independent(rows: NDArray[np.float64], message: str) -> None:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)

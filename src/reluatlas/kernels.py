@@ -31,7 +31,7 @@ def cache_folder() -> Path:
     package = Path(__file__).parent
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
     for folder in _FOLDERS:
-        for source in sorted((package / folder).glob("*.py")):
+        for source in sorted((package / folder).rglob("*.py")):
             text = source.read_bytes()
             if b"reluatlas.kernels import" in text or source.name == "program.py":
                 digest.update(text)

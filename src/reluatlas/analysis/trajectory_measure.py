@@ -99,7 +99,7 @@ def in_threads(
     work: Callable[[int], T], items: list[int], *, jobs: int | None = None, progress: Progress | None = None
 ) -> list[T]:
     """Return `work(item)` for all items in order, done by some threads; progress is told in the calling one."""
-    from reluatlas.cells.run import available_cores
+    from reluatlas.network.batches import available_cores
 
     if jobs is not None and (isinstance(jobs, bool) or jobs != int(jobs) or jobs < 1):
         raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.behind import pattern_behind
 from reluatlas.cells.exact import line_reference, split_reference
+from reluatlas.cells.pieces import piece_key
 from reluatlas.cells.program import BREAK, Lowered
 from reluatlas.cells.state import new_state
-from reluatlas.cells.tree import Cells, piece_key
+from reluatlas.cells.tree import Cells
 from reluatlas.errors import InternalError
 from reluatlas.kernels import inner, kernel
 from reluatlas.packs import pack

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.behind import vanishes_on
+from reluatlas.cells.plane import Polygon, Worker
 from reluatlas.cells.program import Lowered, lower
 from reluatlas.cells.questions import following
 from reluatlas.cells.regions import ExactMap, ExactMaps, map_errors
-from reluatlas.cells.run import Item, Worker, coarse_radius
 from reluatlas.cells.state import new_state
 from reluatlas.network.graph import Breakpoints, Max, Network
 from reluatlas.packs import pack
@@ -75,7 +75,7 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
     full = _full_cells(cx)
     lowered = lower(_extended(cx.network), cx.domain)
     level = len(cx.network.cuts)
-    worker, stop = Worker(lowered, coarse_radius(cx.domain)), np.zeros(1, dtype=np.int64)
+    worker, stop = Worker(lowered), np.zeros(1, dtype=np.int64)
     ends: list[FloatArray] = []
     owners: list[int] = []
     crossed = np.setdiff1d(_perhaps_crossed(cx), full)
@@ -218,11 +218,11 @@ def _top_ties(rows: ExactMap, point: FloatArray) -> bool:
     return sum(row == top for row in rows) > 1
 
 
-def _item(cx: PolyhedralComplex, cell: int, level: int) -> Item:
+def _item(cx: PolyhedralComplex, cell: int, level: int) -> Polygon:
     run = slice(int(cx.vertices.offsets[cell]), int(cx.vertices.offsets[cell + 1]))
     x, y = cx.vertices.points[run].T.copy()
     edges = cx.facets.line[run]
-    return Item(
+    return Polygon(
         (cell,),
         level,
         cx.patterns[cell].astype(np.int32),

@@ -93,7 +93,7 @@ def count_cells(
         is_complete=outcome.stopped_by == "",
         stopped_by=outcome.stopped_by,
         exactness=exactness_of(outcome, certain=certain),
-        volume_done=outcome.area * domain.unit_volume,
+        volume_done=outcome.volume * domain.unit_volume,
         seconds=outcome.seconds,
     )
 

@@ -9,7 +9,8 @@ the largest part of the polygon where they have one winner, and only the open on
 
 from __future__ import annotations
 
-from reluatlas.cells.enter import WINDOW, row_sides, winner_of
+from reluatlas.cells.enter import row_sides, winner_of
+from reluatlas.cells.pieces import WINDOW
 from reluatlas.cells.program import M_LEVELS, MAX
 from reluatlas.cells.signs import bounded_signs
 from reluatlas.cells.state import S_COUNTER

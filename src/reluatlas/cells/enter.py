@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.cells.pieces import (
+    ABOVE,
+    ACROSS,
+    BELOW,
+    DOUBTFUL,
+    WINDOW,
+    classify,
+    classify_relu,
+    list_cutters,
+    list_relu_cutters,
+)
 from reluatlas.cells.program import BREAK
 from reluatlas.cells.signs import polygon_signs
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS
 from reluatlas.geometry.polygons import extremes
 from reluatlas.kernels import inner
-
-BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
-WINDOW = -1
-"""Knot of a cutter that is a max window."""
 
 
 @inner
@@ -21,79 +28,6 @@ def row_sides(P, S, pool, W, level, unit, first, second, lo, n):
     return polygon_signs(
         P, S, pool, level, unit, first, second, W.arena_v[lo : lo + n], n, W.value, W.bound, W.sign
     )  # fmt: skip
-
-
-@inner
-def _classify_relu(low, high, error, size, side):
-    """Do what `_classify` does for rows whose only knot is zero, without a branch."""
-    doubt = 0
-    for j in range(size):
-        above, below = low[j] > error[j], high[j] < -error[j]
-        across = (low[j] < -error[j]) & (high[j] > error[j])
-        here = np.int8(ABOVE) if above else (np.int8(ACROSS) if across else np.int8(DOUBTFUL))
-        here = np.int8(BELOW) if below else here
-        side[j] = here
-        doubt |= here == DOUBTFUL
-    return doubt != 0
-
-
-@inner
-def _classify(low, high, error, knots, n_knots, size, side):
-    """Write for each (unit, knot) whether the row is BELOW, ABOVE, ACROSS or in DOUBT; return any doubt."""
-    doubt = False
-    for j in range(size):
-        for q in range(n_knots):
-            knot = knots[j * n_knots + q]
-            margin = error[j]
-            if knot != 0.0:
-                margin += 2.3e-16 * abs(knot)
-            if low[j] - knot > margin:
-                here = ABOVE
-            elif high[j] - knot < -margin or knot == np.inf:
-                here = BELOW
-            elif low[j] - knot < -margin and high[j] - knot > margin:
-                here = ACROSS
-            else:
-                here = DOUBTFUL
-                doubt = True
-            side[j * n_knots + q] = here
-    return doubt
-
-
-@inner
-def _list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
-    """Do what `_list_cutters` does for rows with one knot."""
-    for j in range(size):
-        piece[j] = side[j] == ABOVE
-        settled[j] = side[j] != ACROSS
-    n_cut = 0
-    for j in range(size):
-        if side[j] == ACROSS:
-            cut_unit[n_cut], cut_knot[n_cut], cut_base[n_cut], cut_choice[n_cut] = j, 0, 0, 0
-            n_cut += 1
-    return n_cut
-
-
-@inner
-def _list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
-    """Write the settled pieces and list the rows that cut; return how many."""
-    n_cut = 0
-    for j in range(size):
-        here = 0
-        before = n_cut
-        for q in range(n_knots):
-            which = side[j * n_knots + q]
-            if which == ABOVE:
-                here += 1
-            elif which == ACROSS:
-                cut_unit[n_cut] = j
-                cut_knot[n_cut] = q
-                cut_base[n_cut] = here
-                cut_choice[n_cut] = 0
-                n_cut += 1
-        piece[j] = here
-        settled[j] = n_cut == before
-    return n_cut
 
 
 @inner
@@ -109,9 +43,9 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
         pool.x, pool.y, pool.r, W.arena_v[lo : lo + n], n, W.low, W.high, W.error,
     )  # fmt: skip
     if P.relu[t]:
-        doubt = _classify_relu(W.low, W.high, W.error, size, side)
+        doubt = classify_relu(W.low, W.high, W.error, size, side)
     else:
-        doubt = _classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side)
+        doubt = classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side)
     if doubt:
         for j in range(size):
             for q in range(n_knots):
@@ -119,12 +53,12 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
                     above, below = row_sides(P, S, pool, W, level, j, q, np.int64(0), lo, n)
                     side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
     if P.relu[t]:
-        S.n_cut[level] = _list_relu_cutters(
+        S.n_cut[level] = list_relu_cutters(
             side, size, S.piece[at : at + size], S.settled[at : at + size],
             S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
         )  # fmt: skip
         return
-    S.n_cut[level] = _list_cutters(
+    S.n_cut[level] = list_cutters(
         side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
         S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
     )  # fmt: skip

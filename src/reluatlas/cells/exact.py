@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from reluatlas.cells.program import AFFINE, BREAK, DENSE, INPUT, M_K, M_ROW_LIMBS, MAX
+from reluatlas.cells.program import AFFINE, BREAK, DENSE, INPUT, M_INFINITE, M_K, M_ROW_LIMBS, MAX
 from reluatlas.cells.state import S_ROWS, S_SIGNS, S_VERTICES
 from reluatlas.geometry import integers
 from reluatlas.kernels import inner
@@ -220,23 +220,29 @@ def slot_of(P, q):
 
 @inner
 def load_line(P, S, line, slot):
-    """Write the three integers of a line to buffer slots `slot`, `slot + 1`, `slot + 2` (plane only)."""
+    """Write the k + 1 integers of a line to buffer slots `slot`, `slot + 1`, ...
+
+    On an unbounded domain the sides are at +-M, M infinite: their coefficient of M comes one slot later.
+    """
+    k = P.meta[M_K]
     if line < 0:
         side = -line - 1
         axis = side >> 1
         scale = max(0, -P.side_exp[side])
-        for c in range(3):
-            S.buf_len[slot + c] = 0
-            width = P.meta[M_ROW_LIMBS] + 1
+        last = k + P.meta[M_INFINITE]
+        width = P.meta[M_ROW_LIMBS] + 1
+        for c in range(last + 1):
             integers.clear(S.acc, width)
             if c == axis:
                 integers.add_shifted(S.acc, width, ONE, 0, 1, np.int64(1), np.int64(scale))
-            elif c == 2:
+            elif c == last:
                 integers.add_shifted(
                     S.acc, width, ONE, 0, 1, -P.side_man[side], np.int64(scale + P.side_exp[side])
                 )  # fmt: skip
             S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
         return
+    if P.meta[M_INFINITE]:
+        S.buf_len[slot + k + 1] = 0
     level, unit, first, second = split_reference(line)
     t = P.cut[level]
     s = P.src[t]
@@ -245,11 +251,11 @@ def load_line(P, S, line, slot):
     if P.kind[t] == BREAK:
         exact_row(P, S, s, unit)
         f = P.k_at[t] + unit * P.n_knots[t] + first
-        for c in range(3):
+        for c in range(k + 1):
             integers.clear(S.acc, width)
-            at = P.x_at[s] + (unit * 3 + c) * limbs
+            at = P.x_at[s] + (unit * (k + 1) + c) * limbs
             integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + unit, c], np.int64(1), np.int64(0))
-            if c == 2 and P.k_man[f] != 0:
+            if c == k and P.k_man[f] != 0:
                 _add_scaled(S.acc, width, ONE, 0, 1, -P.k_man[f], P.x_den[s], P.x_scale[s] + P.k_exp[f])
             S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
         return
@@ -257,11 +263,11 @@ def load_line(P, S, line, slot):
     i, j = P.m_cand[begin + first], P.m_cand[begin + second]
     exact_row(P, S, s, i)
     exact_row(P, S, s, j)
-    for c in range(3):
+    for c in range(k + 1):
         integers.clear(S.acc, width)
-        at = P.x_at[s] + (i * 3 + c) * limbs
+        at = P.x_at[s] + (i * (k + 1) + c) * limbs
         integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + i, c], np.int64(1), np.int64(0))
-        at = P.x_at[s] + (j * 3 + c) * limbs
+        at = P.x_at[s] + (j * (k + 1) + c) * limbs
         integers.add_shifted(S.acc, width, S.x_words, at, S.x_len[P.off[s] + j, c], np.int64(-1), np.int64(0))
         S.buf_len[slot + c] = integers.store(S.acc, width, S.buf, slot_of(P, slot + c))
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.blocks import RowBlocks, row_blocks
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, LinearOperator, Max, Network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator, mapped, terms
@@ -38,6 +38,7 @@ DENSE, SPARSE = 0, 1
 FIXED, CUT, INNER = 0, 1, 2
 UNIT_ROUNDOFF = 2.0**-53
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
+MAX_DIMENSION = 6
 TINY = 1e-300
 SLACK = 1.0 + 1e-9
 
@@ -125,7 +126,9 @@ class Program(NamedTuple):
 
 
 # entries of Program.meta
-M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN = range(10)
+M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN, M_INFINITE = range(
+    11
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +137,7 @@ class Lowered:
 
     program: Program
     network: Network
-    domain: Box | Slice
+    domain: Box | Slice | Space
     n_units: int
     n_outputs: int
     piece_dtype: np.dtype
@@ -145,18 +148,18 @@ class Lowered:
         return pack(self.program)
 
 
-def check_domain(network: Network, domain: object) -> Box | Slice:
+def check_domain(network: Network, domain: object) -> Box | Slice | Space:
     """Return the domain if the network can be cut on it.
 
     Raises
     ------
     DomainError
-        When it is not a bounded domain.
+        When it is not a `Box`, `Slice` or `Space`, or has more than six dimensions.
     DimensionError
         When it does not fit the network's inputs.
     """
-    if not isinstance(domain, Box | Slice):
-        raise DomainError(f"`domain` is a {type(domain).__name__}; expected a two-dimensional `Box` or `Slice`.")
+    if not isinstance(domain, Box | Slice | Space):
+        raise DomainError(f"`domain` is a {type(domain).__name__}; expected a `Box`, `Slice` or `Space`.")
     if domain.n_inputs != network.n_inputs:
         n, k = network.n_inputs, domain.n_inputs
         hint = (
@@ -164,9 +167,16 @@ def check_domain(network: Network, domain: object) -> Box | Slice:
             if n != 2
             else "Pass a `Box` with 2 sides."
         )
+        if isinstance(domain, Space):
+            raise DimensionError(f"`domain` is a space of {k} dimensions but the network takes {n} inputs.")
         if isinstance(domain, Box):
             raise DimensionError(f"`domain` has dimension {k} but the network takes {n} inputs. {hint}")
         raise DimensionError(f"`domain` is a slice of {k} inputs but the network takes {n}. {hint}")
+    if domain.dim > MAX_DIMENSION:
+        raise DomainError(
+            f"`domain` has {domain.dim} dimensions; cells are enumerated in up to {MAX_DIMENSION}. "
+            f"Pass a `Slice` of fewer dimensions."
+        )
     return domain
 
 
@@ -202,7 +212,7 @@ def _abs_apply(operator: LinearOperator, values: NDArray) -> NDArray:
 class _Lowering:
     """The state of one `lower` call: walks the graph once, tensor by tensor."""
 
-    def __init__(self, network: Network, domain: Box | Slice) -> None:
+    def __init__(self, network: Network, domain: Box | Slice | Space) -> None:
         self.network, self.domain = network, domain
         self.k = domain.dim
         nodes = network.nodes
@@ -212,8 +222,6 @@ class _Lowering:
         level_of = {c: i for i, c in enumerate(self.cuts)}
         before = np.cumsum([isinstance(n, Breakpoints | Max) for n in nodes])
         self.level = np.array([level_of.get(i, int(before[i]) - 1) for i in range(len(nodes))], dtype=np.int64)
-        low, high = domain.box.low, domain.box.high
-        self.reach = np.maximum(np.abs(low), np.abs(high))
         # columns: gradient bound, constant bound, gradient error, constant error, structural flags
         self.bound = np.zeros((self.off[-1], 2))
         self.error = np.zeros((self.off[-1], 2))
@@ -344,7 +352,7 @@ class _Lowering:
             self.integer_width(t)
 
 
-def lower(network: Network, domain: Box | Slice, *, certain: bool = True) -> Lowered:
+def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True) -> Lowered:
     """Return the flat program of a network on a bounded domain; those of the last four are kept.
 
     With `certain=False` doubtful signs are taken from float64: to measure what certainty costs, and
@@ -354,7 +362,7 @@ def lower(network: Network, domain: Box | Slice, *, certain: bool = True) -> Low
 
 
 @lru_cache(maxsize=4)
-def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
+def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lowered:
     walk = _Lowering(network, domain)
     walk.run()
     nodes, cuts, off = network.nodes, walk.cuts, walk.off
@@ -463,7 +471,9 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     rows0[walk.k, walk.rows(0)] = origin
     in_man, in_exp = dyadic(rows0[:, walk.rows(0)])
 
-    sides = np.stack([domain.box.low, domain.box.high], axis=1).reshape(-1)
+    # the sides of a space are at -M and M, M infinite
+    ends = (-np.ones(walk.k), np.ones(walk.k)) if isinstance(domain, Space) else (domain.box.low, domain.box.high)
+    sides = np.stack(ends, axis=1).reshape(-1)
     side_man, side_exp = dyadic(sides)
     row_limbs = int(walk.limbs.max(initial=1))
     side_bits = fraction_bits(sides) + int(np.frexp(np.abs(sides).max())[1]) + 2
@@ -472,8 +482,8 @@ def _lowered(network: Network, domain: Box | Slice, certain: bool) -> Lowered:
     x_at = np.concatenate([[0], np.cumsum(x_words)]).astype(np.int64)
 
     ancestors = _ancestors(network)
-    meta = np.zeros(10, dtype=np.int64)
-    meta[M_CERTAIN] = int(certain)
+    meta = np.zeros(11, dtype=np.int64)
+    meta[M_CERTAIN], meta[M_INFINITE] = int(certain), int(isinstance(domain, Space))
     meta[M_TENSORS], meta[M_LEVELS], meta[M_ROWS], meta[M_UNITS] = n_tensors, len(cuts), n_rows, int(pat[-1])
     meta[M_OUT], meta[M_K], meta[M_ROW_LIMBS] = network.output, walk.k, row_limbs
     meta[M_EXACT_WORDS], meta[M_MAX_SIZE] = int(x_at[-1]), int(walk.sizes.max())

@@ -17,7 +17,7 @@ _NOISE = 2.0**-46
 
 
 @inner
-def _may_err(P, S, t, unit):
+def may_err(P, S, t, unit):
     """Return 0.0 for a unit on a flat piece, whose row is a constant and exact, else 1.0: most ties are among them."""
     if P.kind[t] != BREAK:
         return 1.0
@@ -38,7 +38,7 @@ def row_of(P, S, level, unit, first, second):
     begin = P.m_ptr[P.m_at[t] + unit]
     i, j = s + P.m_cand[begin + first], s + P.m_cand[begin + second]
     a, b, c = rows[0, i] - rows[0, j], rows[1, i] - rows[1, j], rows[2, i] - rows[2, j]
-    on_i, on_j = _may_err(P, S, P.src[t], i - s), _may_err(P, S, P.src[t], j - s)
+    on_i, on_j = may_err(P, S, P.src[t], i - s), may_err(P, S, P.src[t], j - s)
     err_g, err_c = on_i * P.err_g[i] + on_j * P.err_g[j], on_i * P.err_c[i] + on_j * P.err_c[j]
     return a, b, c, err_g + ROUNDOFF * (abs(a) + abs(b)), err_c
 

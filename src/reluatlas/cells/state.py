@@ -127,8 +127,8 @@ def new_state(program: Program) -> State:
         x_tensor=np.full(int(meta[M_TENSORS]), -1, dtype=np.int64),
         chain=np.zeros((16, 2), dtype=np.int64),
         acc=np.zeros(4 * limbs + 8, dtype=np.uint64),
-        buf=np.zeros(8 * (2 * limbs + 4), dtype=np.uint64),
-        buf_len=np.zeros(8, dtype=np.int64),
+        buf=np.zeros(2 * (k + 2) * (2 * limbs + 4), dtype=np.uint64),
+        buf_len=np.zeros(2 * (k + 2), dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
     packed = pack(program), pack(state)
@@ -188,6 +188,40 @@ def add_dense(weight, units, n_units, a, b, c, from_a, from_b, from_c, out_a, ou
         q += 1
 
 
+@inner(fastmath={"contract"}, error_model="numpy")
+def _add_units(out, source, at, w0, w1, w2, w3, x0, x1, x2, x3):
+    for i in range(w0.size):
+        out[at + i] = source[at + i] + w0[i] * x0 + w1[i] * x1 + w2[i] * x2 + w3[i] * x3
+
+
+@inner(fastmath={"contract"}, error_model="numpy")
+def _add_unit(out, source, at, w0, x0):
+    for i in range(w0.size):
+        out[at + i] = source[at + i] + w0[i] * x0
+
+
+@inner
+def add_dense_rows(weight, units, n_units, rows, first, start, lo, out):
+    """Do what `add_dense` does for any number of coordinates, one of them after another."""
+    n = weight.shape[1]
+    for c in range(out.shape[0]):
+        source, target, row = start[c], out[c], rows[c]
+        q = 0
+        while q + 4 <= n_units:
+            j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
+            x0, x1, x2, x3 = row[first + j0], row[first + j1], row[first + j2], row[first + j3]
+            _add_units(target, source, lo, weight[j0], weight[j1], weight[j2], weight[j3], x0, x1, x2, x3)
+            source = target
+            q += 4
+        while q < n_units:
+            _add_unit(target, source, lo, weight[units[q]], row[first + units[q]])
+            source = target
+            q += 1
+        if n_units == 0:
+            for i in range(n):
+                target[lo + i] = source[lo + i]
+
+
 # Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
 # the arrays themselves.
 
@@ -223,6 +257,9 @@ def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
     rows = S.rows
     if P.e_kind[e] == DENSE:
         weight = P.weight[at : at + (end - first) * (hi - lo)].reshape((end - first, hi - lo))
+        if rows.shape[0] != 3:
+            add_dense_rows(weight, units, n_units, rows, first, start, lo, out)
+            return
         # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
         add_dense(
             weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
@@ -252,9 +289,11 @@ def _not_zero(rows, at, size, active):
     """List the units whose row is not zero; return how many."""
     n = 0
     for j in range(size):
-        if rows[0, at + j] != 0.0 or rows[1, at + j] != 0.0 or rows[2, at + j] != 0.0:
-            active[n] = j
-            n += 1
+        for c in range(rows.shape[0]):
+            if rows[c, at + j] != 0.0:
+                active[n] = j
+                n += 1
+                break
     return n
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.chords import MOST, count_parts
 from reluatlas.cells.cutters import FEW, begin, choose, is_direct, narrow, touch
-from reluatlas.cells.enter import WINDOW, enter, row_sides
+from reluatlas.cells.enter import enter, row_sides
 from reluatlas.cells.exact import line_reference
+from reluatlas.cells.pieces import WINDOW, close, rehash
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
 from reluatlas.cells.signs import bounded_signs, cut_edges, polygon_signs
 from reluatlas.cells.state import complete_block, copy_run, prepare_block
@@ -112,64 +113,6 @@ def new_cells(program: Program, n_cells: int, n_corners: int, n_outputs: int, dt
         radius=np.empty(n_corners),
         line=np.empty(n_corners, dtype=np.int64),
     )
-
-
-@kernel
-def piece_key(unit, piece):
-    """Return the 64-bit key of a unit's piece (splitmix64); piece 0 has key 0."""
-    if piece == 0:
-        return np.uint64(0)
-    z = np.uint64(unit) * np.uint64(1024) + np.uint64(piece)
-    z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@kernel
-def pattern_key(pieces, n):
-    """Return the hash of the first n pieces of a pattern."""
-    total = np.uint64(0)
-    for unit in range(n):
-        total ^= piece_key(unit, pieces[unit])
-    return total
-
-
-@inner
-def _close(P, S, level):
-    """Write the pieces of the units that cut, from the choices made (a ReLU's are written by `choose`)."""
-    at, first_cut = P.pat_off[level], S.cut_at[level]
-    q, n = 0, S.n_cut[level]
-    while q < n:
-        unit = S.cut_unit[first_cut + q]
-        piece = S.cut_base[first_cut + q]
-        while q < n and S.cut_unit[first_cut + q] == unit:
-            piece += S.cut_choice[first_cut + q]
-            q += 1
-        S.piece[at + unit] = piece
-
-
-@inner
-def _rehash(P, S, W, level, entering):
-    """Update the hash of the path: settled pieces on entering a level, the others on closing it."""
-    at = P.pat_off[level]
-    total = np.uint64(0)
-    if entering:
-        for j in range(P.size[P.cut[level]]):
-            if S.settled[at + j]:
-                total ^= piece_key(at + j, S.piece[at + j])
-        W.settled_hash[level] = total
-        return
-    total = W.settled_hash[level]
-    if level > 0:
-        total ^= W.hash[level - 1]
-    last = -1
-    for q in range(S.cut_at[level], S.cut_at[level] + S.n_cut[level]):
-        unit = S.cut_unit[q]
-        if unit != last:
-            total ^= piece_key(at + unit, S.piece[at + unit])
-        last = unit
-    W.hash[level] = total
 
 
 @inner
@@ -306,7 +249,7 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
                         n_cells += parts
                         break
                 if collect:
-                    _rehash(P, S, W, level, True)
+                    rehash(P, S, W, level, True)
                 if collect or level < last:
                     prepare_block(P, S, level)
                 cutter, (end, opened, open_end, free) = free, begin(P, S, pool, W, level, lo, hi, free)
@@ -372,9 +315,9 @@ def subdivide(P, S, pool, W, out, depth, budget, stop, collect, coarse):
             if split:
                 break
             if not P.relu[P.cut[level]]:
-                _close(P, S, level)
+                close(P, S, level)
             if collect:
-                _rehash(P, S, W, level, False)
+                rehash(P, S, W, level, False)
             if is_direct(P, level):
                 touch(S, level)
             elif collect or level < last:

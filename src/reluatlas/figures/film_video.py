@@ -30,7 +30,7 @@ _TRAJECTORY, _TIMES = "trajectory.npz", "times.npy"
 
 def draw_pictures(film: Film, folder: Path, *, jobs: int | None = None, progress: Progress | None = None) -> list[Path]:
     """Return the paths of all frames, drawn as PNG files into a folder."""
-    from reluatlas.cells.run import available_cores
+    from reluatlas.network.batches import available_cores
 
     n = len(film.frames)
     n_parts = max(1, min(int(jobs) if jobs else available_cores(), n // _WORTH_A_PROCESS))

@@ -1,0 +1,179 @@
+"""How does a worker subdivide polytopes? Its buffers, and polytopes as work items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.items import BUDGET, Found, Item, coarse_radius
+from reluatlas.cells.pieces import pattern_key
+from reluatlas.cells.program import M_K, Lowered
+from reluatlas.cells.solid import tree
+from reluatlas.cells.solid.work import Cells, Work, exact_limbs, new_cells, new_work
+from reluatlas.cells.state import State, new_state, restore_path
+from reluatlas.domain import Space
+from reluatlas.errors import InternalError
+from reluatlas.geometry.polytopes import FREE, Corners, new_corners
+from reluatlas.geometry.volumes import new_scratch, volume
+from reluatlas.packs import pack
+
+_ROOM = 1 << 12
+
+
+@dataclass(frozen=True, eq=False)
+class Polytope(Item):
+    """A polytope as a work item: its vertices, the rows that meet in each, their masks, the table of facets."""
+
+    x: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    mask: NDArray[np.uint64]
+    facets: NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Worker:
+    """One thread's buffers."""
+
+    lowered: Lowered
+    coarse: float = field(init=False)
+    state: State = field(init=False)
+    pool: Corners = field(init=False)
+    work: Work = field(init=False)
+    words: int = 1
+
+    def __post_init__(self) -> None:
+        self.coarse = coarse_radius(self.lowered.domain)
+        self.state = new_state(self.lowered.program)
+        self.packed_state = pack(self.state)
+        self.k = int(self.lowered.program.meta[M_K])
+        self.corners = (4 << self.k) * BUDGET // 4
+        self._buffers(_ROOM)
+
+    def _buffers(self, room: int) -> None:
+        program = self.lowered.program
+        self.room = room
+        self.pool = new_corners(room, self.k, exact_limbs(program))
+        self.work = new_work(program, 4 * room, self.words)
+        self.scratch = new_scratch(self.k, room, self.words)
+        self.packed_buffers, self.packed_scratch = (pack(self.pool), pack(self.work)), pack(self.scratch)
+
+    def load_kernels(self) -> None:
+        """Compile the kernels or read them from the cache, so that no clock runs meanwhile."""
+        packed, pieces = self.lowered.packed, np.zeros(0, dtype=np.int32)
+        restore_path(packed, self.packed_state, 0, pieces)
+        pattern_key(pieces, 0)
+        stop = np.zeros(1, dtype=np.int64)
+        out = pack(self._cells(0))
+        tree.subdivide(packed, self.packed_state, *self.packed_buffers, out, 0, 1, stop, False, self.coarse)
+
+    def do(self, item: Polytope, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
+        """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
+        before = self.state.stats.copy()
+        out = self._cells(0)
+        while True:
+            n, n_facets = item.radius.size, item.facets.size
+            if 2 * n > self.work.sign.size or 2 * n > self.room:
+                self._buffers(2 * self.room)
+                continue
+            if item.mask.shape[1] > self.words:
+                self.words = item.mask.shape[1]
+                self._buffers(self.room)
+            self._load(item)
+            packed, state, (pool, work) = self.lowered.packed, self.packed_state, self.packed_buffers
+            self.work.frame[0] = (item.level, -1, 0, 0, n, 0, n_facets, n)
+            restore_path(packed, state, item.level, item.pieces)
+            if collect:
+                if item.level > 0:
+                    self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
+                out = self._cells(budget)
+            status, n_cells, corners, facets, depth = tree.subdivide(
+                packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
+            )
+            if status == tree.DONE:
+                break
+            self.state.stats[1:] = before[1:]
+            self._grow(status)
+        rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
+        cells = None
+        if collect:
+            shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:8]] + [out.line[:facets]]
+            cells = Cells._make(a.copy() for a in shown)
+        return Found(item.id, n_cells, self._volume(item, rest), cells, rest)
+
+    def _load(self, item: Polytope) -> None:
+        n, k = item.radius.size, self.k
+        self.pool.x[:n], self.pool.r[:n], self.pool.rows[:n] = item.x, item.radius, item.rows
+        self.pool.size[:n] = np.abs(item.x[:, :k]).sum(axis=1)
+        self.pool.known[:n] = 0
+        self.work.arena_v[:n] = np.arange(n)
+        self.work.arena_m[:n] = 0
+        self.work.arena_m[:n, : item.mask.shape[1]] = item.mask
+        self.work.arena_f[: item.facets.size] = item.facets
+
+    def _grow(self, status: int) -> None:
+        if status == tree.NO_ROOM:
+            self._buffers(2 * self.room)
+        elif status == tree.NO_BITS:
+            self.words *= 2
+            self._buffers(self.room)
+        elif status == tree.NO_OUTPUT_ROOM:
+            self.corners *= 2
+        else:
+            raise InternalError(
+                "an edge of a cell lies on fewer independent rows than it must. "
+                "This is a bug in reluatlas: please report it with the network."
+            )
+
+    def _cells(self, budget: int) -> Cells:
+        lowered = self.lowered
+        corners = self.corners if budget else 0
+        return new_cells(
+            lowered.program, budget, corners, lowered.n_outputs, self.words, lowered.piece_dtype, corners
+        )  # fmt: skip
+
+    def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Polytope:
+        level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])
+        vertices, pool = self.work.arena_v[lo:hi], self.pool
+        return Polytope(
+            id,
+            level,
+            self.state.piece[: self.lowered.program.pat_off[level]].copy(),
+            pool.x[vertices],
+            pool.r[vertices],
+            pool.rows[vertices],
+            self.work.arena_m[lo:hi].copy(),
+            self.work.arena_f[frame[tree.F_FACETS] : frame[tree.F_END]].copy(),
+        )
+
+    def _volume(self, item: Polytope, rest: list[Polytope]) -> float:
+        if isinstance(self.lowered.domain, Space):
+            return 0.0
+        most = max(p.radius.size for p in (item, *rest))
+        if most > self.scratch.members.shape[1] or self.words != self.scratch.closure.shape[1]:
+            self.scratch = new_scratch(self.k, 2 * most, self.words)
+            self.packed_scratch = pack(self.scratch)
+        return self._volume_of(item) - sum(self._volume_of(p) for p in rest)
+
+    def _volume_of(self, item: Polytope) -> float:
+        mask = np.zeros((item.radius.size, self.words), dtype=np.uint64)
+        mask[:, : item.mask.shape[1]] = item.mask
+        return volume(item.x, mask, item.radius.size, item.facets.size, self.k, self.packed_scratch)
+
+
+def root(lowered: Lowered) -> Polytope:
+    """Return the whole domain as a work item: the corners of its box; of a space, those at infinity."""
+    k, domain = int(lowered.program.meta[M_K]), lowered.domain
+    ends = np.array(list(product((0, 1), repeat=k)), dtype=np.int64)
+    sides = 2 * np.arange(k) + ends
+    x = np.zeros((len(ends), k + 1))
+    x[:, :k] = lowered.program.side_val[sides]
+    x[:, k] = 0.0 if isinstance(domain, Space) else 1.0
+    mask = np.bitwise_or.reduce(np.uint64(1) << sides.astype(np.uint64), axis=1)
+    rows = -sides - 1
+    facets = -np.arange(2 * k) - 1
+    assert facets.min() > FREE
+    return Polytope((), 0, np.zeros(0, dtype=np.int32), x, np.zeros(len(ends)), rows, mask[:, None], facets)
