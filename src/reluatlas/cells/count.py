@@ -8,7 +8,7 @@ from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.cells.program import lower
 from reluatlas.cells.run import Run, run
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Network
 
 
@@ -26,7 +26,8 @@ class CellCount:
         What ended an incomplete count: "max_cells", "max_seconds" or "interrupt".
     exactness : Exactness
     volume_done : float
-        Volume of the part of the domain that the cells found fill, in input units.
+        Volume of the part of the domain that the cells found fill, in input units; on a `Space` 0 or, when all are
+        there, infinite.
     seconds : float
         Time taken.
     """
@@ -45,7 +46,7 @@ class CellCount:
 
 def count_cells(
     net: Network,
-    domain: Box | Slice,
+    domain: Box | Slice | Space,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -61,8 +62,9 @@ def count_cells(
     Parameters
     ----------
     net : Network
-    domain : Box or Slice
-        Two-dimensional: a box of a network with two inputs, or a plane slice of any input space.
+    domain : Box, Slice or Space
+        Of one to six dimensions: a box or the whole space of a network with so many inputs, or a slice of any input
+        space.
     max_cells : int, optional
         Stop when at least so many are found.
     max_seconds : float, optional
@@ -77,7 +79,7 @@ def count_cells(
     Raises
     ------
     DomainError, DimensionError
-        When the domain is not bounded, not two-dimensional, or does not fit the network.
+        When the domain has more than six dimensions, or does not fit the network.
     ArgumentError
         When a limit makes no sense.
 
@@ -88,12 +90,13 @@ def count_cells(
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
     outcome = run(lower(net, domain, certain=certain), limits, collect=False)
+    done = outcome.volume * domain.unit_volume
     return CellCount(
         n_cells=outcome.n_cells,
         is_complete=outcome.stopped_by == "",
         stopped_by=outcome.stopped_by,
         exactness=exactness_of(outcome, certain=certain),
-        volume_done=outcome.volume * domain.unit_volume,
+        volume_done=domain.volume if isinstance(domain, Space) and not outcome.stopped_by else done,
         seconds=outcome.seconds,
     )
 

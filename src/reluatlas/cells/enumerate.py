@@ -9,10 +9,11 @@ from reluatlas.cells.adjacency import match_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.count import exactness_of
 from reluatlas.cells.limits import Limits, ProgressCallback
-from reluatlas.cells.program import Lowered, lower
+from reluatlas.cells.program import Lowered, check_domain, lower
 from reluatlas.cells.run import Run, run
 from reluatlas.cells.tree import Cells, new_cells
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DomainError
 from reluatlas.network.graph import Network
 
 
@@ -60,6 +61,11 @@ def enumerate_cells(
     a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
     of jobs. A stop by a limit or Ctrl-C gives what was found until then.
     """
+    if check_domain(net, domain).dim != 2 or isinstance(domain, Space):
+        raise DomainError(
+            f"`domain` is {domain!r}; cells are enumerated with their polygons on two-dimensional boxes and slices. "
+            "Pass a plane `Slice`, or ask `count_cells`, which takes 1 to 6 dimensions and a `Space`."
+        )
     limits = Limits(max_cells, max_seconds, jobs, progress)
     lowered = lower(net, domain, certain=certain)
     outcome = run(lowered, limits, collect=True)

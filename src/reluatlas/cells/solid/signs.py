@@ -116,7 +116,10 @@ def _value_again(row, err_g, err_c, pool, v):
 @inner
 def _is_on(facets, n_facets, mask, line):
     """Return whether one of a vertex's facets has a reference."""
-    return any(facets[b] == line and mask[b // WORD] & ONE_BIT << np.uint64(b % WORD) for b in range(n_facets))
+    found = False
+    for b in range(n_facets):
+        found |= facets[b] == line and mask[b // WORD] & (ONE_BIT << np.uint64(b % WORD)) != EMPTY
+    return found
 
 
 @inner
