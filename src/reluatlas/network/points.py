@@ -64,7 +64,7 @@ def patterns(
     """
     points = Points(network, X)
     slices = network.pattern_slices()
-    out = np.zeros((len(points), sum(prod(network.nodes[i].shape) for i in slices)), dtype=_pattern_type(network))
+    out = np.zeros((len(points), sum(prod(network.nodes[i].shape) for i in slices)), dtype=pattern_type(network))
     chooser = Chooser(network, points, perturb=False)
 
     def work(batch: slice) -> None:
@@ -288,7 +288,8 @@ def chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDA
     return chosen.astype(np.int64)
 
 
-def _pattern_type(network: Network) -> type[np.unsignedinteger]:
+def pattern_type(network: Network) -> type[np.unsignedinteger]:
+    """Return the smallest unsigned type that holds the number of any piece or winner."""
     most = 1
     for i in network.cuts:
         node = network.nodes[i]

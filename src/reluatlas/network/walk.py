@@ -23,6 +23,8 @@ class Walk:
         False: exact evaluation at the points themselves. True: at x + (e, e^2, ..., e^n) for infinitely small e.
     background : Background, optional
         That of the network, when it was made before.
+    bounds : FloatBounds, optional
+        One that was used for the network before: it keeps what it computed of the operators.
 
     Attributes
     ----------
@@ -39,7 +41,13 @@ class Walk:
     """
 
     def __init__(
-        self, network: Network, rows: FloatArray, *, perturb: bool = False, background: Background | None = None
+        self,
+        network: Network,
+        rows: FloatArray,
+        *,
+        perturb: bool = False,
+        background: Background | None = None,
+        bounds: FloatBounds | None = None,
     ) -> None:
         self.n_points = rows.shape[0]
         self.choice: Choice = {}
@@ -50,7 +58,7 @@ class Walk:
         self._network = network
         self._rows = rows
         self._perturb = perturb
-        self._bounds = FloatBounds()
+        self._bounds = bounds or FloatBounds()
         self._integers = IntegerArithmetic()
         self._points: dict[int, ExactPoint] = {}
         self._directions = Directions(network, self._integers)

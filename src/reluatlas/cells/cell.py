@@ -1,0 +1,332 @@
+"""`Cell`: one cell of a network in any dimension, with its facets, each with a certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells.across import pattern_across
+from reluatlas.cells.cell_rows import CellRows, Composer, RowOf
+from reluatlas.cells.chart import Chart, Domain
+from reluatlas.cells.exactness import Exactness
+from reluatlas.domain import Space
+from reluatlas.errors import InternalError
+from reluatlas.geometry.facets import Facet, Found, find_facets
+from reluatlas.geometry.halfspaces import FloatArray, Halfspaces
+from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.network.graph import Breakpoints, Network
+from reluatlas.network.maps import backward
+
+if TYPE_CHECKING:
+    from reluatlas.cells.inside import NearestOther, Volume
+
+
+class Owner(NamedTuple):
+    """Whose row it is.
+
+    Attributes
+    ----------
+    kind : {"neuron", "window", "domain"}
+    layer : int
+        Position among the breakpoint and max nodes, from 0; -1 for the domain.
+    unit : int
+        Position in the layer; for the domain, the coordinate.
+    which : int
+        The knot of a neuron or the losing candidate of a window, by position; for the domain 0 (low) or 1 (high).
+    column : int
+        Column of patterns; -1 for the domain.
+    """
+
+    kind: Literal["neuron", "window", "domain"]
+    layer: int
+    unit: int
+    which: int
+    column: int
+
+
+@dataclass(frozen=True, eq=False)
+class Facets:
+    """The facets of a cell, in the order of their first rows.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (F,)
+        Of each facet, its (first) row in `Cell.halfspaces`.
+    owners : list of tuple of Owner
+        All that vanishes there: rows that coincide are one facet.
+    is_domain : ndarray of bool, shape (F,)
+        Whether it lies on the domain's boundary, so that no cell is behind.
+    points : ndarray, shape (F, k)
+        A point on each facet, in its relative interior, rounded to float64.
+    distances : ndarray, shape (F,)
+        Euclidean distance in input units from `Cell.x` to each facet's hyperplane: at most the distance to the facet,
+        and equal to it for the nearest.
+    n_undecided : int
+        Rows that were not decided before `max_seconds`; 0 when the list is complete.
+    """
+
+    rows: NDArray[np.int64]
+    owners: list[tuple[Owner, ...]]
+    is_domain: NDArray[np.bool_]
+    points: FloatArray
+    distances: FloatArray
+    n_undecided: int
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    def __repr__(self) -> str:
+        rest = f", {self.n_undecided} rows undecided" if self.n_undecided else ""
+        return f"Facets({len(self)}, {int(self.is_domain.sum())} on the domain's boundary{rest})"
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbor:
+    """The cell behind a facet.
+
+    Attributes
+    ----------
+    facet : int
+    pattern : ndarray, shape (units,)
+    flips : ndarray, shape (units that differ,)
+        Columns of the pattern that differ.
+    """
+
+    facet: int
+    pattern: NDArray[np.integer]
+    flips: NDArray[np.int64]
+    _cell: Cell
+
+    def cell(self) -> Cell:
+        """Return the cell itself."""
+        return self._cell.behind(self)
+
+
+@dataclass(eq=False, repr=False)
+class Cell:
+    """One activation pattern's cell: a polyhedron on which the network is one affine map.
+
+    Made by `cell_at`, `cells_at` and `Neighbor.cell`. Coordinates are those of the domain: inputs for `Space` and
+    `Box`, coordinates of a `Slice`. What is expensive is computed when first asked for.
+
+    Attributes
+    ----------
+    network : Network
+    domain : Box, Slice or Space
+    pattern : ndarray of small integers, shape (units,)
+    x : ndarray, shape (k,)
+        The point that the cell was asked for, or one inside.
+    max_seconds : float
+        Limit on the search for facets; rows left then are undecided.
+    """
+
+    chart: Chart
+    pattern: NDArray[np.integer]
+    x: FloatArray
+    inside: Coordinates
+    max_seconds: float = float("inf")
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self.chart.network
+
+    @property
+    def domain(self) -> Domain:
+        """The domain that the cell is cut out of."""
+        return self.chart.domain
+
+    @property
+    def k(self) -> int:
+        """Number of the domain's coordinates."""
+        return self.chart.k
+
+    @cached_property
+    def system(self) -> CellRows:
+        """All rows, in the coordinates that the cell is cut in."""
+        return Composer(self.chart, self.pattern).build(self.inside)
+
+    def put_inside(self, candidates: Iterable[Coordinates]) -> None:
+        """Take the first of some points that lies strictly inside."""
+        system = self.system.system
+        for point in candidates:
+            if system.is_inside(point):
+                self.inside = system.inside = point
+                return
+        raise InternalError("no point of a cell was found inside of all its rows.")
+
+    @cached_property
+    def found(self) -> Found:
+        """What is known about every constraint, with certificates; see `reluatlas.geometry.facets`."""
+        return find_facets(self.system.system, deadline=time.monotonic() + self.max_seconds)
+
+    @property
+    def exactness(self) -> Exactness:
+        """How certain pattern, facets and neighbors are."""
+        n_undecided = len(self.found.undecided)
+        n_escalated = self.system.system.n_settled + self.found.n_exact_programs
+        return Exactness("exact" if n_undecided == 0 else "float64", n_escalated, n_undecided)
+
+    @cached_property
+    def affine(self) -> AffineMaps:
+        """The affine map on the cell: `A` (1, m, *input_shape) (on a slice: (1, m, k)), `b` (1, m)."""
+        local = self.chart.local
+        A, b = backward(local, self.chart.choice(self.pattern, inner=False), 1, np.arange(local.n_outputs))
+        return AffineMaps(A.reshape(1, local.n_outputs, *local.input_shape), b)
+
+    @cached_property
+    def constraints(self) -> NDArray[np.int64]:
+        """The constraints of `system` that are the rows of `halfspaces`, in its order."""
+        return np.array(sorted(self.system.owner, key=self._rank), dtype=np.int64)
+
+    def _rank(self, c: int) -> tuple[int, ...]:
+        of = self.system.owner[c]
+        return (0, of.node, of.unit, of.which) if isinstance(of, RowOf) else (1, of[1], of[0], 0)
+
+    @cached_property
+    def halfspaces(self) -> Halfspaces:
+        """All rows `A x <= b` that are not constant: units in topological order, then the domain's bounds."""
+        system, constraints = self.system.system, self.constraints
+        g, k = system.g, system.k
+        G, h = np.zeros((constraints.size, k)), np.zeros(constraints.size)
+        for i, c in enumerate(constraints.tolist()):
+            if c < g:
+                G[i], h[i] = system.G[c], system.h[c]
+            else:
+                j, is_upper = (c - g) % k, c >= g + k
+                G[i, j], h[i] = (1.0, system.upper[j]) if is_upper else (-1.0, -system.lower[j])
+        return self._in_domain(G, h)
+
+    def _in_domain(self, G: FloatArray, h: FloatArray) -> Halfspaces:
+        if not self.chart.is_reduced:
+            return Halfspaces(G, h)
+        return Halfspaces(self.chart.rows_in_domain(G), h - G @ self.chart.linear[1])
+
+    def owner(self, c: int) -> Owner:
+        """Return whose constraint it is."""
+        of = self.system.owner[c]
+        if not isinstance(of, RowOf):
+            return Owner("domain", -1, of[0], int(of[1] > 0), -1)
+        cuts = self.chart.inner.cuts
+        column = self.chart.inner.pattern_slices()[of.node].start + of.unit
+        kind = "neuron" if isinstance(self.chart.inner.nodes[of.node], Breakpoints) else "window"
+        return Owner(kind, cuts.index(of.node), of.unit, of.which, column)
+
+    @cached_property
+    def _ordered(self) -> list[Facet]:
+        place = {c: i for i, c in enumerate(self.constraints.tolist())}
+        return sorted(self.found.facets, key=lambda f: min(place[c] for c in f.constraints))
+
+    @cached_property
+    def facets(self) -> Facets:
+        """The facets: the rows that cannot be left out, each decided exactly."""
+        place = {c: i for i, c in enumerate(self.constraints.tolist())}
+        rows = np.array([min(place[c] for c in f.constraints) for f in self._ordered], dtype=np.int64)
+        owners = [tuple(self.owner(c) for c in sorted(f.constraints, key=place.__getitem__)) for f in self._ordered]
+        is_domain = np.array([any(o.kind == "domain" for o in group) for group in owners], dtype=bool)
+        return Facets(
+            rows, owners, is_domain, self._points(), self._distances(rows), sum(map(len, self.found.undecided))
+        )
+
+    def _points(self) -> FloatArray:
+        inside = self.inside if isinstance(self.inside, np.ndarray) else to_floats(self.inside)
+        out = np.empty((len(self._ordered), self.system.system.k))
+        for i, facet in enumerate(self._ordered):
+            far = facet.beyond if isinstance(facet.beyond, np.ndarray) else to_floats(facet.beyond)
+            c = facet.constraints[0]
+            system = self.system.system
+            if c < system.g:
+                near, beyond = system.h[c] - system.G[c] @ inside, system.h[c] - system.G[c] @ far
+            else:
+                j = (c - system.g) % system.k
+                bound = (system.upper if c >= system.g + system.k else system.lower)[j]
+                near, beyond = abs(bound - inside[j]), -abs(far[j] - bound)
+            out[i] = inside + near / (near - beyond) * (far - inside)
+        return self.chart.from_inner(out, self.x)
+
+    def _distances(self, rows: NDArray[np.int64]) -> FloatArray:
+        A, b = self.halfspaces.A[rows], self.halfspaces.b[rows]
+        slack = np.maximum(b - A @ self.x, 0.0)
+        return slack / self._lengths(A)
+
+    def _lengths(self, A: FloatArray) -> FloatArray:
+        """Return lengths of rows in input units."""
+        if self.chart.network is self.chart.local:
+            return np.linalg.norm(A, axis=1)
+        basis = self.domain.frame()[1]  # type: ignore[union-attr]
+        return np.sqrt(np.einsum("ij,ij->i", A @ np.linalg.inv(basis @ basis.T), A))
+
+    def neighbors(self) -> list[Neighbor]:
+        """Return the cells behind the facets that are not on the domain's boundary, in the order of the facets."""
+        return [self.neighbor(i) for i in np.flatnonzero(~self.facets.is_domain).tolist()]
+
+    def neighbor(self, facet: int) -> Neighbor:
+        """Return what lies behind one facet."""
+        found = self._ordered[facet]
+        pattern = pattern_across(self.chart, self.system, self.pattern, found.constraints, found.beyond)
+        flips = np.flatnonzero(pattern != self.pattern)
+        if flips.size == 0:
+            raise InternalError("nothing changes across a facet.")
+        return Neighbor(facet, pattern, flips, self)
+
+    def behind(self, neighbor: Neighbor) -> Cell:
+        """Return the cell of one of `neighbors()`."""
+        from reluatlas.cells.cell_at import just_beyond
+
+        return just_beyond(self, neighbor, self._ordered[neighbor.facet])
+
+    @cached_property
+    def is_bounded(self) -> bool:
+        """Whether the cell is bounded, decided exactly."""
+        from reluatlas.cells.inside import is_bounded
+
+        return is_bounded(self)
+
+    @cached_property
+    def _ball(self) -> tuple[FloatArray | None, float]:
+        from reluatlas.cells.inside import chebyshev
+
+        return chebyshev(self)
+
+    @property
+    def chebyshev_center(self) -> FloatArray | None:
+        """The center of a largest ball in the cell (float64, in the domain's coordinates); None when there is none."""
+        return self._ball[0]
+
+    @property
+    def inradius(self) -> float:
+        """The radius of a largest ball in the cell, in input units (float64); inf when balls of any size fit."""
+        return self._ball[1]
+
+    @cached_property
+    def volume(self) -> Volume:
+        """The volume in input units; see `reluatlas.cells.inside.volume`."""
+        from reluatlas.cells.inside import volume
+
+        return volume(self)
+
+    def sample(self, n: int, *, seed: int = 0) -> FloatArray:
+        """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.inside.sample`."""
+        from reluatlas.cells.inside import sample
+
+        return sample(self, n, seed=seed)
+
+    def nearest_other_class(self) -> NearestOther | None:
+        """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.inside`."""
+        from reluatlas.cells.inside import nearest_other_class
+
+        return nearest_other_class(self)
+
+    def __repr__(self) -> str:
+        where = "" if isinstance(self.domain, Space) else f" on {self.domain!r}"
+        return f"Cell({self.pattern.size} units, dimension {self.k}{where})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Cell is not pickled. Keep its point, and ask `cell_at` again.")

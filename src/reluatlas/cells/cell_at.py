@@ -1,0 +1,203 @@
+"""Which cell holds a point? `cell_at`, and `cells_at` for a point where several meet; decided exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.cells.cell import Cell, Neighbor
+from reluatlas.cells.chart import Chart, Domain, chart_of
+from reluatlas.cells.meeting import between, meeting_cells, names_of
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import ArgumentError, DimensionError, DomainError, NonFiniteError, OnFaceError
+from reluatlas.geometry.facets import Facet
+from reluatlas.geometry.halfspaces import FloatArray
+from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.network.graph import Network
+from reluatlas.network.points import pattern_type
+from reluatlas.network.walk import Walk
+
+_ON_SLICE = 1e-9
+
+
+def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_seconds: float | None = None) -> Cell:
+    """Return the cell that holds a point, in any dimension.
+
+    A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
+    to the domain. On it the network is one affine map.
+
+    Parameters
+    ----------
+    net : Network
+    x : array_like, shape (k,) or an input's shape
+        The point: an input, or, for a slice, also its k coordinates.
+    domain : Box, Slice or Space, optional
+        Where to look; the whole input space when None.
+    max_seconds : float, optional
+        Limit on the search for facets, which begins when they are first asked for.
+
+    Raises
+    ------
+    OnFaceError
+        When several cells meet at the point; `cells_at` gives them all.
+    DomainError, DimensionError, NonFiniteError
+        When the point or the domain does not fit the network, or the point is outside.
+    ArgumentError
+        When `max_seconds` makes no sense.
+
+    Guarantees
+    ----------
+    Pattern, facets, boundedness and neighbors are exact (see `Cell.exactness`); coordinates, maps, distances and the
+    inscribed ball are float64. Deterministic.
+    """
+    chart = chart_of(net, domain)
+    u = point_of(chart, x)
+    seconds = _limit(max_seconds)
+    pattern, on_face = _pattern_at(chart, u)
+    if on_face:
+        several = list(meeting_cells(chart, u, pattern, 2))
+        if len(several) != 1:
+            raise OnFaceError(
+                f"`x` lies on a face where several cells meet: {names_of(chart, u, pattern)}. "
+                "Use `cells_at` for all of them, or move the point a little."
+            )
+        return _cell(chart, *several[0], u, seconds)
+    return _cell(chart, pattern, _inside(chart, u), u, seconds)
+
+
+def cells_at(
+    net: Network,
+    x: ArrayLike,
+    domain: Domain | None = None,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+) -> Iterator[Cell]:
+    """Yield the cells that meet at a point, one after another; one where the point is inside of a cell.
+
+    There may be very many: 2^n around a point on n independent hyperplanes. They are found across the facets
+    that hold the point, breadth first, so a part of them is connected.
+
+    Parameters
+    ----------
+    net, x, domain, max_seconds
+        As in `cell_at`.
+    max_cells : int, optional
+        Stop after so many.
+
+    Guarantees
+    ----------
+    Exact and deterministic; all of them, each once, unless `max_cells` stops.
+    """
+    chart = chart_of(net, domain)
+    u = point_of(chart, x)
+    seconds = _limit(max_seconds)
+    if max_cells is not None and (
+        isinstance(max_cells, bool) or not isinstance(max_cells, int | np.integer) or max_cells < 1
+    ):
+        raise ArgumentError(f"`max_cells={max_cells!r}` must be a whole number of at least 1, or None.")
+
+    def stream() -> Iterator[Cell]:
+        pattern, on_face = _pattern_at(chart, u)
+        if not on_face:
+            yield _cell(chart, pattern, _inside(chart, u), u, seconds)
+            return
+        for found, inside in meeting_cells(chart, u, pattern, max_cells):
+            yield _cell(chart, found, inside, u, seconds)
+
+    return stream()
+
+
+def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
+    """Return the domain's coordinates of a point.
+
+    Raises
+    ------
+    DimensionError, NonFiniteError, DomainError
+        When it has another shape, is not finite, or is outside.
+    """
+    try:
+        point = np.array(x, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
+    domain = chart.domain
+    n = domain.n_inputs
+    if point.size not in (n, domain.dim):
+        more = f", or the {domain.dim} coordinates of the slice" if isinstance(domain, Slice) else ""
+        raise DimensionError(f"`x` has {point.size} numbers; expected one point of {n} inputs{more}.")
+    if not np.all(np.isfinite(point)):
+        raise NonFiniteError("`x` holds NaN or an infinite number. Pass a finite point.")
+    if isinstance(domain, Slice) and point.size == n != domain.dim:
+        u = domain.coordinates(point)
+        off = float(np.abs(domain.embed(u) - point).max())
+        if not off <= _ON_SLICE * max(1.0, float(np.abs(point).max())):
+            raise DomainError(
+                f"`x` is {off:.2g} away from the slice. Pass a point of it, or its {domain.dim} coordinates."
+            )
+        point = u
+    if isinstance(domain, Box | Slice):
+        outside = np.flatnonzero((point < domain.box.low) | (point > domain.box.high))
+        if outside.size:
+            j = int(outside[0])
+            raise DomainError(
+                f"`x` is outside of the domain: coordinate {j} is {point[j]:g}, expected "
+                f"{domain.box.low[j]:g} to {domain.box.high[j]:g}. Pass a point of the domain."
+            )
+    return point
+
+
+def just_beyond(cell: Cell, neighbor: Neighbor, facet: Facet) -> Cell:
+    """Return the cell behind a facet, with a point inside that lies between the facet and the point beyond it."""
+    row = cell.system.system.row(facet.constraints[0])
+    out = Cell(cell.chart, neighbor.pattern, cell.x, facet.beyond, cell.max_seconds)
+    out.put_inside(between(row, cell.inside, facet.beyond))
+    out.x = cell.chart.from_inner(to_floats(out.inside), cell.x)
+    return out
+
+
+def _cell(chart: Chart, pattern: NDArray, inside: Iterable[Coordinates], u: FloatArray, seconds: float) -> Cell:
+    out = Cell(chart, pattern, u, u, seconds)
+    out.put_inside(inside)
+    return out
+
+
+def _inside(chart: Chart, u: FloatArray) -> Iterator[Coordinates]:
+    """Yield points nearer and nearer to `u` in the coordinates of cells, strictly inside of the domain."""
+    if isinstance(chart.domain, Space):
+        yield chart.to_inner(u)
+        yield chart.to_inner_exactly(u)
+        return
+    low, high = chart.bounds
+    if np.all((low < u) & (u < high)):
+        yield u
+        return
+    middle = low + 0.5 * (high - low)
+    exact, goal = [Fraction(float(v)) for v in u], [Fraction(float(v)) for v in middle]
+    share = Fraction(1, 2**10)
+    while True:
+        moved = [a + share * (b - a) for a, b in zip(exact, goal, strict=True)]
+        yield to_floats(moved)
+        yield moved
+        share /= 16
+
+
+def _pattern_at(chart: Chart, u: FloatArray) -> tuple[NDArray[np.integer], bool]:
+    walk = Walk(chart.local, u[None], perturb=True, background=chart.background, bounds=chart.float_bounds)
+    slices = chart.local.pattern_slices()
+    width = max((s.stop for s in slices.values()), default=0)
+    pattern = np.zeros(width, dtype=pattern_type(chart.network))
+    for t, s in slices.items():
+        pattern[s] = walk.choice[t][0]
+    return pattern, bool(walk.on_face[0])
+
+
+def _limit(max_seconds: float | None) -> float:
+    if max_seconds is None:
+        return float("inf")
+    if isinstance(max_seconds, bool) or not isinstance(max_seconds, int | float) or not max_seconds > 0:
+        raise ArgumentError(f"`max_seconds={max_seconds!r}` must be a number above 0, or None.")
+    return float(max_seconds)
+

@@ -1,0 +1,57 @@
+"""Do these multipliers prove that a constraint is implied? Float64 with bounds on every rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reluatlas.geometry.halfspaces import FloatArray, System
+
+_SLACK = 1 + 2.0**-30
+_EPS = 2.0**-52
+
+
+def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[int], bool]) -> bool:
+    """Return whether constraint `c` certainly follows from rows times `factors` (g,) >= 0 and from the bounds.
+
+    True is proven. False means that nothing is proven, not that the constraint is needed.
+
+    Parameters
+    ----------
+    is_gone : callable
+        Whether a constraint may not be used.
+    """
+    if not isinstance(system.inside, np.ndarray):
+        return False
+    g, k, inside = system.g, system.k, system.inside
+    used = np.flatnonzero(factors)
+    weight, rows = factors[used], system.G[used]
+    length = float(np.linalg.norm(inside))
+    reach = float(np.abs(inside).sum()) + 1.0
+    slack = system.h - system.G @ inside
+    doubt = ((k + 8.0) * _EPS * (length * system.norms + np.abs(system.h)) + system.error * reach) * _SLACK
+    low, high = inside - system.lower, system.upper - inside
+    if c < g:
+        target, uncertain, room = system.G[c], system.error[c], slack[c] - doubt[c]
+    else:
+        j, is_upper = (c - g) % k, c >= g + k
+        target, uncertain = np.zeros(k), 0.0
+        target[j] = 1.0 if is_upper else -1.0
+        room = (high[j] if is_upper else low[j]) * (1 - 4 * _EPS)
+    rest = target - weight @ rows
+    wrong = (used.size + 8.0) * _EPS * (weight @ np.abs(rows) + np.abs(target)) + uncertain + weight @ system.error[used]
+    wrong = wrong * _SLACK + (2.0**-900 if used.size else 0.0)
+    exact = (rest == 0) & (used.size == 0)
+    wrong[exact] = uncertain
+    no_low, no_high = ~np.isfinite(low), ~np.isfinite(high)
+    for j in range(k):
+        no_low[j] |= is_gone(g + j) or c == g + j
+        no_high[j] |= is_gone(g + k + j) or c == g + k + j
+    top, bottom = rest + wrong, rest - wrong
+    if np.any((top > 0) & no_high) or np.any((bottom < 0) & no_low):
+        return False
+    with np.errstate(invalid="ignore"):
+        gain = np.where(top > 0, top * high, 0.0) + np.where(bottom < 0, -bottom * low, 0.0)
+    total = float(weight @ (slack[used] + doubt[used]) + gain.sum())
+    return total * (1 + (used.size + k + 16.0) * _EPS) < room
