@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from reluatlas.analysis.reduce import ReducedModel, reduce
     from reluatlas.analysis.similarity import similarity, similarity_table
     from reluatlas.analysis.trajectory import Trajectory
+    from reluatlas.cells.cell import Cell
+    from reluatlas.cells.cell_at import cell_at, cells_at
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.cells.count import count_cells
     from reluatlas.cells.enumerate import enumerate_cells
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AffineMaps",
     "Box",
+    "Cell",
     "Network",
     "Path",
     "Paths",
@@ -42,6 +45,8 @@ __all__ = [
     "Space",
     "Trajectory",
     "__version__",
+    "cell_at",
+    "cells_at",
     "count_cells",
     "enumerate_cells",
     "errors",
@@ -59,9 +64,12 @@ __all__ = [
 _HOME_OF_LAZY_NAME = {
     "Path": "reluatlas.cells.path:Path",
     "Paths": "reluatlas.cells.path:Paths",
+    "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
     "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
+    "cell_at": "reluatlas.cells.cell_at:cell_at",
+    "cells_at": "reluatlas.cells.cell_at:cells_at",
     "count_cells": "reluatlas.cells.count:count_cells",
     "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
     "load": "reluatlas.importers.load:load",

@@ -25,7 +25,8 @@ from reluatlas.network.graph import Breakpoints, Network
 from reluatlas.network.maps import backward
 
 if TYPE_CHECKING:
-    from reluatlas.cells.inside import NearestOther, Volume
+    from reluatlas.cells.inside import Volume
+    from reluatlas.cells.other_class import NearestOther
 
 
 class Owner(NamedTuple):
@@ -254,9 +255,9 @@ class Cell:
     def _distances(self, rows: NDArray[np.int64]) -> FloatArray:
         A, b = self.halfspaces.A[rows], self.halfspaces.b[rows]
         slack = np.maximum(b - A @ self.x, 0.0)
-        return slack / self._lengths(A)
+        return slack / self.lengths(A)
 
-    def _lengths(self, A: FloatArray) -> FloatArray:
+    def lengths(self, A: FloatArray) -> FloatArray:
         """Return lengths of rows in input units."""
         if self.chart.network is self.chart.local:
             return np.linalg.norm(A, axis=1)
@@ -313,14 +314,14 @@ class Cell:
         return volume(self)
 
     def sample(self, n: int, *, seed: int = 0) -> FloatArray:
-        """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.inside.sample`."""
-        from reluatlas.cells.inside import sample
+        """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.walks.sample`."""
+        from reluatlas.cells.walks import sample
 
         return sample(self, n, seed=seed)
 
     def nearest_other_class(self) -> NearestOther | None:
-        """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.inside`."""
-        from reluatlas.cells.inside import nearest_other_class
+        """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.other_class`."""
+        from reluatlas.cells.other_class import nearest_other_class
 
         return nearest_other_class(self)
 

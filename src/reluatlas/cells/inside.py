@@ -1,0 +1,168 @@
+"""How large is a cell, and how far does it reach? Boundedness, inscribed ball, volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reluatlas.cells.exactness import Exactness
+from reluatlas.domain import Space
+from reluatlas.errors import DimensionError
+from reluatlas.geometry.exact_program import maximize_exactly
+from reluatlas.geometry.halfspaces import FloatArray, System
+from reluatlas.geometry.linear_program import Program
+from reluatlas.geometry.vertices import rays_of, volume_of
+from reluatlas.geometry.wholes import ratio_of
+
+if TYPE_CHECKING:
+    from reluatlas.cells.cell import Cell
+
+EXACT_UP_TO = 6
+_SAMPLED_UP_TO = 50
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume in input units.
+
+    Attributes
+    ----------
+    value : float
+        inf for an unbounded cell.
+    error : float
+        For an exact volume, a bound on its rounding; for a sampled one, its standard error.
+    exactness : Exactness
+    """
+
+    value: float
+    error: float
+    exactness: Exactness
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def is_bounded(cell: Cell) -> bool:
+    """Return whether a cell is bounded, decided exactly.
+
+    A polyhedron is bounded when its facets' normals span the space and no direction decreases all of them. The sum
+    of the normals then has a least value, and the exact linear program that finds it ends.
+    """
+    if not isinstance(cell.domain, Space):
+        return True
+    system = cell.system.system
+    facets = [f.constraints[0] for f in cell.found.facets]
+    if system.k < cell.k or len(facets) <= system.k or _open_direction(cell) is not None:
+        return False
+    from flint import fmpz_mat
+
+    rows = [system.row(c) for c in facets]
+    if fmpz_mat([row.a for row in rows]).rank() < system.k:
+        return False
+    scaled = [[v / row.scale for v in row.a] for row in rows]
+    total = [-sum(column) for column in zip(*scaled, strict=True)]
+    shared = np.lcm.reduce([t.denominator for t in total], dtype=object)
+    return maximize_exactly([int(t * shared) for t in total], rows, ratio_of(cell.inside)).is_bounded
+
+
+def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
+    """Return the center and radius of a largest ball in a cell, float64; (None, inf) when balls of any size fit."""
+    if isinstance(cell.domain, Space) and _open_direction(cell) is not None:
+        return None, float("inf")
+    G, h, lengths = _facet_rows(cell)
+    if h.size == 0:
+        return None, float("inf")
+    center = cell.system.system.center
+    rest = (h - G @ center) / lengths
+    scale = 2.0 ** np.round(np.log2(max(float(np.median(rest)), 1e-300)))
+    k = G.shape[1]
+    table = np.concatenate([G / lengths[:, None], np.ones((h.size, 1))], axis=1)
+    low, high = np.full(k + 1, -np.inf), np.full(k + 1, np.inf)
+    low[k] = 0.0
+    answer = Program(table, rest / scale, low, high).maximize(np.eye(k + 1)[k])
+    if answer.status == "unbounded":
+        return None, float("inf")
+    z = center + scale * answer.point[:k] if answer.status == "optimal" else center
+    # the ball around the center found, whatever the solver said of it
+    radius = max(0.0, float(((h - G @ z) / lengths).min()))
+    return cell.chart.from_inner(z, cell.x), radius
+
+
+def volume(cell: Cell) -> Volume:
+    """Return the volume of a cell in input units.
+
+    Up to 6 dimensions exact: the sum of the determinants of a triangulation in whole numbers, rounded once (and once
+    more for the length of the basis of a slice). Above, an estimate by random walks with its standard error, marked
+    sampled; see `reluatlas.cells.walks`. inf for an unbounded cell.
+
+    Raises
+    ------
+    DimensionError
+        Above 50 dimensions, where an estimate by random walks would be no answer.
+    """
+    if not cell.is_bounded:
+        return Volume(float("inf"), 0.0, Exactness("exact"))
+    system = cell.system.system
+    if system.k <= EXACT_UP_TO:
+        rays = rays_of([system.row(f.constraints[0]) for f in cell.found.facets], system.k)
+        assert rays is not None
+        exact = float(volume_of(rays, system.k))
+        if cell.chart.is_reduced:
+            exact /= abs(float(np.linalg.det(cell.chart.linear[0])))
+        value = exact * getattr(cell.domain, "unit_volume", 1.0)
+        return Volume(value, value * 2.0**-45, cell.exactness)
+    if system.k > _SAMPLED_UP_TO:
+        raise DimensionError(
+            f"the cell has dimension {system.k}; volumes are estimated up to {_SAMPLED_UP_TO}. "
+            "Look at `inradius` and `facets.distances`, or at the cell on a `Slice`."
+        )
+    from reluatlas.cells.walks import estimate_volume
+
+    return estimate_volume(cell)
+
+
+def _facet_rows(cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the facets' rows on z, and their lengths in input units."""
+    system = cell.system.system
+    g, k = system.g, system.k
+    chosen = [f.constraints[0] for f in cell.found.facets] + [c for group in cell.found.undecided for c in group[:1]]
+    G, h = np.zeros((len(chosen), k)), np.zeros(len(chosen))
+    for i, c in enumerate(chosen):
+        if c < g:
+            G[i], h[i] = system.G[c], system.h[c]
+        else:
+            j, is_upper = (c - g) % k, c >= g + k
+            G[i, j], h[i] = (1.0, system.upper[j]) if is_upper else (-1.0, -system.lower[j])
+    return G, h, cell.chart.lengths(G) if cell.chart.is_reduced else cell.lengths(G)
+
+
+def _open_direction(cell: Cell) -> FloatArray | None:
+    """Return a direction that decreases all rows strictly, certain; None when none was found."""
+    system = cell.system.system
+    g, k = system.g, system.k
+    if not cell.found.facets:
+        return np.zeros(k)
+    if not np.any(np.isfinite(system.lower) & np.isfinite(system.upper)):
+        sides = np.isfinite(system.lower).astype(float) - np.isfinite(system.upper)
+        cone = System(
+            system.G, np.zeros(g), system.error,
+            np.where(np.isfinite(system.lower), 0.0, -np.inf), np.where(np.isfinite(system.upper), 0.0, np.inf),
+            lambda c: system.row(c)._replace(b=0), np.zeros(k),
+        )  # fmt: skip
+        if g == 0 and cone.is_inside(sides):
+            return sides
+        unit = system.G / system.norms[:, None]
+        bounds = [s * np.eye(k)[j] for s, side in ((-1.0, cone.lower), (1.0, cone.upper)) for j in _finite(side)]
+        table = np.array([*unit, *bounds])
+        table = np.concatenate([table, np.ones((table.shape[0], 1))], axis=1)
+        box = np.append(np.ones(k), np.inf)
+        answer = Program(table, np.zeros(table.shape[0]), -np.append(np.ones(k), 0.0), box).maximize(np.eye(k + 1)[k])
+        if answer.status == "optimal" and cone.is_inside(answer.point[:k]):
+            return answer.point[:k]
+    return None
+
+
+def _finite(values: FloatArray) -> list[int]:
+    return np.flatnonzero(np.isfinite(values)).tolist()
