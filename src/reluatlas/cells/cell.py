@@ -20,7 +20,7 @@ from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.geometry.facets import Facet, Found, find_facets
 from reluatlas.geometry.halfspaces import FloatArray, Halfspaces
-from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.geometry.wholes import Coordinates, ratio_of, to_floats
 from reluatlas.network.graph import Breakpoints, Network
 from reluatlas.network.maps import backward
 
@@ -249,6 +249,12 @@ class Cell:
                 j = (c - system.g) % system.k
                 bound = (system.upper if c >= system.g + system.k else system.lower)[j]
                 near, beyond = abs(bound - inside[j]), -abs(far[j] - bound)
+            if not near > 0 > beyond:
+                # too near for float64: the crossing in fractions
+                row = system.row(c)
+                before, after = row.slack(ratio_of(self.inside)), row.slack(ratio_of(facet.beyond))
+                scale = ratio_of(facet.beyond).denominator / ratio_of(self.inside).denominator
+                near, beyond = 1.0, after / before / scale
             out[i] = inside + near / (near - beyond) * (far - inside)
         return self.chart.from_inner(out, self.x)
 

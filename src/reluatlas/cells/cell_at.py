@@ -200,4 +200,3 @@ def _limit(max_seconds: float | None) -> float:
     if isinstance(max_seconds, bool) or not isinstance(max_seconds, int | float) or not max_seconds > 0:
         raise ArgumentError(f"`max_seconds={max_seconds!r}` must be a number above 0, or None.")
     return float(max_seconds)
-

@@ -56,13 +56,18 @@ class CellRows:
         What each constraint belongs to; `(j, side)` for a bound of the domain: side -1 lower, 1 upper.
     ties : dict
         For each cut node, (unit, knot or candidate) that vanish on the whole cell.
+    units : dict
+        See `unit_of`; 1 where there is none.
     """
 
     system: System
     owner: dict[int, RowOf | tuple[int, int]]
     ties: dict[int, list[tuple[int, int]]]
-    linear: list[Bounded | None]
-    constant: list[Bounded]
+    units: dict[int, Fraction]
+
+    def unit_of(self, c: int) -> Fraction:
+        """Return what the exact row of a unit was multiplied by to be row `c` of the system."""
+        return self.units.get(c, Fraction(1))
 
 
 class Composer:
@@ -205,6 +210,7 @@ class Composer:
         fair = (error <= _FAIR * norms) & (norms > 1e-150) & (norms < 1e150) & np.isfinite(error + right_error)
         zero = (norms == 0) & (error == 0)
         known: dict[int, WholeRow] = {}
+        units: dict[int, Fraction] = {}
         for i in np.flatnonzero(~fair & ~zero).tolist():
             row = self.exact_row(owners[i])
             known[i] = row
@@ -216,6 +222,7 @@ class Composer:
                 value[i] = [float(Fraction(v) / factor) for v in row.a]
                 right[i] = float(Fraction(row.b) / factor)
                 known[i] = WholeRow(row.a, row.b, factor)
+                units[i] = row.scale / factor
                 error[i] = 2.0**-52 * np.abs(value[i]).max()
         right_error = np.where([i in known for i in range(len(owners))], np.abs(right) * 2.0**-52, right_error)
         ties = self._ties(owners, zero, h, known)
@@ -250,7 +257,8 @@ class Composer:
 
         both = np.maximum(error, right_error)[kept]
         system = System(value[kept], right[kept], both, lower, upper, exactly_, inside)
-        return CellRows(system, owner, ties, self.linear, self.constant)
+        unit_of = {c: units[i] for c, i in enumerate(places) if i in units}
+        return CellRows(system, owner, ties, unit_of)
 
     def _ties(
         self, owners: list[RowOf], zero: NDArray[np.bool_], h: Bounded, known: dict[int, WholeRow]
@@ -275,4 +283,3 @@ def _times(rows: Bounded, index: NDArray, factor: float) -> Bounded:
 
 def _sign(value: Fraction) -> int:
     return (value > 0) - (value < 0)
-

@@ -231,11 +231,9 @@ def _residues(network: Network, depth: int) -> NDArray[np.int64]:
         elif np.count_nonzero(product) == product.shape[0] == product.shape[1] and np.all(product.diagonal() == 1):
             product = residues  # the node before was a copy
         else:
-            left = nmod_mat(*residues.shape, residues.reshape(-1).tolist(), PRIME)
-            right = nmod_mat(*product.shape, product.reshape(-1).tolist(), PRIME)
+            left = nmod_mat(residues.shape[0], residues.shape[1], residues.reshape(-1).tolist(), PRIME)
+            right = nmod_mat(product.shape[0], product.shape[1], product.reshape(-1).tolist(), PRIME)
             entries = (left * right).entries()
             product = np.array([int(v) for v in entries], dtype=np.int64).reshape(residues.shape[0], product.shape[1])
     assert product is not None
     return product
-
-

@@ -162,4 +162,3 @@ def _near(at: list[Fraction], direction: Coordinates) -> Iterator[Coordinates]:
         yield to_floats(exact)
         yield exact
         share /= 16
-

@@ -80,7 +80,7 @@ def _least_step(rows: FloatArray, slack: FloatArray, line: FloatArray, gap: floa
     """Return the shortest d with `rows d <= slack` and `line d >= gap`; None when there is none."""
     foot = line * (gap / float(line @ line)) if line.any() else np.zeros_like(line)
     if np.all(rows @ foot <= slack):
-        return foot
+        return np.asarray(foot, dtype=np.float64)
     from scipy.optimize import nnls
 
     lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-300)
@@ -99,4 +99,4 @@ def _least_step(rows: FloatArray, slack: FloatArray, line: FloatArray, gap: floa
     if rest < _NONE:
         return None
     residual = table @ weights - goal
-    return Q @ (-residual[:-1] / residual[-1]) * unit
+    return np.asarray(Q @ (-residual[:-1] / residual[-1]) * unit, dtype=np.float64)

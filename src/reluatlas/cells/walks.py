@@ -67,7 +67,7 @@ def estimate_volume(cell: Cell, *, n_chains: int = 512, seed: int = 0) -> Volume
     rng = np.random.default_rng(seed)
     A, b, start = _polytope(cell)
     k = start.size
-    points, shape = _rounded(A, b, np.repeat(start[None], n_chains, axis=0), rng)
+    _, shape = _rounded(A, b, np.repeat(start[None], n_chains, axis=0), rng)
     # coordinates y with x = start + shape y
     A, b = A @ shape, b - A @ start
     radius = float((b / np.linalg.norm(A, axis=1)).min()) * (1 - 1e-9)
@@ -107,7 +107,9 @@ def _steps(k: int) -> int:
     return 20 + 4 * k
 
 
-def _rounded(A: FloatArray, b: FloatArray, points: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _rounded(
+    A: FloatArray, b: FloatArray, points: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """Return points after some walking, and a matrix whose columns are about as long as the cell is along them."""
     k = points.shape[1]
     shape = np.eye(k)

@@ -38,9 +38,7 @@ def maximize_exactly(c: Sequence[int], rows: Sequence[WholeRow], inside: Ratio) 
     k, zero = len(c), fmpq(0)
     # rows: basic variables as functions of the nonbasic ones; columns 0..k-1 and the constant last. Names: 0..k-1
     # are the (free) coordinates relative to `inside`, k + i is the slack of row i.
-    table: list[list[Any]] = [
-        [*(fmpq(-v) for v in row.a), fmpq(row.slack(inside), inside.denominator)] for row in rows
-    ]
+    table: list[list[Any]] = [[*(fmpq(-v) for v in row.a), fmpq(row.slack(inside), inside.denominator)] for row in rows]
     cost: list[Any] = [*(fmpq(v) for v in c), zero]
     basic, other = [k + i for i in range(len(rows))], list(range(k))
     while True:

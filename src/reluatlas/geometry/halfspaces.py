@@ -120,7 +120,7 @@ class System:
     def violated(self, Z: FloatArray) -> list[set[int] | None]:
         """Return, for each float64 point, the constraints that it violates; None when it lies on some constraint."""
         signs = self.signs(Z)
-        below, above = Z < self.lower, Z > self.upper
+        below, above = self.lower > Z, self.upper < Z
         on = (signs == 0).any(axis=1) | ((self.lower == Z) | (self.upper == Z)).any(axis=1)
         out: list[set[int] | None] = [None if lies else set() for lies in on.tolist()]
         g, k = self.g, self.k

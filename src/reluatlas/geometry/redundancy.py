@@ -40,7 +40,9 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
         target[j] = 1.0 if is_upper else -1.0
         room = (high[j] if is_upper else low[j]) * (1 - 4 * _EPS)
     rest = target - weight @ rows
-    wrong = (used.size + 8.0) * _EPS * (weight @ np.abs(rows) + np.abs(target)) + uncertain + weight @ system.error[used]
+    wrong = (
+        (used.size + 8.0) * _EPS * (weight @ np.abs(rows) + np.abs(target)) + uncertain + weight @ system.error[used]
+    )
     wrong = wrong * _SLACK + (2.0**-900 if used.size else 0.0)
     exact = (rest == 0) & (used.size == 0)
     wrong[exact] = uncertain

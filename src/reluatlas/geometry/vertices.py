@@ -105,10 +105,11 @@ def _basis(lines: list[tuple[int, ...]], size: int) -> tuple[list[int], list[lis
 
     if len(lines) < size:
         return [], None
-    table, pivots = fmpz_mat([list(row) for row in lines]).transpose().rref()[::2]
-    if pivots < size:
+    table, _, rank = fmpz_mat([list(row) for row in lines]).transpose().rref()
+    if rank < size:
         return [], None
-    chosen = [next(c for c in range(len(lines)) if table[r, c] != 0) for r in range(size)]
+    entries, n = table.entries(), len(lines)
+    chosen = [next(c for c in range(n) if entries[r * n + c] != 0) for r in range(size)]
     inverse = fmpq_mat(fmpz_mat([list(lines[i]) for i in chosen])).inv()
     out = []
     for c in range(size):
