@@ -20,11 +20,12 @@ from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
 from reluatlas.geometry.linear_program import Program
 from reluatlas.geometry.reaching import reach_beyond
-from reluatlas.geometry.redundancy import is_implied
+from reluatlas.geometry.redundancy import is_implied, multipliers_of_basis
 from reluatlas.geometry.shooting import beyond_bounds, beyond_rows
 from reluatlas.geometry.wholes import Coordinates, ratio_of, to_floats
 
 _ROUNDS = 200
+_LOOSE = 1e-9  # what a solver's zero may be; a wrong guess is found out
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +161,14 @@ class _Search:
             if is_implied(system, c, factors, lambda other: other in self.left_out):
                 used = np.flatnonzero(factors).tolist()
                 self._leave_out(c, {i: Fraction(float(factors[i])) for i in used}, program)
+                return
+            loose = (answer.point - self._low > _LOOSE) & (self._high - answer.point > _LOOSE)
+            active = [i for i in np.flatnonzero(factors > 0).tolist() if answer.multipliers[i] > _LOOSE]
+            exact = multipliers_of_basis(
+                system, c, active, np.flatnonzero(loose).tolist(), lambda other: other in self.left_out
+            )
+            if exact is not None:
+                self._leave_out(c, exact, program)
                 return
         self._relax(program, c, 0.0)
         self._exactly(c, program)

@@ -1,8 +1,9 @@
-"""Do these multipliers prove that a constraint is implied? Float64 with bounds on every rounding."""
+"""Do these multipliers prove that a constraint is implied? Float64 with bounds on every rounding, or fractions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -57,3 +58,42 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
         gain = np.where(top > 0, top * high, 0.0) + np.where(bottom < 0, -bottom * low, 0.0)
     total = float(weight @ (slack[used] + doubt[used]) + gain.sum())
     return total * (1 + (used.size + k + 16.0) * _EPS) < room
+
+
+def multipliers_of_basis(
+    system: System, c: int, rows: Sequence[int], free: Sequence[int], is_gone: Callable[[int], bool]
+) -> dict[int, Fraction] | None:
+    """Return multipliers of `rows` that prove exactly that constraint `c` is implied; None when these do not.
+
+    They are those that leave nothing of the coordinates `free`, which no bound holds at the optimum.
+    """
+    from flint import fmpq_mat, fmpz_mat
+
+    if len(rows) != len(free):
+        return None
+    target, lines = system.row(c), [system.row(i) for i in rows]
+    factors: list[Fraction] = []
+    if rows:
+        left = fmpz_mat([[line.a[j] for line in lines] for j in free])
+        try:
+            solved = fmpq_mat(left.solve(fmpz_mat([[target.a[j]] for j in free])))
+        except ZeroDivisionError:
+            return None
+        factors = [Fraction(int(v.p), int(v.q)) for v in solved.entries()]
+    if any(f < 0 for f in factors):
+        return None
+    g, k = system.g, system.k
+    used = [(f, line) for f, line in zip(factors, lines, strict=True) if f]
+    room = target.b - sum((f * line.b for f, line in used), Fraction(0))
+    for j in range(k):
+        rest = target.a[j] - sum((f * line.a[j] for f, line in used if line.a[j]), Fraction(0))
+        if rest:
+            bound = g + j + (k if rest > 0 else 0)
+            value = float((system.upper if rest > 0 else system.lower)[j])
+            if not np.isfinite(value) or is_gone(bound) or bound == c:
+                return None
+            room -= rest * Fraction(value)
+    if room < 0:
+        return None
+    pairs = zip(rows, factors, lines, strict=True)
+    return {i: f * line.scale / target.scale for i, f, line in pairs if f}
