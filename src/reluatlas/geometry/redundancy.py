@@ -67,16 +67,16 @@ def multipliers_of_basis(
 
     They are those that leave nothing of the coordinates `free`, which no bound holds at the optimum.
     """
-    from flint import fmpq_mat, fmpz_mat
+    from flint import fmpq_mat
 
     if len(rows) != len(free):
         return None
     target, lines = system.row(c), [system.row(i) for i in rows]
     factors: list[Fraction] = []
     if rows:
-        left = fmpz_mat([[line.a[j] for line in lines] for j in free])
+        left = fmpq_mat([[line.a[j] for line in lines] for j in free])
         try:
-            solved = fmpq_mat(left.solve(fmpz_mat([[target.a[j]] for j in free])))
+            solved = left.solve(fmpq_mat([[target.a[j]] for j in free]))
         except ZeroDivisionError:
             return None
         factors = [Fraction(int(v.p), int(v.q)) for v in solved.entries()]
