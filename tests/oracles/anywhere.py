@@ -15,9 +15,11 @@ Form = tuple[Fraction, ...]
 """An affine function: k coefficients and the constant."""
 
 
-def cells(nodes: Sequence[Node], k: int, domain: Sequence[Sequence[Fraction]] = ()) -> dict[tuple[int, ...], list[Form]]:
+def cells(
+    nodes: Sequence[Node], k: int, domain: Sequence[Sequence[Fraction]] = ()
+) -> dict[tuple[int, ...], list[Form]]:
     """Return, for each pattern that has an interior in `{x : a . x <= b}`, the forms that are >= 0 in its cell."""
-    start = [tuple(Fraction(-v) for v in row[:k]) + (Fraction(row[k]),) for row in domain]
+    start = [(*(Fraction(-v) for v in row[:k]), Fraction(row[k])) for row in domain]
     out: dict[tuple[int, ...], list[Form]] = {}
     for pattern, demands in _walk(nodes, k, 1, (), start, [[_unit(k, i) for i in range(k)]]):
         assert pattern not in out
@@ -75,13 +77,13 @@ def _holds(demands: list[Form], k: int) -> bool:
 
 def _pieces(node: Breakpoints, i: int, tensors: list[list[Form]]) -> Iterator[tuple[int, list[Form], Form]]:
     z = tensors[node.source][i]
-    gaps = [z[:-1] + (z[-1] - k,) for k in node.knots[i]]
+    gaps = [(*z[:-1], z[-1] - k) for k in node.knots[i]]
     for piece in range(len(gaps) + 1):
         if any(not any(gap) for gap in gaps[:piece]):
             continue  # zero everywhere is not above
         asked = gaps[:piece] + [tuple(-v for v in gap) for gap in gaps[piece:]]
         value = tuple(node.slopes[i][piece] * v for v in z)
-        yield piece, asked, value[:-1] + (value[-1] + node.intercepts[i][piece],)
+        yield piece, asked, (*value[:-1], value[-1] + node.intercepts[i][piece])
 
 
 def _winners(node: Max, i: int, tensors: list[list[Form]]) -> Iterator[tuple[int, list[Form], Form]]:
@@ -94,3 +96,18 @@ def _winners(node: Max, i: int, tensors: list[list[Form]]) -> Iterator[tuple[int
 
 def _unit(k: int, i: int) -> Form:
     return tuple(Fraction(int(j == i)) for j in range(k + 1))
+
+
+def n_facets(demands: Sequence[Form], k: int) -> int:
+    """Return the number of facets of the set where the forms are >= 0: classes of rows that cannot be left out."""
+    classes: dict[Form, Form] = {}
+    for f in demands:
+        if any(f[:k]):
+            first = next(abs(v) for v in f[:k] if v)
+            classes[tuple(v / first for v in f)] = f
+    total = 0
+    for f in classes.values():
+        rows = [[-v for v in other[:k]] + [other[k]] for other in classes.values() if other is not f]
+        value = largest(rows, [-v for v in f[:k]])
+        total += value == "unbounded" or value > f[k]
+    return total

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from flint import fmpq
+
 Row = Sequence[Fraction | int]
+
+
+_ZERO = fmpq(0)
+
+
+def _number(value: Fraction | int) -> fmpq:
+    return fmpq(value.numerator, value.denominator)
 
 
 def largest(rows: Sequence[Row], g: Row) -> Fraction | str:
@@ -25,16 +34,17 @@ def largest(rows: Sequence[Row], g: Row) -> Fraction | str:
     table, basis = [], []
     for i, row in enumerate(rows):
         sign = -1 if row[k] < 0 else 1
-        line = [Fraction(0)] * (width + 1)
+        line = [_ZERO] * (width + 1)
         for j in range(k):
-            line[j], line[k + j] = Fraction(sign * row[j]), Fraction(-sign * row[j])
-        line[2 * k + i] = Fraction(sign)
-        line[width] = Fraction(sign * row[k])
+            line[j] = _number(sign * row[j])
+            line[k + j] = -line[j]
+        line[2 * k + i] = _number(sign)
+        line[width] = _number(sign * row[k])
         if sign < 0:
-            line[2 * k + m + i] = Fraction(1)
+            line[2 * k + m + i] = _number(1)
         basis.append(2 * k + m + i if sign < 0 else 2 * k + i)
         table.append(line)
-    first = [Fraction(0)] * (2 * k + m) + [Fraction(-1)] * m
+    first = [_ZERO] * (2 * k + m) + [_number(-1)] * m
     _bland(table, basis, first, width)
     if any(first[b] * line[width] != 0 for b, line in zip(basis, table, strict=True)):
         return "infeasible"
@@ -45,11 +55,12 @@ def largest(rows: Sequence[Row], g: Row) -> Fraction | str:
                 _pivot(table, basis, i, j)
     for line in table:
         for j in range(2 * k + m, width):
-            line[j] = Fraction(0)
-    second = [Fraction(x) for x in g] + [Fraction(-x) for x in g] + [Fraction(0)] * (2 * m)
+            line[j] = _ZERO
+    second = [_number(x) for x in g] + [_number(-x) for x in g] + [_ZERO] * (2 * m)
     if not _bland(table, basis, second, 2 * k + m):
         return "unbounded"
-    return sum((second[b] * line[width] for b, line in zip(basis, table, strict=True)), Fraction(0))
+    value = sum((second[b] * line[width] for b, line in zip(basis, table, strict=True)), _ZERO)
+    return Fraction(int(value.p), int(value.q))
 
 
 def has_interior(rows: Sequence[Row], k: int) -> bool:

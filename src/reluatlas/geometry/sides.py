@@ -174,12 +174,10 @@ def prove_not_beyond(con, k, row, up, T, W):
 
 @inner
 def _is_zero(row, k):
-    if row[k + 1] != 0.0:
-        return False
+    total = abs(row[k + 1])
     for r in range(k):
-        if row[r] != 0.0:
-            return False
-    return True
+        total = max(total, abs(row[r]))
+    return total == 0.0
 
 
 @inner

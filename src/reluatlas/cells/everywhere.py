@@ -1,0 +1,183 @@
+"""Which cells are there on all of R^n, or on a box of more than six dimensions? By constraints, without vertices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.opposite import pattern_behind
+from reluatlas.cells.polyhedra import Polyhedron, Tree
+from reluatlas.cells.run import Limits, StoppedBy
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import InternalError
+from reluatlas.network.graph import Network
+
+Told = Callable[[int], None]
+DOMAIN, UNEXPLORED = -1, -2
+
+
+@dataclass(frozen=True)
+class SpaceCount:
+    """A number of cells, and how it was come by.
+
+    Attributes
+    ----------
+    n_cells : int
+    stopped_by : str
+        "" when these are all; else "max_cells", "max_seconds" or "interrupt".
+    exactness : Exactness
+    seconds : float
+    """
+
+    n_cells: int
+    stopped_by: StoppedBy
+    exactness: Exactness
+    seconds: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether these are all cells."""
+        return self.stopped_by == ""
+
+
+@dataclass(frozen=True, eq=False)
+class SpaceCells:
+    """Cells by their constraints, with the graph of their neighbors.
+
+    Attributes
+    ----------
+    patterns : ndarray of int32, shape (n_cells, units)
+    is_bounded : ndarray of bool, shape (n_cells,)
+    inside : ndarray, shape (n_cells, k)
+        A point inside each cell; NaN where float64 holds none for certain.
+    indptr, neighbor, level, unit : ndarray
+        Facets of cell i are `indptr[i]:indptr[i + 1]`: the cell behind each (-1: the domain's boundary; -2: not among
+        the cells found), and the layer and unit that made it (level -1: the domain's side, `unit` its axis).
+    stopped_by, exactness, seconds
+        As in `SpaceCount`.
+    """
+
+    patterns: NDArray[np.int32]
+    is_bounded: NDArray[np.bool_]
+    inside: NDArray[np.float64]
+    indptr: NDArray[np.int64]
+    neighbor: NDArray[np.int64]
+    level: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    stopped_by: StoppedBy
+    exactness: Exactness
+    seconds: float
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.patterns.shape[0]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether these are all cells."""
+        return self.stopped_by == ""
+
+
+def count_everywhere(
+    network: Network,
+    domain: Box | Slice | Space,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    progress: Told | None = None,
+) -> SpaceCount:
+    """Return the number of cells of a network on a domain of any dimension, bounded or not.
+
+    Guarantees: exact; complete unless marked; deterministic. Memory does not grow with the number of cells. Time is
+    that of about one linear program per unit and cell.
+    """
+    Limits(max_cells, max_seconds)
+    tree, start, total = Tree(network, domain), time.monotonic(), 0
+    stopped: list[StoppedBy] = [""]
+    for n in _watched(tree.count(), lambda n: n, max_cells, max_seconds, progress, stopped):
+        total += n
+    return SpaceCount(total, stopped[0], Exactness("exact", tree.n_escalated), time.monotonic() - start)
+
+
+def enumerate_everywhere(
+    network: Network,
+    domain: Box | Slice | Space,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    progress: Told | None = None,
+) -> SpaceCells:
+    """Return the cells of a network on a domain of any dimension, bounded or not, with facets and neighbors.
+
+    Guarantees: exact; complete unless marked (the first `max_cells` of a fixed order); deterministic.
+    """
+    Limits(max_cells, max_seconds)
+    tree, start = Tree(network, domain), time.monotonic()
+    stopped: list[StoppedBy] = [""]
+    found: list[Polyhedron] = []
+    bounded, facets = [], []
+    for cell in _watched(tree.cells(), lambda _: 1, max_cells, max_seconds, progress, stopped):
+        bounded.append(tree.is_bounded(cell))
+        facets.append([cell.constraints[i] for i in tree.facets(cell)])
+        inside = cell.points[:1] if cell.points.size else np.full((1, tree.k), np.nan)
+        found.append(Polyhedron(cell.pieces, np.zeros((0, 0)), (), inside))
+    place = {cell.pieces.tobytes(): i for i, cell in enumerate(found)}
+    neighbor, level, unit = [], [], []
+    for cell, here in zip(found, facets, strict=True):
+        for facet in here:
+            level.append(facet.reference.level)
+            unit.append(facet.reference.unit)
+            if facet.reference.level < 0:
+                neighbor.append(DOMAIN)
+                continue
+            behind = pattern_behind(network, tree.whole, cell.pieces, facet)
+            neighbor.append(place.get(behind.tobytes(), UNEXPLORED))
+    if not stopped[0] and UNEXPLORED in neighbor:
+        raise InternalError("a facet inside the domain has no cell behind it. Please report it with the network.")
+    return SpaceCells(
+        patterns=np.array([c.pieces for c in found], dtype=np.int32).reshape(len(found), tree.n_units),
+        is_bounded=np.array(bounded, dtype=bool),
+        inside=np.array([c.points[0] for c in found]).reshape(len(found), tree.k),
+        indptr=np.concatenate([[0], np.cumsum([len(f) for f in facets])]).astype(np.int64),
+        neighbor=np.array(neighbor, dtype=np.int64),
+        level=np.array(level, dtype=np.int64),
+        unit=np.array(unit, dtype=np.int64),
+        stopped_by=stopped[0],
+        exactness=Exactness("exact", tree.n_escalated),
+        seconds=time.monotonic() - start,
+    )
+
+
+def _watched(
+    stream: Iterable[Any],
+    size: Callable[[Any], int],
+    max_cells: int | None,
+    max_seconds: float | None,
+    progress: Told | None,
+    stopped: list[StoppedBy],
+) -> Iterator[Any]:
+    """Pass a stream on until a budget is spent; write to `stopped[0]` what ended it early."""
+    start, told, total = time.monotonic(), 0.0, 0
+    try:
+        for item in stream:
+            if max_cells is not None and total >= max_cells:
+                stopped[0] = "max_cells"
+                return
+            now = time.monotonic() - start
+            if max_seconds is not None and now > max_seconds:
+                stopped[0] = "max_seconds"
+                return
+            yield item
+            total += size(item)
+            if progress is not None and now - told > 0.1:
+                told = now
+                progress(total)
+    except KeyboardInterrupt:
+        stopped[0] = "interrupt"
