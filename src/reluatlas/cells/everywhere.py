@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.exactness import Exactness
-from reluatlas.cells.opposite import pattern_behind
+from reluatlas.cells.opposite import pattern_behind, turned
 from reluatlas.cells.polyhedra import Polyhedron, Tree
 from reluatlas.cells.run import Limits, StoppedBy
 from reluatlas.domain import Box, Slice, Space
@@ -129,6 +129,7 @@ def enumerate_everywhere(
         inside = cell.points[:1] if cell.points.size else np.full((1, tree.k), np.nan)
         found.append(Polyhedron(cell.pieces, np.zeros((0, 0)), (), inside))
     place = {cell.pieces.tobytes(): i for i, cell in enumerate(found)}
+    of = [{f.reference for f in here} for here in facets]
     neighbor, level, unit = [], [], []
     for cell, here in zip(found, facets, strict=True):
         for facet in here:
@@ -137,8 +138,13 @@ def enumerate_everywhere(
             if facet.reference.level < 0:
                 neighbor.append(DOMAIN)
                 continue
-            behind = pattern_behind(network, tree.whole, cell.pieces, facet)
-            neighbor.append(place.get(behind.tobytes(), UNEXPLORED))
+            # nearly always one unit turns alone: if a cell with that one change shares the facet, it is the neighbor
+            alone, seen_from_there = turned(network, cell.pieces, facet)
+            at = place.get(alone.tobytes(), UNEXPLORED)
+            if at < 0 or seen_from_there not in of[at]:
+                behind = pattern_behind(network, tree.whole, cell.pieces, facet)
+                at = place.get(behind.tobytes(), UNEXPLORED)
+            neighbor.append(at)
     if not stopped[0] and UNEXPLORED in neighbor:
         raise InternalError("a facet inside the domain has no cell behind it. Please report it with the network.")
     return SpaceCells(

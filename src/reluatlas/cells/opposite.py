@@ -59,6 +59,18 @@ def pattern_behind(
     return out
 
 
+def turned(network: Network, pieces: NDArray[np.int32], facet: Constraint) -> tuple[NDArray[np.int32], Reference]:
+    """Return the pattern in which the facet's own unit alone has turned, and the facet's name from there."""
+    out, reference = pieces.copy(), facet.reference
+    cut = network.cuts[reference.level]
+    at = network.pattern_slices()[cut].start + reference.unit
+    if isinstance(network.nodes[cut], Breakpoints):
+        out[at] = reference.first + (facet.side == BELOW)
+        return out, reference
+    out[at] = reference.second
+    return out, reference._replace(first=reference.second, second=reference.first)
+
+
 def _parallel(row: Sequence[int], line: Sequence[int], along: int) -> bool:
     p, q = row[along], line[along]
     return all(a * q == b * p for a, b in zip(row, line, strict=True))

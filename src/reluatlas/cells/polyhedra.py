@@ -226,7 +226,8 @@ class Tree:
                 yield n
             for i in range(n if collect else 0):
                 choice = buffers.out_choice[i, : order.size].copy()
-                yield self._part(cell, rows, references, order, choice, base, unit, at, buffers.out_points[i], int(buffers.out_n[i]))  # fmt: skip
+                points = buffers.out_points[i, : int(buffers.out_n[i])].copy()
+                yield self._part(cell, rows, references, order, choice, base, unit, at, points)
             if status == sides.DOUBT:
                 self._settle_frame(buffers, depth - 1, cell, rows, references, order)
 
@@ -252,7 +253,7 @@ class Tree:
 
     def _part(
         self, cell: Polyhedron, rows: FloatArray, references: list[Reference], order: NDArray, choice: NDArray,
-        base: NDArray, unit: NDArray, at: slice, points: FloatArray, n_points: int,
+        base: NDArray, unit: NDArray, at: slice, points: FloatArray,
     ) -> Polyhedron:  # fmt: skip
         pieces = cell.pieces.copy()
         here = base.copy()
@@ -265,9 +266,7 @@ class Tree:
         con[:, : self.k] *= up[:, None]
         con[:, self.k] *= -up
         made = tuple(Constraint(references[j], int(s)) for j, s in zip(chosen.tolist(), side.tolist(), strict=True))
-        return Polyhedron(
-            pieces, np.concatenate([cell.con, con]), cell.constraints + made, points[:n_points].copy()
-        )  # fmt: skip
+        return Polyhedron(pieces, np.concatenate([cell.con, con]), cell.constraints + made, points)
 
     def _buffers_of(self, level: int, n_rows: int) -> _Buffers:
         if level not in self._buffers:

@@ -3,7 +3,7 @@
 Constraints and rows come with bounds on their errors: a row of `con` is (a, b, e, f) for `a . z <= b`, where each
 number of a is within e, and b within f, of the true one; `row` is (g, h, e, f) for the value `g . z + h`. All
 polyhedra here have an interior. A point proves that the interior reaches a side when all slacks there, and the value,
-are beyond their bounds. Multipliers y >= 0 with `g = y . A` and `y . b + h <= 0` prove that no point has a positive value.
+are beyond their bounds. Multipliers y >= 0 with `g = y . A` and `y . b + h <= 0` prove that no value is positive.
 """
 
 from __future__ import annotations
