@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.cells.count import count_cells
     from reluatlas.cells.enumerate import enumerate_cells
+    from reluatlas.cells.explore import Exploration, explore
     from reluatlas.cells.files import load_complex
     from reluatlas.cells.path import Path, Paths
     from reluatlas.cells.trace import trace
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AffineMaps",
     "Box",
+    "Exploration",
     "Cell",
     "Network",
     "Path",
@@ -50,6 +52,7 @@ __all__ = [
     "count_cells",
     "enumerate_cells",
     "errors",
+    "explore",
     "load",
     "load_complex",
     "load_maps",
@@ -64,6 +67,7 @@ __all__ = [
 _HOME_OF_LAZY_NAME = {
     "Path": "reluatlas.cells.path:Path",
     "Paths": "reluatlas.cells.path:Paths",
+    "Exploration": "reluatlas.cells.explore:Exploration",
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
@@ -72,6 +76,7 @@ _HOME_OF_LAZY_NAME = {
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "count_cells": "reluatlas.cells.count:count_cells",
     "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
+    "explore": "reluatlas.cells.explore:explore",
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.cells.files:load_complex",
     "load_maps": "reluatlas.network.load_maps:load_maps",
