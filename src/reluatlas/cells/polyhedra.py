@@ -19,7 +19,7 @@ from reluatlas.cells.whole_rows import Reference, WholeRows
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry import rational, sides
-from reluatlas.geometry.simplex import Dictionary, new_dictionary
+from reluatlas.geometry.simplex import new_dictionary
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.network.operators import apply_operator
 
@@ -274,11 +274,10 @@ class Tree:
         return self._buffers[level]
 
     def _classified(
-        self, cell: Polyhedron, rows: FloatArray, references: list[Reference], reached: NDArray[np.int64] | None = None
+        self, cell: Polyhedron, rows: FloatArray, references: list[Reference], known: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.int64], Polyhedron]:
         """Return the sides that a polyhedron reaches of each row, and the polyhedron with the points found."""
-        if reached is None:
-            reached = np.full(rows.shape[0], sides.UNKNOWN)
+        reached = np.full(rows.shape[0], sides.UNKNOWN) if known is None else known
         points = np.zeros((sides.POINTS, self.k))
         n, m = cell.points.shape[0], cell.con.shape[0]
         points[:n] = cell.points
@@ -421,6 +420,3 @@ def _scale(rows: FloatArray, k: int) -> None:
     top = np.abs(rows[:, :k]).max(axis=1, initial=0.0)
     exponent = np.where((top > 1e-200) & (top < 1e200), np.frexp(top)[1], 0)
     rows *= np.ldexp(1.0, -exponent)[:, None]
-
-
-__all__ = ["Constraint", "Dictionary", "Polyhedron", "Tree"]
