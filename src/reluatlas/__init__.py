@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AffineMaps",
     "Box",
-    "Exploration",
     "Cell",
+    "Exploration",
     "Network",
     "Path",
     "Paths",
