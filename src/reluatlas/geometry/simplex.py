@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reluatlas.kernels import inner, kernel
 
-OPTIMAL, UNBOUNDED, INFEASIBLE, STUCK = range(4)
+OPTIMAL, UNBOUNDED, STUCK = range(3)
 _TINY = 1e-11
 """Below this share of their size, reduced costs, pivots and steps count as zero: in the search, never in a decision."""
 
@@ -38,7 +38,7 @@ class Dictionary(NamedTuple):
     cost : ndarray, shape (k,)
         Reduced costs of the last objective.
     status : ndarray, shape (4,)
-        Number of constraints (0 when not started), pivots so far, entering position and row of the last stop.
+        Number of constraints (0 when not started), pivots so far, entering position and direction of the last unbounded stop.
     """
 
     table: NDArray[np.float64]
@@ -208,46 +208,4 @@ def climb(T, g, skip, limit):
             still = 0
             bland = False
         _pivot(T, j, i)
-    return STUCK
-
-
-@kernel
-def repair(T, skip, limit, scale):
-    """Move to a point of the polyhedron, from anywhere; return how that went.
-
-    Dual pivots for the objective zero, which is optimal in every dictionary. Slacks above a small share of -`scale`
-    count as feasible. OPTIMAL: found. INFEASIBLE: slack `status[3]` is negative and no nonbasic can raise it. STUCK:
-    too many steps.
-    """
-    table = T.table
-    k = table.shape[0] - 1
-    for count in range(limit):
-        bland = count > 2 * (k + T.status[0])
-        worst, row = 0.0, -1
-        for i in range(T.status[0]):
-            if i == skip or T.place[i] >= 0:
-                continue
-            size = abs(table[0, k + i])
-            if table[0, k + i] < -_TINY * scale and (size > worst or (bland and row < 0)):
-                if bland and row >= 0:
-                    continue
-                worst, row = size, i
-        if row < 0:
-            return OPTIMAL
-        best, strongest = -1, 0.0
-        biggest = 0.0
-        for j in range(k):
-            biggest = max(biggest, abs(table[1 + j, k + row]))
-        for j in range(k):
-            rate = table[1 + j, k + row]
-            free = T.nonbasic[j] < 0 or T.nonbasic[j] == skip
-            if abs(rate) <= _TINY * biggest or (rate < 0.0 and not free):
-                continue
-            better = best < 0 or (T.nonbasic[j] < T.nonbasic[best] if bland else abs(rate) > strongest)
-            if better:
-                best, strongest = j, abs(rate)
-        if best < 0:
-            T.status[3] = row
-            return INFEASIBLE
-        _pivot(T, best, row)
     return STUCK

@@ -1,4 +1,4 @@
-"""Cells of all of R^n: budgets, neighbors, Euler's relation."""
+"""Cells of all of R^n: budgets, neighbors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_neighbors_are_mutual_and_agree_with_the_plane(family):
         assert found.is_bounded.all()
 
 
-def test_alternating_numbers_of_faces_on_a_line_and_on_the_plane():
+def test_alternating_numbers_of_faces_on_a_line():
     for seed in range(8):
         # on a line every inner facet is a vertex: V - E = -1
         line = enumerate_everywhere(_small(1, (5, 4), seed), Space(1))
