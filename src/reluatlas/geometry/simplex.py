@@ -38,7 +38,7 @@ class Dictionary(NamedTuple):
     cost : ndarray, shape (k,)
         Reduced costs of the last objective.
     status : ndarray, shape (4,)
-        Number of constraints (0 when not started), pivots so far, entering position and direction of the last unbounded stop.
+        Number of constraints (0 when not started), pivots so far, position and direction of the last unbounded stop.
     """
 
     table: NDArray[np.float64]
