@@ -73,7 +73,7 @@ def _turn(cell: Cell) -> FloatArray:
     if not isinstance(cell.domain, Slice):
         return np.eye(cell.k)
     basis = cell.domain.basis
-    return np.linalg.inv(np.linalg.cholesky(basis @ basis.T)).T
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(basis @ basis.T)).T, dtype=np.float64)
 
 
 def _least_step(rows: FloatArray, slack: FloatArray, line: FloatArray, gap: float) -> FloatArray | None:
