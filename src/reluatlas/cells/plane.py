@@ -12,6 +12,7 @@ from reluatlas.cells.items import BUDGET, Found, Item, coarse_radius
 from reluatlas.cells.pieces import pattern_key
 from reluatlas.cells.program import M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import State, new_state, restore_path
+from reluatlas.domain import Space
 from reluatlas.geometry.polygons import Pool, new_pool
 from reluatlas.packs import pack
 
@@ -118,6 +119,7 @@ class Worker:
 
 def root(lowered: Lowered) -> Polygon:
     """Return the whole domain as a work item: its corners counter-clockwise, its sides as edges."""
+    assert not isinstance(lowered.domain, Space)
     low, high = lowered.domain.box.low, lowered.domain.box.high
     x, y = np.array([low[0], high[0], high[0], low[0]]), np.array([low[1], low[1], high[1], high[1]])
     edges = np.array([-3, -2, -4, -1], dtype=np.int64)  # sides: low y, high x, high y, low x

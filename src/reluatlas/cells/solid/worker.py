@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reluatlas.cells.items import BUDGET, Found, Item, coarse_radius
 from reluatlas.cells.pieces import pattern_key
 from reluatlas.cells.program import M_K, Lowered
-from reluatlas.cells.solid import tree
+from reluatlas.cells.solid import cuts, tree
 from reluatlas.cells.solid.work import Cells, Work, exact_limbs, new_cells, new_work
 from reluatlas.cells.state import State, new_state, restore_path
 from reluatlas.domain import Space
@@ -93,7 +93,7 @@ class Worker:
             status, n_cells, corners, facets, depth = tree.subdivide(
                 packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
             )
-            if status == tree.DONE:
+            if status == cuts.DONE:
                 break
             self.state.stats[1:] = before[1:]
             self._grow(status)
@@ -115,12 +115,12 @@ class Worker:
         self.work.arena_f[: item.facets.size] = item.facets
 
     def _grow(self, status: int) -> None:
-        if status == tree.NO_ROOM:
+        if status == cuts.NO_ROOM:
             self._buffers(2 * self.room)
-        elif status == tree.NO_BITS:
+        elif status == cuts.NO_BITS:
             self.words *= 2
             self._buffers(self.room)
-        elif status == tree.NO_OUTPUT_ROOM:
+        elif status == cuts.NO_OUTPUT_ROOM:
             self.corners *= 2
         else:
             raise InternalError(
