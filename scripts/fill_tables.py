@@ -171,6 +171,28 @@ def trace(record: Record) -> str:
     return _lines(head, lines) + checked + _made(record["machine"])
 
 
+def solids(record: Record) -> str:
+    """Return the table of counting cells in three to six dimensions."""
+    head = ["network", "cells", "cells/s", "asked", "× forward pass"]
+    rows = [
+        [
+            row["network"],
+            f"{row['n_cells']:,}",
+            f"{row['cells_per_second']:,.0f}",
+            f"{row['asked_per_second']:,}",
+            f"{row['ratio_to_forward']:.1f}",
+        ]
+        for row in record["rows"]
+    ]
+    return _lines(head, rows) + _made(record)
+
+
+def cell_at(record: Record) -> str:
+    """Return the table of cells of single points."""
+    rows = [[str(v) if not isinstance(v, float) else _digits(v) for v in row.values()] for row in record["rows"]]
+    return _lines([str(name).replace("_", " ") for name in record["rows"][0]], rows) + _made(record)
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -179,6 +201,8 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "affine_maps": affine_maps,
     "mnist_accuracy": mnist_accuracy,
     "trace": trace,
+    "solids": solids,
+    "cell_at": cell_at,
 }
 
 

@@ -78,7 +78,7 @@ def test_hyperplanes_in_general_position_give_the_closed_form(k, n):
 def test_stored_networks_have_the_cells_that_others_counted(name, k, in_box, in_all):
     folder = data_folder()
     if folder is None:
-        pytest.skip("the folder of models and data is missing")
+        pytest.skip("no data folder (RELUATLAS_DATA)")
     with np.load(folder / "nets" / f"{name}.npz") as file:
         net = ra.load([(file[f"W{i}"], file[f"b{i}"]) for i in range(len(file.files) // 2)])
     assert sum(Tree(net, ra.Box(-1, 1, dim=k)).count()) == in_box

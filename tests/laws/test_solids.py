@@ -101,7 +101,7 @@ def _volume(outcome, k):
         out = np.zeros(cells.hash.size)
         scratch = new_scratch(k, int(cells.n_vertices.max(initial=1)), cells.mask.shape[1])
         volumes(cells.x, cells.mask, offsets, cells.n_facets, k, pack(scratch), out)
-        assert (out > 0).all()
+        assert (out >= 0).all()  # cells thinner than rounding have no volume in float64
         total += out.sum()
     return total
 
@@ -123,7 +123,7 @@ def test_hyperplanes_in_general_position_and_through_a_point_give_the_closed_for
 def test_stored_networks_have_the_cells_that_others_counted(name, k, in_box, in_all):
     folder = data_folder()
     if folder is None:
-        pytest.skip("the folder of models and data is missing")
+        pytest.skip("no data folder (RELUATLAS_DATA)")
     with np.load(folder / "nets" / f"{name}.npz") as file:
         net = ra.load([(file[f"W{i}"], file[f"b{i}"]) for i in range(len(file.files) // 2)])
     assert ra.count_cells(net, ra.Box(-1, 1, dim=k), jobs=2).n_cells == in_box

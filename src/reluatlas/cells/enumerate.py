@@ -63,8 +63,8 @@ def enumerate_cells(
     """
     if check_domain(net, domain).dim != 2 or isinstance(domain, Space):
         raise DomainError(
-            f"`domain` is {domain!r}; cells are enumerated with their polygons on two-dimensional boxes and slices. "
-            "Pass a plane `Slice`, or ask `count_cells`, which takes 1 to 6 dimensions and a `Space`."
+            f"`domain` is {domain!r}; cells are enumerated on a two-dimensional `Box` or `Slice`. "
+            "Pass one, or ask `count_cells`, which takes 1 to 6 dimensions and a `Space`."
         )
     limits = Limits(max_cells, max_seconds, jobs, progress)
     lowered = lower(net, domain, certain=certain)

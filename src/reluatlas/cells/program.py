@@ -38,7 +38,6 @@ DENSE, SPARSE = 0, 1
 FIXED, CUT, INNER = 0, 1, 2
 UNIT_ROUNDOFF = 2.0**-53
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
-MAX_DIMENSION = 6
 TINY = 1e-300
 SLACK = 1.0 + 1e-9
 
@@ -154,7 +153,7 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
     Raises
     ------
     DomainError
-        When it is not a `Box`, `Slice` or `Space`, or has more than six dimensions.
+        When it is not a `Box`, `Slice` or `Space`.
     DimensionError
         When it does not fit the network's inputs.
     """
@@ -172,11 +171,6 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
         if isinstance(domain, Box):
             raise DimensionError(f"`domain` has dimension {k} but the network takes {n} inputs. {hint}")
         raise DimensionError(f"`domain` is a slice of {k} inputs but the network takes {n}. {hint}")
-    if domain.dim > MAX_DIMENSION:
-        raise DomainError(
-            f"`domain` has {domain.dim} dimensions; cells are enumerated in up to {MAX_DIMENSION}. "
-            f"Pass a `Slice` of fewer dimensions."
-        )
     return domain
 
 

@@ -24,6 +24,7 @@ from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_b
 from reluatlas.domain import Space
 from reluatlas.errors import DomainError
 
+MAX_DIMENSION = 6
 _PULSE = 0.1
 
 
@@ -56,7 +57,13 @@ class _Inline:
 
 def _kind(lowered: Lowered) -> tuple[Callable[[Lowered], Any], Callable[[Lowered], Any]]:
     """Return what makes a worker and the root of the tree: polygons in the plane, polytopes in other dimensions."""
-    if int(lowered.program.meta[M_K]) == 2 and not isinstance(lowered.domain, Space):
+    k = int(lowered.program.meta[M_K])
+    if k > MAX_DIMENSION:
+        raise DomainError(
+            f"`domain` has {k} dimensions; cells are counted in up to {MAX_DIMENSION}. Pass a `Slice` of fewer "
+            "dimensions, or look at one cell after another with `cell_at` and `explore`."
+        )
+    if k == 2 and not isinstance(lowered.domain, Space):
         from reluatlas.cells import plane
 
         return plane.Worker, plane.root

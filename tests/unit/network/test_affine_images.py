@@ -73,7 +73,7 @@ def drawn(n: int) -> np.ndarray:
 def mnist(n: int) -> np.ndarray:
     folder = data_folder()
     if folder is None or not (folder / "mnist").is_dir():
-        pytest.skip("no folder of models and data (RELUATLAS_DATA)")
+        pytest.skip("no data folder (RELUATLAS_DATA)")
     raw = gzip.decompress((folder / "mnist" / "t10k-images-idx3-ubyte.gz").read_bytes())
     return (np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 1, 28, 28)[:n] / 255.0 - 0.1307) / 0.3081
 

@@ -22,7 +22,7 @@ from reluatlas.cells.pieces import (
     list_relu_cutters,
     rehash,
 )
-from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_OUT
+from reluatlas.cells.program import BREAK, M_INFINITE, M_K, M_LEVELS, M_OUT
 from reluatlas.cells.solid.cuts import DONE, NO_OUTPUT_ROOM, NO_ROOM, find_cut, polytope_sides
 from reluatlas.cells.solid.sections import count_parts
 from reluatlas.cells.solid.signs import polytope_signs
@@ -48,6 +48,11 @@ def _enter_breaks(P, S, pool, W, level, lo, hi, flo, fhi):
     )  # fmt: skip
     if P.relu[t]:
         doubt = classify_relu(W.low, W.high, W.error, size, side)
+    elif P.meta[M_INFINITE]:
+        # a value at infinity is the factor of M, which a knot cannot be compared with
+        doubt = True
+        for j in range(size * n_knots):
+            side[j] = BELOW if P.knot[P.k_at[t] + j] == np.inf else DOUBTFUL
     else:
         doubt = classify(W.low, W.high, W.error, P.knot[P.k_at[t] :], n_knots, size, side)
     if doubt:
