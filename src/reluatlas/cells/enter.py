@@ -9,11 +9,11 @@ from reluatlas.cells.pieces import (
     ACROSS,
     BELOW,
     DOUBTFUL,
-    WINDOW,
     classify,
     classify_relu,
     list_cutters,
     list_relu_cutters,
+    list_window,
 )
 from reluatlas.cells.program import BREAK
 from reluatlas.cells.signs import polygon_signs
@@ -113,10 +113,7 @@ def _enter_windows(P, S, pool, W, level, lo, n, open_at, open_end):
         S.settled[at + j] = winner >= 0
         S.piece[at + j] = max(winner, 0)
         if winner < 0:
-            S.cut_unit[first_cut + n_cut] = j
-            S.cut_knot[first_cut + n_cut] = WINDOW
-            S.cut_base[first_cut + n_cut] = 0
-            S.cut_choice[first_cut + n_cut] = 0
+            list_window(S, first_cut + n_cut, j)
             n_cut += 1
     S.n_cut[level] = n_cut
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.cells.program import M_LEVELS, M_OUT
 from reluatlas.kernels import inner, kernel
 
 BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
@@ -139,3 +140,27 @@ def rehash(P, S, W, level, entering):
             total ^= piece_key(at + unit, S.piece[at + unit])
         last = unit
     W.hash[level] = total
+
+
+@inner
+def list_window(S, at, window):
+    """Write entry `at` of a level's cutters: a window that changes its winner."""
+    S.cut_unit[at] = window
+    S.cut_knot[at] = WINDOW
+    S.cut_base[at] = 0
+    S.cut_choice[at] = 0
+
+
+@inner
+def write_cell(P, S, W, out, cell):
+    """Write what a finished cell has in any dimension: its pattern, its map, its hash."""
+    pattern = out.pattern[cell]
+    for j in range(pattern.size):
+        pattern[j] = S.piece[j]
+    o = P.off[P.meta[M_OUT]]
+    affine = out.affine[cell]
+    for i in range(affine.shape[0]):
+        for c in range(affine.shape[1]):
+            affine[i, c] = S.rows[c, o + i]
+    levels = P.meta[M_LEVELS]
+    out.hash[cell] = W.hash[levels - 1] if levels > 0 else np.uint64(0)

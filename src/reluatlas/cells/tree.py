@@ -17,8 +17,8 @@ from reluatlas.cells.chords import MOST, count_parts
 from reluatlas.cells.cutters import FEW, begin, choose, is_direct, narrow, touch
 from reluatlas.cells.enter import enter, row_sides
 from reluatlas.cells.exact import line_reference
-from reluatlas.cells.pieces import WINDOW, close, rehash
-from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_OUT, M_UNITS, Program
+from reluatlas.cells.pieces import WINDOW, close, rehash, write_cell
+from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_UNITS, Program
 from reluatlas.cells.signs import bounded_signs, cut_edges, polygon_signs
 from reluatlas.cells.state import complete_block, copy_run, prepare_block
 from reluatlas.geometry.polygons import keep_side
@@ -121,16 +121,7 @@ def _emit(P, S, pool, W, out, cell, corner, lo, hi):
     n = hi - lo
     if cell >= out.hash.size or corner + n > out.x.size:
         return -1
-    pattern = out.pattern[cell]
-    for j in range(pattern.size):
-        pattern[j] = S.piece[j]
-    o = P.off[P.meta[M_OUT]]
-    affine = out.affine[cell]
-    for i in range(affine.shape[0]):
-        for c in range(affine.shape[1]):
-            affine[i, c] = S.rows[c, o + i]
-    levels = P.meta[M_LEVELS]
-    out.hash[cell] = W.hash[levels - 1] if levels > 0 else np.uint64(0)
+    write_cell(P, S, W, out, cell)
     out.n_vertices[cell] = n
     for j in range(n):
         v = W.arena_v[lo + j]

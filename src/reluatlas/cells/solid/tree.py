@@ -20,9 +20,11 @@ from reluatlas.cells.pieces import (
     close,
     list_cutters,
     list_relu_cutters,
+    list_window,
     rehash,
+    write_cell,
 )
-from reluatlas.cells.program import BREAK, M_INFINITE, M_K, M_LEVELS, M_OUT
+from reluatlas.cells.program import BREAK, M_INFINITE, M_K, M_LEVELS
 from reluatlas.cells.solid.cuts import DONE, NO_OUTPUT_ROOM, NO_ROOM, find_cut, polytope_sides
 from reluatlas.cells.solid.sections import count_parts
 from reluatlas.cells.solid.signs import polytope_signs
@@ -121,10 +123,7 @@ def _enter_windows(P, S, pool, W, level, lo, hi, flo, fhi):
         S.settled[at + j] = winner >= 0
         S.piece[at + j] = max(winner, 0)
         if winner < 0:
-            S.cut_unit[first_cut + n_cut] = j
-            S.cut_knot[first_cut + n_cut] = WINDOW
-            S.cut_base[first_cut + n_cut] = 0
-            S.cut_choice[first_cut + n_cut] = 0
+            list_window(S, first_cut + n_cut, j)
             n_cut += 1
     S.n_cut[level] = n_cut
 
@@ -148,16 +147,7 @@ def _emit(P, S, pool, W, out, cell, corner, facet, lo, hi, flo, fhi):
     n, n_facets = hi - lo, fhi - flo
     if cell >= out.hash.size or corner + n > out.radius.size or facet + n_facets > out.line.size:
         return -1, -1
-    pattern = out.pattern[cell]
-    for j in range(pattern.size):
-        pattern[j] = S.piece[j]
-    o = P.off[P.meta[M_OUT]]
-    affine = out.affine[cell]
-    for i in range(affine.shape[0]):
-        for c in range(affine.shape[1]):
-            affine[i, c] = S.rows[c, o + i]
-    levels = P.meta[M_LEVELS]
-    out.hash[cell] = W.hash[levels - 1] if levels > 0 else np.uint64(0)
+    write_cell(P, S, W, out, cell)
     words = out.mask.shape[1]
     for j in range(n):
         v = W.arena_v[lo + j]
