@@ -50,7 +50,9 @@ def main() -> None:
     for image, point, toward in zip(digits.images, digits.points, beside, strict=True):
         _image(right, image, plane.coordinates(point), 0.045 * float(high[0] - low[0]), toward)
     boundary = cx.decision_boundary()
-    right.plot(*np.insert(boundary.points, 2, np.nan, axis=1).reshape(-1, 2).T, color="black", linewidth=1.2, zorder=4)
+    right.plot(
+        *np.insert(boundary.segments, 2, np.nan, axis=1).reshape(-1, 2).T, color="black", linewidth=1.2, zorder=4
+    )
     for ax in (left, right):  # what the images have moved
         ax.set_xlim(low[0], high[0])
         ax.set_ylim(low[1], high[1])

@@ -140,10 +140,35 @@ def test_a_count_stops_at_its_budget_and_says_how_far_it_got():
     assert 0 < part.volume_done < whole.volume_done == pytest.approx(8.0)
 
 
-def test_dimensions_that_are_not_enumerated_are_refused_in_a_sentence():
+def test_more_than_six_dimensions_need_a_budget_and_say_so():
     wide = ra.load([(np.ones((3, 7)), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
-    with pytest.raises(ra.errors.DomainError, match="in up to 6"):
-        ra.count_cells(wide, ra.Box(-1, 1, dim=7))
-    solid = ra.load([(np.ones((3, 3)), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
-    with pytest.raises(ra.errors.DomainError, match="count_cells"):
-        ra.enumerate_cells(solid, ra.Box(-1, 1, dim=3))
+    for find in (ra.count_cells, ra.enumerate_cells):
+        with pytest.raises(ra.errors.DomainError, match=r"7 dimensions.*max_cells="):
+            find(wide, ra.Box(-1, 1, dim=7))
+
+
+@pytest.mark.parametrize("k", [7, 12])
+def test_more_than_six_dimensions_are_enumerated_by_linear_programs(k):
+    rng = np.random.default_rng(k)
+    net = ra.load([_generic(rng, 6, k), _generic(rng, 3, 6), _generic(rng, 2, 3)])
+    for domain in (ra.Box(-1, 1, dim=k), ra.Space(k)):
+        count = ra.count_cells(net, domain, max_seconds=100)
+        cx = ra.enumerate_cells(net, domain, max_seconds=100)
+        assert cx.is_complete and count.is_complete and cx.n_cells == count.n_cells
+        assert cx.method == count.method == "linear programs"
+        X = rng.uniform(-1, 1, (3000, k)) * (1 if isinstance(domain, ra.Box) else 50)
+        found = {tuple(p) for p in cx.patterns.tolist()}
+        assert {tuple(p) for p in net.patterns(X).tolist()} <= found
+        assert len(found) == cx.n_cells
+        inside = cx.interior_points
+        assert np.array_equal(net.patterns(inside), cx.patterns)
+        assert np.allclose(np.einsum("imk,ik->im", cx.affine.A, inside) + cx.affine.b, net(inside))
+        inner = np.flatnonzero(cx.facets.neighbor >= 0)
+        assert np.array_equal(cx.facets.twin[cx.facets.twin[inner]], inner)
+        assert cx.dual_graph().n_edges == inner.size // 2
+        assert cx.n_linear_regions <= cx.n_cells and not (cx.is_bounded.any() and isinstance(domain, ra.Space))
+        assert cx.cell_at(inside[3]) == 3
+        with pytest.raises(ra.errors.DimensionError, match="vertices"):
+            _ = cx.f_vector
+    part = ra.enumerate_cells(net, ra.Box(-1, 1, dim=k), max_cells=4)
+    assert part.n_cells == 4 and part.stopped_by == "max_cells" and "stopped by max_cells" in repr(part)

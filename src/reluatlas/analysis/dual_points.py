@@ -60,7 +60,7 @@ def dual_points(cx: PolyhedralComplex) -> DualPoints:
     area = np.bincount(np.searchsorted(ids, cx.affine_map_ids), weights=cx.volumes)
     if not area.sum() > 0:
         raise ArgumentError("the complex has no area. Give `enumerate_cells` a larger budget.")
-    points = as_points(slopes[first], constants[first], cx.domain.box)
+    points = as_points(slopes[first], constants[first], cx.box)
     kept = area > 0
     return DualPoints(points[kept], area[kept] / area[kept].sum())
 

@@ -8,7 +8,9 @@ together, and `behind` works out which.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +18,8 @@ from numpy.typing import NDArray
 from reluatlas.cells.behind import pattern_behind
 from reluatlas.cells.exact import line_reference, split_reference
 from reluatlas.cells.pieces import piece_key
-from reluatlas.cells.program import BREAK, Lowered
+from reluatlas.cells.program import BREAK, M_K, Lowered
 from reluatlas.cells.state import new_state
-from reluatlas.cells.tree import Cells
 from reluatlas.errors import InternalError
 from reluatlas.kernels import inner, kernel
 from reluatlas.packs import pack
@@ -28,22 +29,23 @@ SIDE, UNEXPLORED, _OPEN = -1, -2, -3
 
 @dataclass(frozen=True, eq=False)
 class Facets:
-    """The facets of all cells of a plane domain, one for each vertex, in the same order.
+    """The facets of all cells, one cell after another (F in all).
 
-    Facet j runs from vertex j to the next vertex of its cell (counter-clockwise).
+    In the plane facet j runs from vertex j to the next vertex of its cell (counter-clockwise). In other dimensions
+    `Vertices.on` says which vertices lie on which facet; `PolyhedralComplex.corners` lists them either way.
 
     Attributes
     ----------
-    neighbor : ndarray, shape (V,)
+    neighbor : ndarray, shape (F,)
         The cell behind it; -1 on the domain's boundary; -2 where an incomplete answer has not looked.
-    twin : ndarray, shape (V,)
+    twin : ndarray, shape (F,)
         The same facet in the neighbor's run; -1 without a neighbor.
-    level, unit : ndarray, shape (V,)
+    level, unit : ndarray, shape (F,)
         The layer (position among the cut nodes) and the unit that made it: the first that changes its piece
         across it. Level -1 on the domain's boundary.
     offsets : ndarray, shape (n_cells + 1,)
         Facets of cell i are `offsets[i]:offsets[i + 1]`.
-    line : ndarray, shape (V,)
+    line : ndarray, shape (F,)
         Reference of the row that vanishes on it, as the engine names it; negative on the domain's boundary.
     """
 
@@ -53,6 +55,22 @@ class Facets:
     unit: NDArray[np.int64]
     offsets: NDArray[np.int64]
     line: NDArray[np.int64]
+
+
+class Places(NamedTuple):
+    """Where facets are: those of facet j are the vertices `index[offsets[j]:offsets[j + 1]]` of `x`.
+
+    Attributes
+    ----------
+    x : ndarray, shape (V, k + 1)
+        Homogeneous coordinates: the last is 1, or 0 for a direction.
+    radius : ndarray, shape (V,)
+    """
+
+    offsets: NDArray[np.int64]
+    index: NDArray[np.int64]
+    x: NDArray[np.float64]
+    radius: NDArray[np.float64]
 
 
 @inner
@@ -128,20 +146,24 @@ def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neigh
 
 
 @kernel
-def match_several(P, S, table, pieces, ends, pattern, hashes, offsets, line, x, y, radius, neighbor, twin):
+def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, line, places, neighbor, twin):
     """Match the facets left open by working out the pattern behind each."""
     mask = np.uint64(table.size - 1)
     units = pattern.shape[1]
+    k = P.meta[M_K]
     for cell in range(hashes.size):
         for j in range(offsets[cell], offsets[cell + 1]):
             if twin[j] >= 0 or line[j] < 0:
                 continue
-            following = j + 1 if j + 1 < offsets[cell + 1] else offsets[cell]
-            ends[0, 0], ends[0, 1], ends[0, 2] = x[j], y[j], radius[j]
-            ends[1, 0], ends[1, 1], ends[1, 2] = x[following], y[following], radius[following]
+            first_corner, n_corners = places.offsets[j], places.offsets[j + 1] - places.offsets[j]
+            for v in range(n_corners):
+                at = places.index[first_corner + v]
+                for c in range(k + 1):
+                    corners[v, c] = places.x[at, c]
+                corners[v, k + 1] = places.radius[at]
             for c in range(units):
                 pieces[c] = pattern[cell, c]
-            pattern_behind(P, S, pieces, line[j], ends)
+            pattern_behind(P, S, pieces, line[j], row, corners[:n_corners])
             key = np.uint64(0)
             for c in range(units):
                 key ^= piece_key(c, pieces[c])
@@ -149,10 +171,10 @@ def match_several(P, S, table, pieces, ends, pattern, hashes, offsets, line, x, 
             wanted = line[j]
             if P.kind[P.cut[level]] != BREAK:
                 wanted = line_reference(level, unit, second, first)
-            at = key & mask
+            slot = key & mask
             neighbor[j] = -2
-            while table[at] >= 0:
-                there = table[at]
+            while table[slot] >= 0:
+                there = table[slot]
                 if hashes[there] == key:
                     same = True
                     for c in range(units):
@@ -165,41 +187,62 @@ def match_several(P, S, table, pieces, ends, pattern, hashes, offsets, line, x, 
                             neighbor[j], twin[j] = there, match
                             neighbor[match], twin[match] = cell, j
                         break
-                at = (at + np.uint64(1)) & mask
+                slot = (slot + np.uint64(1)) & mask
 
 
-def match_facets(lowered: Lowered, cells: Cells, *, is_complete: bool) -> Facets:
-    """Return the facets of the cells with their neighbors.
+def match_facets(
+    lowered: Lowered,
+    pattern: NDArray[np.integer],
+    hashes: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    line: NDArray[np.int64],
+    places: Callable[[], Places],
+    *,
+    is_complete: bool,
+) -> Facets:
+    """Return the facets of cells with their neighbors.
 
-    Guarantees: exact. Time is proportional to the number of facets where one unit changes across each, and adds a
-    pass through the network for each facet where several do.
+    Parameters
+    ----------
+    pattern, hashes
+        Of the cells, shape (n_cells, units) and (n_cells,).
+    offsets : ndarray, shape (n_cells + 1,)
+        Facets of cell i are `offsets[i]:offsets[i + 1]`.
+    line : ndarray, shape (F,)
+        The reference of the row that vanishes on each.
+    places : callable
+        Gives the facets' vertices; asked where several units change across a facet.
 
     Raises
     ------
     InternalError
         When a complete set of cells has a facet inside the domain with nothing behind it.
+
+    Guarantees
+    ----------
+    Exact. Time is proportional to the number of facets where one unit changes across each, and adds a pass through
+    the network for each facet where several do.
     """
     program = lowered.program
-    n, offsets = cells.hash.size, np.concatenate([[0], np.cumsum(cells.n_vertices)]).astype(np.int64)
-    neighbor, twin = np.full(cells.line.size, _OPEN), np.full(cells.line.size, -1)
+    n = hashes.size
+    neighbor, twin = np.full(line.size, _OPEN), np.full(line.size, -1)
     table = np.full(1 << max(2, int(2 * n).bit_length()), -1, dtype=np.int64)
     is_break = (program.kind[program.cut] == BREAK).astype(np.uint8)
-    n_open = match_single(
-        table, is_break, program.pat_off, cells.pattern, cells.hash, offsets, cells.line, neighbor, twin
-    )
+    n_open = match_single(table, is_break, program.pat_off, pattern, hashes, offsets, line, neighbor, twin)
     if n_open:
-        state = new_state(program)
-        pieces, ends = np.zeros(cells.pattern.shape[1], dtype=np.int32), np.zeros((2, 3))
+        k, at = int(program.meta[M_K]), places()
+        pieces, row = np.zeros(pattern.shape[1], dtype=np.int32), np.zeros(k + 1)
+        corners = np.zeros((int(np.diff(at.offsets).max(initial=1)), k + 2))
         match_several(
-            lowered.packed, pack(state), table, pieces, ends, cells.pattern, cells.hash, offsets, cells.line,
-            cells.x, cells.y, cells.radius, neighbor, twin,
+            lowered.packed, pack(new_state(program)), table, pieces, row, corners, pattern, hashes, offsets, line,
+            pack(at), neighbor, twin,
         )  # fmt: skip
     if is_complete and np.any(neighbor == UNEXPLORED):
         raise InternalError(
             f"{int(np.sum(neighbor == UNEXPLORED))} facets inside the domain have no cell behind them. "
             "This is a bug in reluatlas: please report it with the network."
         )
-    return named_facets(neighbor, twin, offsets, cells.line)
+    return named_facets(neighbor, twin, offsets, line)
 
 
 def named_facets(

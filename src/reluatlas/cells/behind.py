@@ -9,72 +9,90 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.cells.exact import line_reference, load_line, slot_of, split_reference
-from reluatlas.cells.program import BREAK, M_LEVELS, M_ROW_LIMBS
-from reluatlas.cells.signs import row_of, value_at
+from reluatlas.cells.program import BREAK, M_K, M_LEVELS, M_ROW_LIMBS
+from reluatlas.cells.solid.signs import bound_factors, load_row
 from reluatlas.cells.state import complete_block, prepare_block
 from reluatlas.geometry import integers
 from reluatlas.kernels import inner, kernel
 
-_LINE, _ROW = 0, 3
 IDENTICAL = 2
 """Sign of a row that is zero on the whole cell behind the facet."""
 
 
 @inner
 def _minor(P, S, i, j):
-    """Return the sign of the minor (i, j) of the rows in the buffer."""
+    """Return the sign of the minor of columns i and j of the facet's line (slot 0) and a row (slot k + 2)."""
     width = 2 * P.meta[M_ROW_LIMBS] + 4
+    other = P.meta[M_K] + 2
     integers.clear(S.acc, width)
     integers.add_product(
-        S.acc, width, S.buf, slot_of(P, _LINE + i), S.buf_len[_LINE + i], S.buf, slot_of(P, _ROW + j),
-        S.buf_len[_ROW + j], False,
-    )  # fmt: skip
+        S.acc, width, S.buf, slot_of(P, i), S.buf_len[i], S.buf, slot_of(P, other + j), S.buf_len[other + j], False
+    )
     integers.add_product(
-        S.acc, width, S.buf, slot_of(P, _LINE + j), S.buf_len[_LINE + j], S.buf, slot_of(P, _ROW + i),
-        S.buf_len[_ROW + i], True,
-    )  # fmt: skip
+        S.acc, width, S.buf, slot_of(P, j), S.buf_len[j], S.buf, slot_of(P, other + i), S.buf_len[other + i], True
+    )
     return integers.sign(S.acc, width)
 
 
 @inner
-def _side(P, S, level, unit, first, second, line, inside, ends):
-    """Return the sign of a row just behind the facet if it vanishes there, else 0; `IDENTICAL` for a zero row.
-
-    `inside` is the sign of the facet's line in the cell; `ends` holds (x, y, radius) of the facet's ends.
-    """
-    a, b, c, err_g, err_c = row_of(P, S, level, unit, first, second)
-    for e in range(2):
-        value, bound = value_at(a, b, c, err_g, err_c, ends[e, 0], ends[e, 1], ends[e, 2])
-        if abs(value) > bound:
-            return 0
-    load_line(P, S, line, np.int64(_LINE))
-    load_line(P, S, line_reference(level, unit, first, second), np.int64(_ROW))
-    if S.buf_len[_ROW] == 0 and S.buf_len[_ROW + 1] == 0:
-        return 0 if S.buf_len[_ROW + 2] != 0 else IDENTICAL
-    for i in range(2):
-        for j in range(i + 1, 3):
-            if _minor(P, S, i, j) != 0:
-                return 0
-    along = 0 if S.buf_len[_LINE] != 0 else 1
-    row, facet = S.buf_len[_ROW + along], S.buf_len[_LINE + along]
-    return -inside if (row > 0) == (facet > 0) else inside
+def _is_certainly_off(P, S, level, unit, first, second, row, corners):
+    """Return whether a row is certainly not zero at one of a facet's vertices."""
+    k = P.meta[M_K]
+    err_g, err_c = load_row(P, S, level, unit, first, second, row)
+    a, b, c = bound_factors(row, err_g, err_c)
+    for v in range(corners.shape[0]):
+        value = row[k] * corners[v, k]
+        size = 0.0
+        for i in range(k):
+            value += row[i] * corners[v, i]
+            size += abs(corners[v, i])
+        if abs(value) > a * corners[v, k] + b * size + c * corners[v, k + 1]:
+            return True
+    return False
 
 
 @inner
-def _break_piece(P, S, level, unit, old, line, inside, ends):
+def _side(P, S, level, unit, first, second, line, inside, row, corners):
+    """Return the sign of a row just behind the facet if it vanishes there, else 0; `IDENTICAL` for a zero row.
+
+    `inside` is the sign of the facet's line in the cell; `corners` holds the homogeneous coordinates of the facet's
+    vertices and their radii; `row` is space for a row.
+    """
+    if _is_certainly_off(P, S, level, unit, first, second, row, corners):
+        return 0
+    k = P.meta[M_K]
+    other = np.int64(k + 2)
+    load_line(P, S, line, np.int64(0))
+    load_line(P, S, line_reference(level, unit, first, second), other)
+    flat = True
+    for c in range(k):
+        flat &= S.buf_len[other + c] == 0
+    if flat:
+        return 0 if S.buf_len[other + k] != 0 else IDENTICAL
+    along = 0
+    while S.buf_len[along] == 0:
+        along += 1
+    for c in range(k + 1):
+        if c != along and _minor(P, S, np.int64(along), np.int64(c)) != 0:
+            return 0
+    return -inside if (S.buf_len[other + along] > 0) == (S.buf_len[along] > 0) else inside
+
+
+@inner
+def _break_piece(P, S, level, unit, old, line, inside, row, corners):
     """Return the piece of a unit behind the facet."""
     t = P.cut[level]
     for knot in range(P.n_knots[t]):
         if P.knot[P.k_at[t] + unit * P.n_knots[t] + knot] == np.inf:
             break
-        side = _side(P, S, level, unit, knot, np.int64(0), line, inside, ends)
+        side = _side(P, S, level, unit, knot, np.int64(0), line, inside, row, corners)
         if side != 0:
             return knot + 1 if side == 1 else knot
     return old
 
 
 @inner
-def _winner(P, S, level, unit, old, line, inside, ends):
+def _winner(P, S, level, unit, old, line, inside, row, corners):
     """Return the winner of a window behind the facet: the largest there of those that tie on it."""
     pointer = P.m_at[P.cut[level]] + unit
     count = P.m_ptr[pointer + 1] - P.m_ptr[pointer]
@@ -82,7 +100,7 @@ def _winner(P, S, level, unit, old, line, inside, ends):
     for candidate in range(count):
         if candidate == best:
             continue
-        side = _side(P, S, level, unit, candidate, best, line, inside, ends)
+        side = _side(P, S, level, unit, candidate, best, line, inside, row, corners)
         if side == 1 or (side == IDENTICAL and candidate < best):
             best = candidate
     return best
@@ -103,7 +121,7 @@ def _write_level(P, S, level, pieces):
 
 
 @kernel
-def pattern_behind(P, S, pieces, line, ends):
+def pattern_behind(P, S, pieces, line, row, corners):
     """Overwrite a cell's pieces by those of the cell behind its facet on `line`."""
     first_level, unit, first, _ = split_reference(line)
     at = P.pat_off[first_level] + unit
@@ -114,16 +132,18 @@ def pattern_behind(P, S, pieces, line, ends):
             start = P.pat_off[level]
             for j in range(P.size[t]):
                 if P.kind[t] == BREAK:
-                    pieces[start + j] = _break_piece(P, S, level, j, np.int64(pieces[start + j]), line, inside, ends)
+                    pieces[start + j] = _break_piece(
+                        P, S, level, j, np.int64(pieces[start + j]), line, inside, row, corners
+                    )
                 else:
-                    pieces[start + j] = _winner(P, S, level, j, np.int64(pieces[start + j]), line, inside, ends)
+                    pieces[start + j] = _winner(P, S, level, j, np.int64(pieces[start + j]), line, inside, row, corners)
         _write_level(P, S, level, pieces)
 
 
 @kernel
-def vanishes_on(P, S, pieces, level, unit, first, second, line, ends):
+def vanishes_on(P, S, pieces, level, unit, first, second, line, row, corners):
     """Return whether a row of a cell is zero on the cell's facet on `line`, and not on the whole cell."""
     for lower in range(level):
         _write_level(P, S, lower, pieces)
-    side = _side(P, S, level, unit, first, second, line, 1, ends)
+    side = _side(P, S, level, unit, first, second, line, 1, row, corners)
     return side == 1 or side == -1

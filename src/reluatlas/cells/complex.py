@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells import questions
+from reluatlas.cells import faces, questions
 from reluatlas.cells.adjacency import Facets
+from reluatlas.cells.corners import Corners, corners_of, vertex_ids
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import StoppedBy
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DomainError
 from reluatlas.network.graph import Network
 
 if TYPE_CHECKING:
     from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
+    from reluatlas.cells.faces import Faces
     from reluatlas.cells.questions import DualGraph
 
 FloatArray = NDArray[np.float64]
@@ -28,49 +31,60 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Vertices:
-    """The vertices of all cells, one cell after another, counter-clockwise in each.
+    """The vertices of all cells, one cell after another; in the plane counter-clockwise in each.
 
     Attributes
     ----------
-    points : ndarray, shape (V, 2)
-        In the domain's coordinates; a vertex of several cells occurs in each.
+    points : ndarray, shape (V, k)
+        In the domain's coordinates; a vertex of several cells occurs in each. On a `Space`, a direction for each
+        vertex at infinity: a cell with vertices is their convex hull plus the cone of its directions.
     offsets : ndarray, shape (n_cells + 1,)
         Vertices of cell i are `points[offsets[i]:offsets[i + 1]]`.
     radii : ndarray, shape (V,)
         Bounds on the error of each coordinate.
+    is_ray : ndarray of bool, shape (V,)
+        Whether it is at infinity.
+    on : ndarray of uint64, shape (V, words), or None
+        Bit b of a row says whether the vertex lies on facet b of its cell. None in the plane, where facet j goes
+        from vertex j to the next.
+    rows : ndarray, shape (V, k), or None
+        References of k independent rows that vanish at it, as the engine names them. None in the plane.
     """
 
     points: FloatArray
     offsets: IntArray
     radii: FloatArray
+    is_ray: NDArray[np.bool_]
+    on: NDArray[np.uint64] | None = None
+    rows: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PolyhedralComplex:
-    """The cells of a network on a two-dimensional domain.
+    """The cells of a network on a domain of one to six dimensions.
 
     Made by `enumerate_cells` or `load_complex`.
 
     Attributes
     ----------
     network : Network
-    domain : Box or Slice
+    domain : Box, Slice or Space
     stopped_by : str
         "" when all cells are there, else "max_cells", "max_seconds" or "interrupt".
     exactness : Exactness
     patterns : ndarray of small integers, shape (n_cells, neurons and windows)
         The piece of every neuron and the winner of every max window, in topological order.
     affine : AffineMaps
-        The map of each cell in the domain's coordinates: `A` (n_cells, m, 2), `b` (n_cells, m).
+        The map of each cell in the domain's coordinates: `A` (n_cells, m, k), `b` (n_cells, m).
     vertices : Vertices
     facets : Facets
-        What lies behind each facet; facet j starts at vertex j.
+        What lies behind each facet; in the plane facet j starts at vertex j.
     seconds : float
         Time that the enumeration took; 0 for a complex from a file.
     """
 
     network: Network
-    domain: Box | Slice
+    domain: Box | Slice | Space
     stopped_by: StoppedBy
     exactness: Exactness
     patterns: NDArray[np.integer]
@@ -78,6 +92,19 @@ class PolyhedralComplex:
     vertices: Vertices
     facets: Facets
     seconds: float = field(default=0.0)
+
+    @property
+    def box(self) -> Box:
+        """The box that bounds the domain, in its coordinates.
+
+        Raises
+        ------
+        DomainError
+            When the domain is a `Space`.
+        """
+        if isinstance(self.domain, Space):
+            raise DomainError(f"`domain` is {self.domain!r}, which no box bounds. Pass a `Box` or a `Slice`.")
+        return self.domain.box
 
     @property
     def n_cells(self) -> int:
@@ -90,14 +117,43 @@ class PolyhedralComplex:
         return self.affine.b.shape[1]
 
     @property
+    def method(self) -> str:
+        """How the cells were found: by cutting "polygons", "polytopes", or with "linear programs"."""
+        return "polygons" if self.vertices.on is None else "polytopes"
+
+    @property
     def is_complete(self) -> bool:
         """Whether all cells of the domain are there."""
         return self.stopped_by == ""
 
     @cached_property
     def volumes(self) -> FloatArray:
-        """Area of each cell in input units, shape (n_cells,); they sum to the domain's."""
-        return questions.areas(self.vertices.points, self.vertices.offsets) * self.domain.unit_volume
+        """Volume of each cell in input units, shape (n_cells,); they sum to the domain's. Infinite where unbounded."""
+        return questions.volumes(self) * self.domain.unit_volume
+
+    @cached_property
+    def is_bounded(self) -> NDArray[np.bool_]:
+        """Whether each cell is bounded, shape (n_cells,); decided exactly, never by a radius."""
+        rays = np.concatenate([[0], np.cumsum(self.vertices.is_ray)])
+        return np.diff(rays[self.vertices.offsets]) == 0
+
+    @cached_property
+    def interior_points(self) -> FloatArray:
+        """A point inside of each cell, shape (n_cells, k), in the domain's coordinates: the mean of its vertices.
+
+        Of unbounded cells a point farther along its rays. Float64: beside a cell that is thinner than rounding.
+        """
+        return questions.interior_points(self)
+
+    @cached_property
+    def corners(self) -> Corners:
+        """The vertices on each facet: `index[offsets[j]:offsets[j + 1]]` are rows of `vertices.points`."""
+        return corners_of(self.vertices, self.facets.offsets)
+
+    @cached_property
+    def vertex_ids(self) -> IntArray:
+        """A label for each row of `vertices.points`: equal labels for one point of several cells; 0, 1, ..."""
+        return vertex_ids(self)
 
     @cached_property
     def affine_map_ids(self) -> IntArray:
@@ -124,15 +180,21 @@ class PolyhedralComplex:
         return int(self.linear_regions.max(initial=-1)) + 1
 
     @cached_property
-    def f_vector(self) -> tuple[int, int, int]:
-        """Numbers of different vertices, edges and cells."""
-        return questions.f_vector(self.facets, self.n_cells)
+    def f_vector(self) -> tuple[int, ...]:
+        """Numbers of different faces of dimension 0, 1, ..., k: vertices, edges, ..., cells."""
+        return faces.f_vector(self)
+
+    def faces(self, dim: int) -> Faces:
+        """Return the faces of one dimension, each once: 0 for vertices, 1 for edges, ..., k for cells.
+
+        Guarantees: found from incidences alone; vertices of different cells are matched as in `vertex_ids`.
+        """
+        return faces.faces(self, dim)
 
     @property
     def euler_characteristic(self) -> int:
-        """Vertices minus edges plus cells: 1 for a complete complex on a box."""
-        n_vertices, n_edges, n_cells = self.f_vector
-        return n_vertices - n_edges + n_cells
+        """The alternating sum of the f-vector: for a complete complex 1 on a box, (-1)^k on a `Space`."""
+        return sum((-1) ** d * n for d, n in enumerate(self.f_vector))
 
     def input_affine(self, cell: int) -> AffineMaps:
         """Return the map of a cell in input space: `A` (1, m, *input_shape), `b` (1, m)."""
@@ -143,7 +205,7 @@ class PolyhedralComplex:
 
         Parameters
         ----------
-        x : array_like, shape (2,) or an input's shape
+        x : array_like, shape (k,) or an input's shape
             The domain's coordinates of the point, or, for a slice, an input on it.
 
         Raises
@@ -158,7 +220,10 @@ class PolyhedralComplex:
         return questions.dual_graph(self.facets, self.n_cells)
 
     def decision_boundary(self) -> DecisionBoundary:
-        """Return where the top two outputs tie, or where a single output is zero."""
+        """Return where the top two outputs tie, or where a single output is zero.
+
+        In other dimensions than two the cells are cut once more, which takes about as long as finding them.
+        """
         return self._boundary
 
     @cached_property

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
-from reluatlas.cells.program import lower
-from reluatlas.cells.run import Run, run
+from reluatlas.cells.program import check_domain, lower
+from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Network
 
@@ -27,9 +27,11 @@ class CellCount:
     exactness : Exactness
     volume_done : float
         Volume of the part of the domain that the cells found fill, in input units; on a `Space` 0 or, when all are
-        there, infinite.
+        there, infinite. Not known (0) of a part in more than six dimensions.
     seconds : float
         Time taken.
+    method : str
+        How they were found: by cutting "polygons", "polytopes", or with "linear programs".
     """
 
     n_cells: int
@@ -38,6 +40,7 @@ class CellCount:
     exactness: Exactness
     volume_done: float
     seconds: float
+    method: str = "polygons"
 
     def __str__(self) -> str:
         rest = "" if self.is_complete else f" so far (stopped by {self.stopped_by})"
@@ -63,8 +66,8 @@ def count_cells(
     ----------
     net : Network
     domain : Box, Slice or Space
-        Of one to six dimensions: a box or the whole space of a network with so many inputs, or a slice of any input
-        space.
+        A box or the whole space of a network's inputs, or a slice of it. Up to six dimensions polygons or polytopes are
+        cut. Beyond, linear programs find the cells one after another, on one thread, and a limit must be given.
     max_cells : int, optional
         Stop when at least so many are found.
     max_seconds : float, optional
@@ -79,7 +82,7 @@ def count_cells(
     Raises
     ------
     DomainError, DimensionError
-        When the domain has more than six dimensions, or does not fit the network.
+        When the domain does not fit the network, or has more than six dimensions and no limit is given.
     ArgumentError
         When a limit makes no sense.
 
@@ -89,6 +92,8 @@ def count_cells(
     number of cells.
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
+    if check_domain(net, domain).dim > MAX_DIMENSION:
+        return _count_beyond(net, domain, limits)
     outcome = run(lower(net, domain, certain=certain), limits, collect=False)
     done = outcome.volume * domain.unit_volume
     return CellCount(
@@ -98,6 +103,22 @@ def count_cells(
         exactness=exactness_of(outcome, certain=certain),
         volume_done=domain.volume if isinstance(domain, Space) and not outcome.stopped_by else done,
         seconds=outcome.seconds,
+        method="polygons" if is_plane(domain) else "polytopes",
+    )
+
+
+def _count_beyond(net: Network, domain: Box | Slice | Space, limits: Limits) -> CellCount:
+    """Return the number of cells in more than six dimensions."""
+    from reluatlas.cells.beyond import refuse_without_budget
+    from reluatlas.cells.everywhere import count_everywhere
+
+    refuse_without_budget(domain, limits)
+    found = count_everywhere(
+        net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
+    )  # fmt: skip
+    done = domain.volume if found.is_complete else 0.0
+    return CellCount(
+        found.n_cells, found.is_complete, found.stopped_by, found.exactness, done, found.seconds, "linear programs"
     )
 
 

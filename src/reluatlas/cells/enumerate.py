@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells.adjacency import match_facets
+from reluatlas.cells import tree
+from reluatlas.cells.adjacency import Facets, Places, match_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.corners import corners_of
 from reluatlas.cells.count import exactness_of
 from reluatlas.cells.limits import Limits, ProgressCallback
 from reluatlas.cells.program import Lowered, check_domain, lower
-from reluatlas.cells.run import Run, run
-from reluatlas.cells.tree import Cells, new_cells
+from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
+from reluatlas.cells.solid import work
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DomainError
 from reluatlas.network.graph import Network
 
 
 def enumerate_cells(
     net: Network,
-    domain: Box | Slice,
+    domain: Box | Slice | Space,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -35,8 +37,10 @@ def enumerate_cells(
     Parameters
     ----------
     net : Network
-    domain : Box or Slice
-        Two-dimensional: a box of a network with two inputs, or a plane slice of any input space.
+    domain : Box, Slice or Space
+        A box or the whole space of a network's inputs, or a slice of it. Up to six dimensions polygons or polytopes are
+        cut. Beyond, linear programs find the cells one after another, on one thread, and a limit must be given; what
+        comes back knows facets, but no vertices (`FacetComplex`).
     max_cells : int, optional
         Keep at most so many cells: the first ones.
     max_seconds : float, optional
@@ -51,7 +55,7 @@ def enumerate_cells(
     Raises
     ------
     DomainError, DimensionError
-        When the domain is not bounded, not two-dimensional, or does not fit the network.
+        When the domain does not fit the network, or has more than six dimensions and no limit is given.
     ArgumentError
         When a limit makes no sense.
 
@@ -61,17 +65,19 @@ def enumerate_cells(
     a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
     of jobs. A stop by a limit or Ctrl-C gives what was found until then.
     """
-    if check_domain(net, domain).dim != 2 or isinstance(domain, Space):
-        raise DomainError(
-            f"`domain` is {domain!r}; cells are enumerated on a two-dimensional `Box` or `Slice`. "
-            "Pass one, or ask `count_cells`, which takes 1 to 6 dimensions and a `Space`."
-        )
     limits = Limits(max_cells, max_seconds, jobs, progress)
+    if check_domain(net, domain).dim > MAX_DIMENSION:
+        from reluatlas.cells.beyond import enumerate_beyond
+
+        return enumerate_beyond(net, domain, limits)
     lowered = lower(net, domain, certain=certain)
     outcome = run(lowered, limits, collect=True)
-    cells = _joined(lowered, outcome, max_cells)
-    offsets = np.concatenate([[0], np.cumsum(cells.n_vertices)]).astype(np.int64)
-    facets = match_facets(lowered, cells, is_complete=outcome.stopped_by == "" and certain)
+    is_complete = outcome.stopped_by == "" and certain
+    most = max_cells if outcome.stopped_by == "max_cells" else None
+    if is_plane(domain):
+        cells, vertices, facets = _plane(lowered, outcome, most, is_complete=is_complete)
+    else:
+        cells, vertices, facets = _solid(lowered, outcome, most, is_complete=is_complete)
     return PolyhedralComplex(
         network=net,
         domain=domain,
@@ -79,19 +85,82 @@ def enumerate_cells(
         exactness=exactness_of(outcome, certain=certain),
         patterns=cells.pattern,
         affine=AffineMaps(cells.affine[:, :, :-1], cells.affine[:, :, -1]),
-        vertices=Vertices(np.stack([cells.x, cells.y], axis=1), offsets, cells.radius),
+        vertices=vertices,
         facets=facets,
         seconds=outcome.seconds,
     )
 
 
-def _joined(lowered: Lowered, outcome: Run, max_cells: int | None) -> Cells:
-    """Return the cells of all items in order, as one."""
+def _plane(
+    lowered: Lowered, outcome: Run, most: int | None, *, is_complete: bool
+) -> tuple[tree.Cells, Vertices, Facets]:
+    """Return the cells of all items in order, as one, with their vertices and facets."""
     parts = [found.cells for found in outcome.found if found.cells is not None]
     if not parts:
-        return new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)
-    joined = Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
-    if outcome.stopped_by != "max_cells" or max_cells is None or joined.hash.size <= max_cells:
-        return joined
-    n_corners = int(joined.n_vertices[:max_cells].sum())
-    return Cells._make([*(a[:max_cells] for a in joined[:4]), *(a[:n_corners] for a in joined[4:])])
+        parts = [tree.new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)]
+    cells = tree.Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if most is not None:
+        n_corners = int(cells.n_vertices[:most].sum())
+        cells = tree.Cells._make([*(a[:most] for a in cells[:4]), *(a[:n_corners] for a in cells[4:])])
+    offsets = _offsets(cells.n_vertices)
+    points = np.stack([cells.x, cells.y], axis=1)
+    vertices = Vertices(points, offsets, cells.radius, np.zeros(len(points), dtype=bool))
+
+    def places() -> Places:
+        return Places(*corners_of(vertices, offsets), np.column_stack([points, np.ones(len(points))]), cells.radius)
+
+    facets = match_facets(
+        lowered, cells.pattern, cells.hash, offsets, cells.line, places, is_complete=is_complete
+    )  # fmt: skip
+    return cells, vertices, facets
+
+
+def _solid(
+    lowered: Lowered, outcome: Run, most: int | None, *, is_complete: bool
+) -> tuple[work.Cells, Vertices, Facets]:
+    """Do what `_plane` does for polytopes; on a space, without the sides at infinity."""
+    parts = [found.cells for found in outcome.found if found.cells is not None]
+    if not parts:
+        parts = [work.new_cells(lowered.program, 0, 0, lowered.n_outputs, 1, lowered.piece_dtype, 0)]
+    words = max(part.mask.shape[1] for part in parts)
+    parts = [p._replace(mask=np.pad(p.mask, ((0, 0), (0, words - p.mask.shape[1])))) for p in parts]
+    cells = work.Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if most is not None:
+        ends = [most] * 5 + [int(cells.n_vertices[:most].sum())] * 4 + [int(cells.n_facets[:most].sum())]
+        cells = work.Cells._make(a[:n] for a, n in zip(cells, ends, strict=True))
+    if isinstance(lowered.domain, Space):
+        cells = _without_sides(cells)
+    k = lowered.domain.dim
+    offsets = _offsets(cells.n_facets)
+    vertices = Vertices(
+        cells.x[:, :k].copy(), _offsets(cells.n_vertices), cells.radius, cells.x[:, k] == 0.0, cells.mask, cells.rows
+    )
+
+    def places() -> Places:
+        return Places(*corners_of(vertices, offsets), cells.x, cells.radius)
+
+    facets = match_facets(
+        lowered, cells.pattern, cells.hash, offsets, cells.line, places, is_complete=is_complete
+    )  # fmt: skip
+    return cells, vertices, facets
+
+
+def _without_sides(cells: work.Cells) -> work.Cells:
+    """Return cells of a space without the facets at infinity; the others are numbered anew."""
+    kept = cells.line >= 0
+    before = np.concatenate([[0], np.cumsum(kept)])
+    starts = _offsets(cells.n_facets)
+    own = np.repeat(np.arange(cells.hash.size), cells.n_vertices)
+    mask = np.zeros_like(cells.mask)
+    for b in range(int(cells.n_facets.max(initial=0))):
+        facet = np.minimum(starts[own] + b, max(kept.size - 1, 0))
+        held = (cells.mask[:, b // 64] >> np.uint64(b % 64)) & np.uint64(1)
+        which = np.flatnonzero((held == 1) & kept[facet])
+        bit = before[facet[which]] - before[starts[own[which]]]
+        mask[which, bit // 64] |= np.uint64(1) << (bit % 64).astype(np.uint64)
+    n_facets = before[starts[1:]] - before[starts[:-1]]
+    return cells._replace(mask=mask, line=cells.line[kept], n_facets=n_facets)
+
+
+def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -14,6 +14,7 @@ from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.opposite import pattern_behind, turned
 from reluatlas.cells.polyhedra import Polyhedron, Tree
 from reluatlas.cells.run import Limits, StoppedBy
+from reluatlas.cells.whole_rows import Reference
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import InternalError
 from reluatlas.network.graph import Network
@@ -59,6 +60,8 @@ class SpaceCells:
     indptr, neighbor, level, unit : ndarray
         Facets of cell i are `indptr[i]:indptr[i + 1]`: the cell behind each (-1: the domain's boundary; -2: not among
         the cells found), and the layer and unit that made it (level -1: the domain's side, `unit` its axis).
+    references : list of Reference
+        The row of each facet.
     stopped_by, exactness, seconds
         As in `SpaceCount`.
     """
@@ -70,6 +73,7 @@ class SpaceCells:
     neighbor: NDArray[np.int64]
     level: NDArray[np.int64]
     unit: NDArray[np.int64]
+    references: list[Reference]
     stopped_by: StoppedBy
     exactness: Exactness
     seconds: float
@@ -155,6 +159,7 @@ def enumerate_everywhere(
         neighbor=np.array(neighbor, dtype=np.int64),
         level=np.array(level, dtype=np.int64),
         unit=np.array(unit, dtype=np.int64),
+        references=[facet.reference for here in facets for facet in here],
         stopped_by=stopped[0],
         exactness=Exactness("exact", tree.n_escalated),
         seconds=time.monotonic() - start,

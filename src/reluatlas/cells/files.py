@@ -15,12 +15,12 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import named_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.exactness import Exactness
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import ResultFileError
 from reluatlas.network.stored import pack_network, unpack_network
 from reluatlas.writing import whole_file
 
-FORMAT, VERSION = "reluatlas.PolyhedralComplex", 1
+FORMAT, VERSION = "reluatlas.PolyhedralComplex", 2
 
 
 def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
@@ -45,19 +45,22 @@ def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
     }
     arrays: dict[str, NDArray] = {
         "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
-        "low": cx.domain.box.low,
-        "high": cx.domain.box.high,
         "patterns": cx.patterns,
         "affine_A": cx.affine.A,
         "affine_b": cx.affine.b,
         "points": cx.vertices.points,
         "offsets": cx.vertices.offsets,
         "radii": cx.vertices.radii,
+        "is_ray": cx.vertices.is_ray,
         "neighbor": cx.facets.neighbor,
         "twin": cx.facets.twin,
         "line": cx.facets.line,
         **pack_network(cx.network),
     }
+    if cx.vertices.on is not None and cx.vertices.rows is not None:
+        arrays |= {"on": cx.vertices.on, "rows": cx.vertices.rows, "facet_offsets": cx.facets.offsets}
+    if not isinstance(cx.domain, Space):
+        arrays |= {"low": cx.box.low, "high": cx.box.high}
     if isinstance(cx.domain, Slice):
         arrays["origin"], arrays["basis"] = cx.domain.frame()
     try:
@@ -103,17 +106,23 @@ def load_complex(path: str | Path) -> PolyhedralComplex:
 
 
 def _assembled(head: dict[str, Any], arrays: dict[str, NDArray]) -> PolyhedralComplex:
-    domain: Box | Slice = Box(arrays["low"], arrays["high"])
-    if head["domain"] == "Slice":
-        domain = Slice(arrays["origin"], arrays["basis"], box=domain)
     offsets = arrays["offsets"]
     return PolyhedralComplex(
         network=unpack_network(arrays),
-        domain=domain,
+        domain=_domain(head["domain"], arrays),
         stopped_by=head["stopped_by"],
         exactness=Exactness(**head["exactness"]),
         patterns=arrays["patterns"],
         affine=AffineMaps(arrays["affine_A"], arrays["affine_b"]),
-        vertices=Vertices(arrays["points"], offsets, arrays["radii"]),
-        facets=named_facets(arrays["neighbor"], arrays["twin"], offsets, arrays["line"]),
+        vertices=Vertices(
+            arrays["points"], offsets, arrays["radii"], arrays["is_ray"], arrays.get("on"), arrays.get("rows")
+        ),
+        facets=named_facets(arrays["neighbor"], arrays["twin"], arrays.get("facet_offsets", offsets), arrays["line"]),
     )
+
+
+def _domain(name: str, arrays: dict[str, NDArray]) -> Box | Slice | Space:
+    if name == "Space":
+        return Space(arrays["points"].shape[1])
+    box = Box(arrays["low"], arrays["high"])
+    return Slice(arrays["origin"], arrays["basis"], box=box) if name == "Slice" else box

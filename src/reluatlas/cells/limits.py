@@ -37,6 +37,11 @@ class Limits:
         if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
             raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
 
+    def tell(self, n_cells: int, share_done: float = 0.0) -> None:
+        """Tell who asked how far the search is."""
+        if self.progress is not None:
+            self.progress(n_cells, share_done)
+
     @property
     def n_jobs(self) -> int:
         """Number of worker threads."""

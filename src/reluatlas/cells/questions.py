@@ -1,4 +1,4 @@
-"""What can be asked of a complex without cutting anything: areas, faces, the cell of a point, graph, table."""
+"""What can be asked of a complex without cutting anything: volumes, the cell of a point, graph, table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
-from reluatlas.cells.components import components
-from reluatlas.domain import Slice
+from reluatlas.cells.corners import far_points, following
+from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
+from reluatlas.geometry.volumes import new_scratch
+from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.graph import Network
 from reluatlas.network.maps import backward
+from reluatlas.packs import pack
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -73,6 +76,18 @@ class DualGraph:
         return graph
 
 
+def volumes(cx: PolyhedralComplex) -> FloatArray:
+    """Return the volume of each cell in the domain's coordinates; infinite for unbounded ones."""
+    vertices = cx.vertices
+    if vertices.on is None:
+        return areas(vertices.points, vertices.offsets)
+    out, k = np.zeros(cx.n_cells), cx.domain.dim
+    scratch = new_scratch(k, int(np.diff(vertices.offsets).max(initial=1)), vertices.on.shape[1])
+    solid_volumes(vertices.points, vertices.on, vertices.offsets, np.diff(cx.facets.offsets), k, pack(scratch), out)
+    out[~cx.is_bounded] = np.inf
+    return out
+
+
 def areas(points: FloatArray, offsets: IntArray) -> FloatArray:
     """Return the area of each polygon, 0 where rounding makes it negative."""
     if offsets.size < 2:
@@ -84,19 +99,21 @@ def areas(points: FloatArray, offsets: IntArray) -> FloatArray:
     return np.maximum(np.add.reduceat(cross, offsets[:-1]) / 2, 0.0)
 
 
-def following(offsets: IntArray) -> IntArray:
-    """Return, for each corner, the next corner of its cell."""
-    out = np.arange(1, int(offsets[-1]) + 1)
-    out[offsets[1:] - 1] = offsets[:-1]
+def interior_points(cx: PolyhedralComplex) -> FloatArray:
+    """Return a point inside of each cell: the mean of its vertices, moved along its rays where it has some."""
+    points, offsets, is_ray = cx.vertices.points, cx.vertices.offsets, cx.vertices.is_ray
+    if cx.n_cells == 0:
+        return np.zeros((0, cx.domain.dim))
+    if not is_ray.any():
+        return np.add.reduceat(points, offsets[:-1], axis=0) / np.diff(offsets)[:, None]
+    n = np.add.reduceat(~is_ray, offsets[:-1])
+    middle = np.add.reduceat(np.where(is_ray[:, None], 0.0, points), offsets[:-1], axis=0) / np.maximum(n, 1)[:, None]
+    along = np.add.reduceat(np.where(is_ray[:, None], points, 0.0), offsets[:-1], axis=0)
+    out = middle + along
+    without = np.flatnonzero(n == 0)
+    if without.size:
+        out[without] = far_points(cx, without)
     return out
-
-
-def f_vector(facets: Facets, n_cells: int) -> tuple[int, int, int]:
-    """Return the numbers of vertices, edges and cells; corners are one vertex where facets of cells join them."""
-    n = facets.line.size
-    inner = np.flatnonzero(facets.neighbor >= 0)
-    vertex = components(n, inner, following(facets.offsets)[facets.twin[inner]])
-    return int(np.sum(vertex == np.arange(n))), n - inner.size // 2, n_cells
 
 
 def checked_cell(cell: int, n_cells: int) -> int:
@@ -126,23 +143,41 @@ def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> 
 
 
 def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
-    """Return the lowest cell whose polygon holds a point, with the vertices' radii as slack."""
+    """Return the lowest cell that holds a point."""
     u = _coordinates(cx, x)
+    found = _polygon_at(cx, u) if cx.vertices.on is None else _cell_with_pattern(cx, u)
+    if found is None:
+        raise DomainError(
+            f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
+            "Enumerate with a larger budget."
+        )
+    return found
+
+
+def _polygon_at(cx: PolyhedralComplex, u: FloatArray) -> int | None:
+    """Return the lowest cell whose polygon holds a point, with the vertices' radii as slack."""
     points, offsets = cx.vertices.points, cx.vertices.offsets
-    if cx.n_cells:
-        edge = points[following(offsets)] - points
-        away = u - points
-        height = edge[:, 0] * away[:, 1] - edge[:, 1] * away[:, 0]
-        scale = float(np.abs([cx.domain.box.low, cx.domain.box.high]).max())
-        slack = (cx.vertices.radii + 4e-16 * scale) * (np.abs(edge).sum(axis=1) + np.abs(away).sum(axis=1))
-        holds = np.logical_and.reduceat(height >= -slack, offsets[:-1])
-        if holds.any():
-            inside = np.logical_and.reduceat(height > slack, offsets[:-1])
-            return int(np.flatnonzero(inside if inside.any() else holds)[0])
-    raise DomainError(
-        f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
-        "Enumerate with a larger budget."
-    )
+    if cx.n_cells == 0:
+        return None
+    edge = points[following(offsets)] - points
+    away = u - points
+    height = edge[:, 0] * away[:, 1] - edge[:, 1] * away[:, 0]
+    scale = float(np.abs([cx.box.low, cx.box.high]).max())
+    slack = (cx.vertices.radii + 4e-16 * scale) * (np.abs(edge).sum(axis=1) + np.abs(away).sum(axis=1))
+    holds = np.logical_and.reduceat(height >= -slack, offsets[:-1])
+    inside = np.logical_and.reduceat(height > slack, offsets[:-1])
+    return int(np.flatnonzero(inside if inside.any() else holds)[0]) if holds.any() else None
+
+
+def _cell_with_pattern(cx: PolyhedralComplex, u: FloatArray) -> int | None:
+    """Return the lowest cell whose pattern is that of a cell at a point, decided exactly."""
+    from reluatlas.cells.cell_at import cells_at
+
+    held = [
+        np.flatnonzero((cx.patterns == cell.pattern.astype(cx.patterns.dtype)).all(axis=1))
+        for cell in cells_at(cx.network, u, cx.domain)
+    ]
+    return min((int(i[0]) for i in held if i.size), default=None)
 
 
 def _coordinates(cx: PolyhedralComplex, x: ArrayLike) -> FloatArray:
@@ -155,7 +190,9 @@ def _coordinates(cx: PolyhedralComplex, x: ArrayLike) -> FloatArray:
         u = domain.coordinates(point)
         off = float(np.abs(domain.embed(u) - point).max())
         if not off <= _ON_SLICE * max(1.0, float(np.abs(point).max())):
-            raise DomainError(f"`x` is {off:.2g} away from the slice. Pass a point of it, or its 2 coordinates.")
+            raise DomainError(
+                f"`x` is {off:.2g} away from the slice. Pass a point of it, or its {domain.dim} coordinates."
+            )
     elif point.size == domain.dim:
         u = point
     else:
@@ -163,7 +200,7 @@ def _coordinates(cx: PolyhedralComplex, x: ArrayLike) -> FloatArray:
             f"`x` has {point.size} numbers; expected the {domain.dim} coordinates of the domain"
             + (f", or {domain.n_inputs} inputs." if domain.n_inputs != domain.dim else ".")
         )
-    if not (np.all(u >= domain.box.low) and np.all(u <= domain.box.high)):
+    if not isinstance(domain, Space) and not (np.all(u >= domain.box.low) and np.all(u <= domain.box.high)):
         raise DomainError(f"`x` is outside of the domain {domain!r}. Pass a point of it.")
     return u
 
@@ -177,22 +214,24 @@ def dual_graph(facets: Facets, n_cells: int) -> DualGraph:
 
 def table(cx: PolyhedralComplex) -> dict[str, NDArray]:
     """Return columns of numbers, one entry per cell."""
-    offsets, neighbor = cx.vertices.offsets, cx.facets.neighbor
-    center = np.add.reduceat(cx.vertices.points, offsets[:-1], axis=0) / np.diff(offsets)[:, None]
+    offsets = cx.facets.offsets
+    center, k = cx.interior_points, cx.domain.dim
     values = np.einsum("imk,ik->im", cx.affine.A, center) + cx.affine.b
+    with_neighbor = np.concatenate([[0], np.cumsum(cx.facets.neighbor >= 0)])
     columns: dict[str, NDArray] = {
         "cell": np.arange(cx.n_cells),
         "volume": cx.volumes,
-        "center_0": center[:, 0],
-        "center_1": center[:, 1],
-        "n_vertices": np.diff(offsets),
-        "n_neighbors": np.add.reduceat(neighbor >= 0, offsets[:-1]),
+        **{f"center_{a}": center[:, a] for a in range(k)},
+        "n_vertices": np.add.reduceat(~cx.vertices.is_ray, cx.vertices.offsets[:-1])
+        if cx.n_cells
+        else np.zeros(0, dtype=np.int64),
+        "n_neighbors": np.diff(with_neighbor[offsets]),
         "linear_region": cx.linear_regions,
         "affine_map": cx.affine_map_ids,
         "class_at_center": values.argmax(axis=1) if cx.n_outputs > 1 else (values[:, 0] > 0).astype(np.int64),
     }
     for c in range(min(cx.n_outputs, 10)):
-        columns[f"slope_{c}_0"], columns[f"slope_{c}_1"] = cx.affine.A[:, c, 0], cx.affine.A[:, c, 1]
+        columns |= {f"slope_{c}_{a}": cx.affine.A[:, c, a] for a in range(k)}
         columns[f"constant_{c}"] = cx.affine.b[:, c]
     return columns
 
@@ -210,9 +249,9 @@ def html_summary(cx: PolyhedralComplex) -> str:
 
 
 def _thumbnail(cx: PolyhedralComplex, side: int = 240, most: int = 5000) -> str:
-    if not 0 < cx.n_cells <= most:
+    if not 0 < cx.n_cells <= most or cx.vertices.on is not None:
         return ""
-    low, high = cx.domain.box.low, cx.domain.box.high
+    low, high = cx.box.low, cx.box.high
     at = (cx.vertices.points - low) / (high - low) * side
     at[:, 1] = side - at[:, 1]
     runs = np.split(np.round(at, 1), cx.vertices.offsets[1:-1])

@@ -21,7 +21,7 @@ from reluatlas.cells.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Ite
 from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
-from reluatlas.domain import Space
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
 
 MAX_DIMENSION = 6
@@ -63,13 +63,18 @@ def _kind(lowered: Lowered) -> tuple[Callable[[Lowered], Any], Callable[[Lowered
             f"`domain` has {k} dimensions; cells are counted in up to {MAX_DIMENSION}. Pass a `Slice` of fewer "
             "dimensions, or look at one cell after another with `cell_at` and `explore`."
         )
-    if k == 2 and not isinstance(lowered.domain, Space):
+    if is_plane(lowered.domain):
         from reluatlas.cells import plane
 
         return plane.Worker, plane.root
     from reluatlas.cells.solid import worker
 
     return worker.Worker, worker.root
+
+
+def is_plane(domain: Box | Slice | Space) -> bool:
+    """Return whether cells are polygons: on a bounded domain of two dimensions."""
+    return domain.dim == 2 and not isinstance(domain, Space)
 
 
 def installed_memory() -> int | None:

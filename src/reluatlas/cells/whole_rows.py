@@ -27,6 +27,18 @@ class Reference(NamedTuple):
     first: int
     second: int
 
+    @classmethod
+    def of(cls, line: int) -> Reference:
+        """Return the reference that the compiled engine writes as one number (`reluatlas.cells.exact`)."""
+        return cls(line >> 50, (line >> 20) & 0x3FFFFFFF, (line >> 10) & 1023, line & 1023)
+
+    @property
+    def line(self) -> int:
+        """The reference as one number, as the compiled engine writes it; negative for the domain's sides."""
+        if self.level < 0:
+            return -(2 * self.unit + self.first) - 1
+        return (self.level << 50) | (self.unit << 20) | (self.first << 10) | self.second
+
 
 class _WithConstants(IntegerArithmetic):
     """Carries rows backward and adds up what they meet of constants."""

@@ -25,8 +25,9 @@ def require_plane(cx: PolyhedralComplex) -> None:
         )
     if dim != 2:
         raise DimensionError(
-            f"`cx` has a domain of dimension {dim} but figures are drawn in the plane. "
-            "Enumerate the cells on a two-dimensional `Box` or `Slice`."
+            f"`cx` has a domain of dimension {dim} but this figure is drawn in the plane. "
+            "Enumerate the cells on a two-dimensional `Box` or `Slice`"
+            + (", or draw `plot.boundary(cx)`." if dim == 3 else ".")
         )
     if cx.n_cells == 0:
         raise ArgumentError("`cx` holds no cells, so there is nothing to draw. Give `enumerate_cells` a larger budget.")
@@ -71,7 +72,7 @@ def frame(ax: Axes, cx: PolyhedralComplex, *, title: str = "") -> None:
 
     Equal scales are kept unless the sides of the domain differ so much that one would vanish.
     """
-    low, high = cx.domain.box.low, cx.domain.box.high
+    low, high = cx.box.low, cx.box.high
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1], high[1])
     sides = high - low

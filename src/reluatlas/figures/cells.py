@@ -145,7 +145,7 @@ def _draw_layers(ax: Axes, cx: PolyhedralComplex, width: float):
         names.append(f"layer {here + 1}")
         inks.append(color)
         widths.append(max(thick, 1.5))
-    boundary = cx.decision_boundary().points
+    boundary = cx.decision_boundary().segments
     if len(boundary):
         paint.lines(ax, boundary, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
         names.append("output")

@@ -57,7 +57,7 @@ def of_maps(cx: PolyhedralComplex) -> FloatArray:
     where = np.searchsorted(ids, cx.affine_map_ids)
     weight = np.bincount(where, weights=np.asarray(cx.volumes, dtype=np.float64))
     weight = np.maximum(weight / max(weight.sum(), np.finfo(float).tiny), 1e-12)
-    box = cx.domain.box
+    box = cx.box
     half, middle = (box.high - box.low) / 2, (box.high + box.low) / 2
     A, b = cx.affine.A[first], cx.affine.b[first]
     vectors = np.concatenate([(A * half).reshape(len(ids), -1), A @ middle + b], axis=1)

@@ -164,7 +164,7 @@ def frame_of(cx: PolyhedralComplex) -> Frame:
         edges=polygons.segments(cx, inner),
         levels=np.asarray(cx.facets.level[inner], dtype=np.int64),
         units=np.asarray(cx.facets.unit[inner], dtype=np.int64),
-        boundary=np.asarray(boundary.points, dtype=np.float64).reshape(-1, 2, 2),
+        boundary=np.asarray(boundary.segments, dtype=np.float64),
         dual=dual,
         dual_classes=dual_classes,
         dual_shares=dual_shares,

@@ -70,12 +70,10 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
         shapes = polygons.polygons(cx)
         tied = [shapes[i] for i in boundary.full_cells]
         paint.fill(ax, tied, np.repeat(palette.rgb([palette.TIE_COLOR]), len(tied), axis=0))
-    if len(boundary.points):
-        paint.lines(ax, boundary.points, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
+    if len(boundary):
+        paint.lines(ax, boundary.segments, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
     what = "zero set" if cx.n_outputs == 1 else "decision boundary"
-    frame(
-        ax, cx, title=f"output: {what}" + ("" if len(boundary.points) or len(boundary.full_cells) else " (none here)")
-    )
+    frame(ax, cx, title=f"output: {what}" + ("" if len(boundary) or len(boundary.full_cells) else " (none here)"))
     _label_outer(panels)
     return panels
 
@@ -105,7 +103,7 @@ def _panels(axes: Any, n: int, cx: PolyhedralComplex) -> NDArray[np.object_]:
 
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    sides = cx.domain.box.high - cx.domain.box.low
+    sides = cx.box.high - cx.box.low
     tall = float(np.clip(sides[1] / sides[0], 0.4, 2.0))
     figure, grid = pyplot.subplots(
         rows, columns, figsize=(3.4 * columns, (2.9 * tall + 0.7) * rows), squeeze=False, layout="compressed"

@@ -7,6 +7,7 @@ matplotlib's settings as they are.
 from __future__ import annotations
 
 from reluatlas.figures.affine_images import affine_images
+from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
 from reluatlas.figures.film import film
@@ -17,6 +18,7 @@ from reluatlas.figures.trajectory import trajectory
 
 __all__ = [
     "affine_images",
+    "boundary",
     "cells",
     "dual",
     "film",

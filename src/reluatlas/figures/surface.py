@@ -104,7 +104,7 @@ def _class_hues(kind: NDArray[np.int64], n_outputs: int, name: str):
 
 def _shade(hues: FloatArray, slope: FloatArray, cx: PolyhedralComplex, extent: float) -> FloatArray:
     """Return the colors, darker where the surface turns away from the light."""
-    box = cx.domain.box
+    box = cx.box
     across = slope * (box.high - box.low) / extent
     normal = np.column_stack([-across, np.ones(len(across))])
     facing = normal @ (_SUN / np.linalg.norm(_SUN)) / np.linalg.norm(normal, axis=1)
@@ -148,7 +148,7 @@ def _range(solid: list[FloatArray]) -> tuple[float, float]:
 
 
 def _label(ax: Any, cx: PolyhedralComplex, name: str, low: float, high: float) -> None:
-    box, names = cx.domain.box, coordinate_names(cx)
+    box, names = cx.box, coordinate_names(cx)
     from matplotlib.ticker import MaxNLocator
 
     sides = np.clip((box.high - box.low) / (box.high - box.low).max(), 0.3, 1.0)

@@ -1,4 +1,4 @@
-"""Which figures does a report hold? Six of a plane complex, each with a title and what one sees on it."""
+"""Which figures does a report hold? Each with a title and what one sees on it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.domain import Space
 from reluatlas.report import words
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
 
 NAMES = ("cells-by-map", "cells-by-class", "cells-by-layer", "dual", "layers", "surface")
+BOUNDARY = "boundary"
 _DPI = 160
 _FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
 _COLUMNS = 3
@@ -68,14 +70,18 @@ class Drawing:
 
 
 def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]:
-    """Yield the figures of a complex on a plane domain, in the order of a report; none of no cells.
+    """Yield the figures of a complex, in the order of a report; none of no cells.
+
+    Six of a plane domain; the decision boundary of all cells of a three-dimensional box or slice; none of others.
 
     Guarantees: the same bytes in every run with the same versions; matplotlib's settings and its list
     of open figures are left as they were.
     """
     if cx.n_cells == 0:
         return
-    for name in NAMES:
+    dim = cx.domain.dim
+    solid = (BOUNDARY,) if dim == 3 and cx.is_complete and not isinstance(cx.domain, Space) else ()
+    for name in NAMES if cx.vertices.on is None else solid:
         title, caption, paint, is_wide = _plan(name, cx, marks)
         with _settings():
             png, svg = _files(paint())
@@ -97,6 +103,9 @@ def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str,
     if name == "dual":
         paint = partial(_on_one, lambda ax: plot.dual(cx, ax=ax), _FLAT)
         return "The affine maps, as dual points", words.dual(cx), paint, False
+    if name == BOUNDARY:
+        paint = partial(_on_one, lambda ax: plot.boundary(cx, ax=ax), _SOLID, "3d")
+        return "Where the decision changes", words.boundary(cx), paint, True
     if name == "layers":
         return "Layer by layer", words.layers(cx), partial(_layers, cx), True
     paint = partial(_on_one, lambda ax: plot.surface(cx, ax=ax), _SOLID, "3d")
@@ -130,7 +139,7 @@ def _size(cx: PolyhedralComplex) -> tuple[float, float]:
 
 
 def _tallness(cx: PolyhedralComplex) -> float:
-    sides = cx.domain.box.high - cx.domain.box.low
+    sides = cx.box.high - cx.box.low
     return float(np.clip(sides[1] / sides[0], 0.4, 2.0))
 
 

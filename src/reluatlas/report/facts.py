@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas._version import __version__
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
 
@@ -27,8 +27,10 @@ Facts = dict[str, Any]
 
 def of_complex(cx: PolyhedralComplex) -> Facts:
     """Return the numbers of a complex; those of an incomplete one are of what was found."""
-    found = float(np.sum(cx.volumes))
+    found = float(np.sum(cx.volumes[cx.is_bounded]))
+    unbounded = isinstance(cx.domain, Space)
     return {
+        "method": cx.method,
         "is_complete": bool(cx.is_complete),
         "stopped_by": str(cx.stopped_by),
         "n_cells": int(cx.n_cells),
@@ -36,26 +38,36 @@ def of_complex(cx: PolyhedralComplex) -> Facts:
         "n_affine_maps": int(cx.n_affine_maps),
         "f_vector": [int(n) for n in cx.f_vector],
         "euler_characteristic": int(cx.euler_characteristic),
+        "n_bounded": int(np.sum(cx.is_bounded)),
         "volume": found,
-        "domain_volume": float(cx.domain.volume),
-        "share_done": 1.0 if cx.is_complete else min(1.0, found / float(cx.domain.volume)),
+        "domain_volume": None if unbounded else float(cx.domain.volume),
+        "share_done": _share(cx.is_complete, found, cx.domain),
         "exactness": of_exactness(cx.exactness),
         "seconds": float(cx.seconds),
     }
 
 
-def of_count(count: CellCount, domain: Box | Slice) -> Facts:
-    """Return the numbers of a count."""
+def of_count(count: CellCount, domain: Box | Slice | Space) -> Facts:
+    """Return the numbers of a count; on a space there is no volume."""
+    unbounded = isinstance(domain, Space)
     return {
+        "method": count.method,
         "is_complete": bool(count.is_complete),
         "stopped_by": str(count.stopped_by),
         "n_cells": int(count.n_cells),
-        "volume": float(count.volume_done),
-        "domain_volume": float(domain.volume),
-        "share_done": 1.0 if count.is_complete else min(1.0, float(count.volume_done) / float(domain.volume)),
+        "volume": None if unbounded else float(count.volume_done),
+        "domain_volume": None if unbounded else float(domain.volume),
+        "share_done": _share(count.is_complete, float(count.volume_done), domain),
         "exactness": of_exactness(count.exactness),
         "seconds": float(count.seconds),
     }
+
+
+def _share(is_complete: bool, found: float, domain: Box | Slice | Space) -> float | None:
+    """Return the share of the domain that the cells found fill; None where no share can be told."""
+    if is_complete:
+        return 1.0
+    return None if isinstance(domain, Space) else min(1.0, found / float(domain.volume))
 
 
 def of_exactness(exactness: Exactness) -> Facts:
@@ -70,8 +82,10 @@ def of_exactness(exactness: Exactness) -> Facts:
     }
 
 
-def of_domain(domain: Box | Slice) -> Facts:
-    """Return the domain: a box, or a slice with its origin and basis."""
+def of_domain(domain: Box | Slice | Space) -> Facts:
+    """Return the domain: a box, a slice with its origin and basis, or the whole space."""
+    if isinstance(domain, Space):
+        return {"kind": "space", "n_inputs": domain.n_inputs}
     sides = {"low": domain.box.low.tolist(), "high": domain.box.high.tolist()}
     if isinstance(domain, Slice):
         return {"kind": "slice", **sides, "origin": domain.origin.tolist(), "basis": domain.basis.tolist()}

@@ -55,7 +55,9 @@ def page(cx: PolyhedralComplex, about: About, drawings: Sequence[Drawing], marks
     numbers = facts.of_complex(cx)
     network = facts.of_network(cx.network)
     body = [
-        "" if cx.is_complete else _warning(words.stopped(cx.stopped_by, numbers["share_done"])),
+        ""
+        if cx.is_complete
+        else _warning(words.stopped(cx.stopped_by, numbers["share_done"], words.measure(cx.domain.dim))),
         _tiles(numbers),
         _pictures(marks),
         _section("Figures", _figures(drawings)) if drawings else "",
@@ -139,22 +141,29 @@ def _figure(drawing: Drawing) -> str:
 
 
 def _numbers(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
-    v, e, f = numbers["f_vector"]
+    dim, unbounded = cx.domain.dim, numbers["domain_volume"] is None
+    size, power = words.measure(dim), {1: "", 2: "²", 3: "³"}.get(dim, f"^{dim}")
     so_far = "" if cx.is_complete else " (of the part that was done)"
     exact = numbers["exactness"]
     rows = [
         ("cells", f"{numbers['n_cells']:,}{so_far}", "closed convex sets, one for each activation pattern"),
         ("linear regions", f"{numbers['n_linear_regions']:,}{so_far}", "connected sets of one affine map"),
         ("affine maps", f"{numbers['n_affine_maps']:,}{so_far}", "different ones, adjacent or not"),
-        ("f-vector", f"{v:,} vertices, {e:,} edges, {f:,} cells", "faces of each dimension"),
+        ("f-vector", words.faces(numbers["f_vector"]), "faces of each dimension"),
         (
             "Euler characteristic",
             f"{numbers['euler_characteristic']}",
-            "vertices − edges + cells; 1 for a whole box",
+            "vertices − edges + …; " + (f"{(-1) ** dim} for the whole space" if unbounded else "1 for a whole box"),
         ),
-        ("area", f"{numbers['volume']:.9g} of {numbers['domain_volume']:.9g}", "sum over the cells, in input units²"),
+        ("bounded", f"{numbers['n_bounded']:,}", "cells that do not reach to infinity"),
+        (
+            size,
+            f"{numbers['volume']:.9g}" + ("" if unbounded else f" of {numbers['domain_volume']:.9g}"),
+            f"sum over the {'bounded ' if unbounded else ''}cells, in input units{power}",
+        ),
+        ("found by", f"cutting {numbers['method']}", "the way that was taken"),
         ("exactness", exact["status"], words.exactness(exact)),
-        ("visits", f"{exact['n_visits']:,}", "times that a polygon met a node of the network"),
+        ("visits", f"{exact['n_visits']:,}", "times that a piece of the domain met a node of the network"),
         ("in doubt", f"{exact['n_doubtful_visits']:,}", "visits in which the first float64 bound left some sign open"),
         ("escalated", f"{exact['n_escalated']:,}", "signs that the first float64 bound left open"),
         ("uncertain", f"{exact['n_uncertain']:,}", "signs that were never settled"),
@@ -175,19 +184,22 @@ def _table(head: str, rows: Iterable[str]) -> str:
 
 def _largest(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
     volumes = np.asarray(cx.volumes)
-    order = np.argsort(-volumes, kind="stable")[:_LARGEST]
+    whole, size = numbers["domain_volume"], words.measure(cx.domain.dim)
+    order = np.argsort(-np.where(cx.is_bounded, volumes, -1.0), kind="stable")[: min(_LARGEST, numbers["n_bounded"])]
     corners = np.diff(cx.vertices.offsets)
     head = "".join(
-        f'<th class="n">{t}</th>' for t in ("cell", "area", "of the domain", "corners", "linear region", "affine map")
+        f'<th class="n">{t}</th>' for t in ("cell", size, "of the domain", "corners", "linear region", "affine map")
     )
     rows = []
     for i in order.tolist():
+        part = "" if whole is None else words.share(float(volumes[i] / whole))
         cells = (
-            f"{i}", f"{volumes[i]:.6g}", words.share(float(volumes[i] / numbers["domain_volume"])), f"{corners[i]}",
+            f"{i}", f"{volumes[i]:.6g}", part, f"{corners[i]}",
             f"{int(cx.linear_regions[i])}", f"{int(cx.affine_map_ids[i])}",
         )  # fmt: skip
         rows.append("<tr>" + "".join(f'<td class="n">{escape(c)}</td>' for c in cells) + "</tr>")
-    many = f"<p class='soft'>The {len(rows)} largest of {numbers['n_cells']:,}; all are in <code>cells.npz</code>, "
+    of = f"{numbers['n_bounded']:,}{' bounded ones' if whole is None else ''}"
+    many = f"<p class='soft'>The {len(rows)} largest of {of}; all are in <code>cells.npz</code>, "
     return (
         _table(head, rows)
         + many

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -51,19 +52,35 @@ def shape(dims: tuple[int, ...]) -> str:
     return str(dims[0]) if len(dims) == 1 else "×".join(map(str, dims)) or "1"
 
 
-def domain(d: Box | Slice) -> str:
+def domain(d: Box | Slice | Space) -> str:
     """Return where the cells lie, in one line."""
+    if isinstance(d, Space):
+        return f"the whole space of {counted(d.n_inputs, 'input')}"
     low, high = d.box.low, d.box.high
     sides = " × ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(low, high, strict=True))
     if isinstance(d, Slice):
-        return f"a plane through the space of {d.n_inputs} inputs, coordinates {sides}"
+        what = "a plane" if d.dim == 2 else f"a slice of {counted(d.dim, 'dimension')}"
+        return f"{what} through the space of {d.n_inputs} inputs, coordinates {sides}"
     return f"the box {sides}"
 
 
-def stopped(stopped_by: str, share_done: float) -> str:
+def faces(f_vector: Sequence[int]) -> str:
+    """Return the numbers of faces: "4 vertices, 4 edges, 1 cell"."""
+    last = len(f_vector) - 1
+    nouns = ["vertices", "edges", "polygons", *(f"{d}-dimensional faces" for d in range(3, last))][:last]
+    return ", ".join(f"{n:,} {noun}" for n, noun in zip(f_vector, [*nouns, "cells"], strict=True))
+
+
+def measure(dim: int) -> str:
+    """Return what the volume is called in so many dimensions."""
+    return {1: "length", 2: "area"}.get(dim, "volume")
+
+
+def stopped(stopped_by: str, share_done: float | None, what: str = "area") -> str:
     """Return why an answer is incomplete, and how much of the domain it covers."""
     reason = _STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
-    return f"Incomplete: {reason} when {share(share_done)} of the area was done. Numbers and figures are of that part."
+    done = "" if share_done is None else f" when {share(share_done)} of the {what} was done"
+    return f"Incomplete: {reason}{done}. Numbers and figures are of that part."
 
 
 def exactness(facts: dict[str, Any]) -> str:
@@ -128,6 +145,14 @@ def surface(cx: PolyhedralComplex) -> str:
     height = {1: "the output", 2: "output 1 minus output 0"}.get(cx.n_outputs, "the largest output")
     color = "its sign" if cx.n_outputs <= 2 else "which output that is"
     return f"The height is {height} and the color {color}: one plane piece above each cell, and no gaps between them."
+
+
+def boundary(cx: PolyhedralComplex) -> str:
+    """Caption the decision boundary in space."""
+    what = "the output is zero" if cx.n_outputs == 1 else "the two largest outputs tie"
+    return (
+        f"Where {what}: on each cell a part of a plane, cut as exactly as the cells. It bends where it leaves a cell."
+    )
 
 
 def _units(cx: PolyhedralComplex) -> str:

@@ -48,7 +48,7 @@ def test_measures_are_those_of_each_complex_for_any_number_of_jobs():
         cx = trajectory.complex(t)
         assert measures.n_cells[t] == cx.n_cells and measures.n_linear_regions[t] == cx.n_linear_regions
         assert measures.n_affine_maps[t] == cx.n_affine_maps
-        assert measures.n_boundary_pieces[t] == len(cx.decision_boundary().points)
+        assert measures.n_boundary_pieces[t] == len(cx.decision_boundary())
         outputs = trajectory.network(t)(trajectory.X)
         assert measures.accuracy[t] == np.mean(outputs.argmax(axis=1) == trajectory.y)
 

@@ -110,7 +110,7 @@ def test_decision_boundary_against_the_oracle(family):
         assert len(boundary) == len(inside) + len(on_facets)
         lengths = sorted(float(np.hypot(*(np.array(p[0], float) - np.array(p[1], float)))) for _, p in inside)
         lengths += [float(np.hypot(*(np.array(a, float) - np.array(b, float)))) for a, b in map(tuple, on_facets)]
-        given = np.hypot(*(boundary.points[:, 0] - boundary.points[:, 1]).T)
+        given = np.hypot(*(boundary.segments[:, 0] - boundary.segments[:, 1]).T)
         assert np.allclose(np.sort(given), np.sort(lengths), atol=1e-9)
         n += len(boundary)
     assert n > 5
@@ -166,7 +166,7 @@ def test_a_dead_output_has_a_full_dimensional_boundary():
     cx = ra.enumerate_cells(net, BOX)
     boundary = cx.decision_boundary()
     assert boundary.full_cells.tolist() == [int(np.flatnonzero(cx.patterns[:, 0] == 0)[0])]
-    assert len(boundary) == 1 and np.allclose(boundary.points[0, :, 0], 0)
+    assert len(boundary) == 1 and np.allclose(boundary.segments[0, :, 0], 0)
 
 
 def test_regions_join_cells_of_one_map():

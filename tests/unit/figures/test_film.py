@@ -30,7 +30,7 @@ def test_a_frame_holds_the_complex_of_its_time():
             assert np.allclose(values[:, 1] - values[:, 0], heights, atol=1e-9)
             assert heights.mean() * (2 * label - 1) > -1e-9
         assert len(frame.dual) == cx.n_affine_maps and frame.dual_shares.sum() == pytest.approx(1)
-        assert np.array_equal(frame.boundary, cx.decision_boundary().points)
+        assert np.array_equal(frame.boundary, cx.decision_boundary().segments)
 
 
 def _area(shape):

@@ -19,7 +19,8 @@ def emptied(cx):
     parts = {}
     for name in ("vertices", "facets"):
         part = getattr(cx, name)
-        columns = {f.name: getattr(part, f.name)[:0] for f in fields(part) if f.init and f.name != "offsets"}
+        named = [f.name for f in fields(part) if f.name != "offsets" and getattr(part, f.name) is not None]
+        columns = {name: getattr(part, name)[:0] for name in named}
         parts[name] = replace(part, **columns, offsets=none)
     return replace(cx, stopped_by="max_seconds", patterns=cx.patterns[:0], affine=cx.affine[:0], **parts)
 

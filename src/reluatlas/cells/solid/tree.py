@@ -153,6 +153,8 @@ def _emit(P, S, pool, W, out, cell, corner, facet, lo, hi, flo, fhi):
         v = W.arena_v[lo + j]
         for c in range(out.x.shape[1]):
             out.x[corner + j, c] = pool.x[v, c]
+        for c in range(out.rows.shape[1]):
+            out.rows[corner + j, c] = pool.rows[v, c]
         out.radius[corner + j] = pool.r[v]
         for w in range(words):
             out.mask[corner + j, w] = EMPTY

@@ -51,7 +51,7 @@ class Work(NamedTuple):
 class Cells(NamedTuple):
     """Cells as the kernel writes them; vertices of all cells one after another, and so the facets.
 
-    Bit b of a vertex in `mask` says whether it lies on facet b of its cell.
+    Bit b of a vertex in `mask` says whether it lies on facet b of its cell; `rows` are k independent lines through it.
     """
 
     pattern: NDArray[np.integer]
@@ -62,6 +62,7 @@ class Cells(NamedTuple):
     x: NDArray[np.float64]
     radius: NDArray[np.float64]
     mask: NDArray[np.uint64]
+    rows: NDArray[np.int64]
     line: NDArray[np.int64]
 
 
@@ -124,5 +125,6 @@ def new_cells(
         x=np.empty((n_corners, k + 1)),
         radius=np.empty(n_corners),
         mask=np.empty((n_corners, words), dtype=np.uint64),
+        rows=np.empty((n_corners, k), dtype=np.int64),
         line=np.empty(n_facets, dtype=np.int64),
     )

@@ -100,7 +100,7 @@ class Worker:
         rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
         cells = None
         if collect:
-            shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:8]] + [out.line[:facets]]
+            shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:9]] + [out.line[:facets]]
             cells = Cells._make(a.copy() for a in shown)
         return Found(item.id, n_cells, self._volume(item, rest), cells, rest)
 

@@ -1,0 +1,136 @@
+"""What is found beyond six dimensions? Cells by their facets, from linear programs; vertices would be too many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells import questions
+from reluatlas.cells.adjacency import named_facets
+from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.everywhere import enumerate_everywhere
+from reluatlas.cells.limits import Limits
+from reluatlas.cells.run import MAX_DIMENSION
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DimensionError, DomainError
+from reluatlas.network.graph import Network
+from reluatlas.network.points import pattern_type
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FacetComplex(PolyhedralComplex):
+    """A complex in more than six dimensions: patterns, maps, facets, neighbors, boundedness; no vertices.
+
+    What follows from vertices (`volumes`, `f_vector`, `faces`, `corners`, the decision boundary, tables, figures,
+    files) raises a DimensionError that says so.
+
+    Attributes
+    ----------
+    inside : ndarray, shape (n_cells, k)
+        A point inside each cell; NaN where float64 holds none for certain.
+    bounded : ndarray of bool, shape (n_cells,)
+    """
+
+    inside: FloatArray | None = None
+    bounded: NDArray[np.bool_] | None = None
+
+    @property
+    def method(self) -> str:
+        """How the cells were found."""
+        return "linear programs"
+
+    @property
+    def is_bounded(self) -> NDArray[np.bool_]:
+        """Whether each cell is bounded, shape (n_cells,); decided exactly."""
+        assert self.bounded is not None
+        return self.bounded
+
+    @property
+    def interior_points(self) -> FloatArray:
+        """A point inside of each cell, shape (n_cells, k); NaN where float64 holds none for certain."""
+        assert self.inside is not None
+        return self.inside
+
+
+class NoVertices:
+    """Stands where a complex has its vertices; refuses to give any, in a sentence."""
+
+    def __init__(self, dim: int) -> None:
+        self._dim = dim
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise DimensionError(
+            f"the vertices of cells are not listed in {self._dim} dimensions, nor what follows from them. "
+            f"Use `cell_at` for one cell, or a `Slice` of up to {MAX_DIMENSION} dimensions."
+        )
+
+
+def refuse_without_budget(domain: Box | Slice | Space, limits: Limits) -> None:
+    """Refuse to begin in more than six dimensions what may have no end, unless a limit is given.
+
+    Raises
+    ------
+    DomainError
+        When there is neither `max_cells` nor `max_seconds`.
+    """
+    if limits.max_cells is None and limits.max_seconds is None:
+        raise DomainError(
+            f"`domain` has {domain.dim} dimensions: beyond {MAX_DIMENSION}, each cell takes about one linear program a "
+            "neuron, and there may be far too many (`reluatlas inspect` prints bounds). Pass `max_cells=` or "
+            "`max_seconds=` to go on, a `Slice` of fewer dimensions, or use `cell_at` and `explore`."
+        )
+
+
+def enumerate_beyond(net: Network, domain: Box | Slice | Space, limits: Limits) -> FacetComplex:
+    """Return the cells of a domain of more than six dimensions; see `enumerate_cells`."""
+    refuse_without_budget(domain, limits)
+    found = enumerate_everywhere(
+        net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
+    )  # fmt: skip
+    n, k = found.n_cells, domain.dim
+    line = np.array([reference.line for reference in found.references], dtype=np.int64)
+    facets = named_facets(found.neighbor, _twins(found.neighbor, found.indptr), found.indptr, line)
+    maps = [_map_on(net, found.patterns, domain, i) for i in range(n)]
+    patterns = found.patterns.astype(pattern_type(net))
+    return FacetComplex(
+        network=net,
+        domain=domain,
+        stopped_by=found.stopped_by,
+        exactness=found.exactness,
+        patterns=patterns,
+        affine=AffineMaps(
+            np.array([A for A, _ in maps]).reshape(n, net.n_outputs, k),
+            np.array([b for _, b in maps]).reshape(n, net.n_outputs),
+        ),
+        vertices=cast(Vertices, NoVertices(k)),
+        facets=facets,
+        seconds=found.seconds,
+        inside=found.inside,
+        bounded=found.is_bounded,
+    )
+
+
+def _twins(neighbor: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each facet's other side: two convex cells share one facet at most."""
+    owner = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
+    at = {pair: j for j, pair in enumerate(zip(owner.tolist(), neighbor.tolist(), strict=True))}
+    pairs = zip(neighbor.tolist(), owner.tolist(), strict=True)
+    return np.array([at[pair] if pair[0] >= 0 else -1 for pair in pairs], dtype=np.int64)
+
+
+def _map_on(
+    net: Network, patterns: NDArray[np.integer], domain: Box | Slice | Space, cell: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the map of a cell in the domain's coordinates."""
+    maps = questions.input_affine(net, patterns, cell)
+    slopes = maps.A.reshape(net.n_outputs, -1)
+    origin, basis = domain.frame()
+    return slopes @ basis.T, maps.b[0] + slopes @ origin
