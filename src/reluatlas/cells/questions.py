@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
 from reluatlas.cells.corners import far_points, following
+from reluatlas.cells.run import is_plane
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
 from reluatlas.geometry.volumes import new_scratch
@@ -145,7 +146,7 @@ def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> 
 def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
     """Return the lowest cell that holds a point."""
     u = _coordinates(cx, x)
-    found = _polygon_at(cx, u) if cx.vertices.on is None else _cell_with_pattern(cx, u)
+    found = _polygon_at(cx, u) if is_plane(cx.domain) else _cell_with_pattern(cx, u)
     if found is None:
         raise DomainError(
             f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
