@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
@@ -29,7 +30,7 @@ class CellCount:
         Volume of the part of the domain that the cells found fill, in input units; on a `Space` 0 or, when all are
         there, infinite.
     seconds : float
-        Time taken.
+        Time taken, by all runs that a checkpoint joins.
     """
 
     n_cells: int
@@ -53,6 +54,7 @@ def count_cells(
     jobs: int | None = None,
     progress: ProgressCallback | None = None,
     certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> CellCount:
     """Return the number of cells of a network on a domain.
 
@@ -75,6 +77,10 @@ def count_cells(
         Called now and then with the number of cells found and the share of the domain's volume that they fill.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps how far the count is, written now and then and at a stop. If it exists, the count goes
+        on from there, also after the process was killed. Limits and `jobs` may differ from run to run: `max_cells` is
+        of all runs together, `max_seconds` of this one.
 
     Raises
     ------
@@ -82,14 +88,16 @@ def count_cells(
         When the domain has more than six dimensions, or does not fit the network.
     ArgumentError
         When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
 
     Guarantees
     ----------
-    Exact (see `Exactness`), complete unless marked, the same for any number of jobs. Memory does not grow with the
-    number of cells.
+    Exact (see `Exactness`), complete unless marked, the same for any number of jobs and over any number of stops.
+    Memory does not grow with the number of cells.
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
-    outcome = run(lower(net, domain, certain=certain), limits, collect=False)
+    outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
     done = outcome.volume * domain.unit_volume
     return CellCount(
         n_cells=outcome.n_cells,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 import numpy as np
 
 from reluatlas.affine import AffineMaps
@@ -26,6 +28,7 @@ def enumerate_cells(
     jobs: int | None = None,
     progress: ProgressCallback | None = None,
     certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> PolyhedralComplex:
     """Return the polyhedral complex that a network cuts a domain into.
 
@@ -47,6 +50,10 @@ def enumerate_cells(
         Called now and then with the number of cells found and the share of the domain's volume that they fill.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps cells and what is left to do, written now and then and at a stop. If it exists, the
+        enumeration goes on from there, also after the process was killed. Limits and `jobs` may differ from run to
+        run: `max_cells` is of all runs together, `max_seconds` of this one.
 
     Raises
     ------
@@ -54,12 +61,16 @@ def enumerate_cells(
         When the domain is not bounded, not two-dimensional, or does not fit the network.
     ArgumentError
         When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
 
     Guarantees
     ----------
     Cells, patterns and neighbors are exact (see `Exactness`); maps, vertices and volumes are float64, vertices with
     a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
-    of jobs. A stop by a limit or Ctrl-C gives what was found until then.
+    of jobs. A stop by a limit or Ctrl-C gives what was found until then. With a checkpoint, the last run of several
+    gives what one alone would have given, bit for bit; unless one of them was stopped within its first piece of work:
+    then cells there may come in another order, with maps that differ by rounding.
     """
     if check_domain(net, domain).dim != 2 or isinstance(domain, Space):
         raise DomainError(
@@ -68,7 +79,7 @@ def enumerate_cells(
         )
     limits = Limits(max_cells, max_seconds, jobs, progress)
     lowered = lower(net, domain, certain=certain)
-    outcome = run(lowered, limits, collect=True)
+    outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
     cells = _joined(lowered, outcome, max_cells)
     offsets = np.concatenate([[0], np.cumsum(cells.n_vertices)]).astype(np.int64)
     facets = match_facets(lowered, cells, is_complete=outcome.stopped_by == "" and certain)
