@@ -47,7 +47,8 @@ def enumerate_cells(
     jobs : int, optional
         Worker threads; all cores when None.
     progress : callable, optional
-        Called now and then with the number of cells found and the share of the domain's volume that they fill.
+        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
+        checkpoint also before anything else.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
     checkpoint : path, optional

@@ -45,7 +45,7 @@ class Frontier:
             self.pending, self.tally = file.read(root, lambda item: _fits(item, lowered))
             heapq.heapify(self.pending)
             self._step = Step()
-        self.n_kept, self._seconds_before = self.tally.n_cells, self.tally.seconds
+        self._seconds_before = self.tally.seconds
         self._start = self._written = time.monotonic()
         self._pause = 0.0
 

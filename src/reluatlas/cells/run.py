@@ -199,7 +199,7 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice |
             limits.progress(frontier.tally.n_cells, min(1.0, frontier.tally.volume / whole))
 
     try:
-        if frontier.n_kept:
+        if frontier.file is not None:
             tell()
         while True:
             if _is_enough(frontier, crew, limits.max_cells):

@@ -107,7 +107,7 @@ class RunFile:
         }
         for name, sentence in sentences.items():
             if kept.get(name) != self._about[name]:
-                raise ResultFileError(f"{self._name} {sentence}. Pass another path, or delete the file.")
+                raise ResultFileError(f"{self._name} {sentence}. Pass another path, or delete the file to begin anew.")
 
     def read(self, root: Item, check: Callable[[Item], bool]) -> tuple[list[Item], Tally]:
         """Return the open items, of the kind of the root, and the sums of a file that is not new.
@@ -200,13 +200,13 @@ class RunFile:
         except ResultFileError:
             raise
         except _DAMAGED as error:
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                raise ResultFileError(
-                    f"{self._name} is in use by another run. Wait until that ends, or pass another path."
-                ) from None
-            raise ResultFileError(
-                f"{self._name} is no file of a run, or is damaged ({error}). Pass another path, or delete the file."
-            ) from None
+            if not isinstance(error, sqlite3.OperationalError):
+                text = f"is no file of a run, or is damaged ({error}). Pass another path to begin anew."
+            elif "locked" in str(error):
+                text = "is in use by another run. Wait until that ends, or pass another path."
+            else:
+                text = f"cannot be opened ({error}). Pass a path in a folder that is there and can be written to."
+            raise ResultFileError(f"{self._name} {text}") from None
 
 
 def _about_of(lowered: Lowered, *, collect: bool) -> dict[str, str]:
