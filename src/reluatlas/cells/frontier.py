@@ -16,7 +16,9 @@ from reluatlas.cells.program import M_LEVELS, Lowered
 from reluatlas.cells.run_file import RunFile, Step
 from reluatlas.cells.tally import Tally
 
-_LEAST_PAUSE_S, _MOST_PAUSE_S, _WRITING_SHARE = 0.2, 5.0, 0.1
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.2, 5.0
+_PAUSE_PER_WRITE = {False: 10.0, True: 1.0}
+"""Pause after a write, in times that it took, by whether cells are collected: they wait in memory meanwhile."""
 
 
 class Frontier:
@@ -89,7 +91,7 @@ class Frontier:
         self._step = Step()
         self._written = time.monotonic()
         took = self._written - begin
-        self._pause = min(_MOST_PAUSE_S, max(_LEAST_PAUSE_S, took / _WRITING_SHARE))
+        self._pause = min(_MOST_PAUSE_S, max(_LEAST_PAUSE_S, took * _PAUSE_PER_WRITE[self.collect]))
 
     def finish(self, new_cells: Any) -> None:
         """Write what is left to write, and gather what was found, in order; `new_cells` makes cells of arrays."""
