@@ -215,15 +215,15 @@ def _about_of(lowered: Lowered, *, collect: bool) -> dict[str, str]:
         "kind": KIND,
         "format": FORMAT,
         "network": digest_of(lowered.network),
-        "domain": _numbers_of(domain),
+        "domain": text_of(domain),
         "where": repr(domain),
         "does": "collects" if collect else "counts",
         "certain": str(bool(lowered.program.meta[M_CERTAIN])),
     }
 
 
-def _numbers_of(domain: Box | Slice | Space) -> str:
-    """Return a domain as text, without rounding."""
+def text_of(domain: Box | Slice | Space) -> str:
+    """Return a domain as text, without rounding: equal for equal domains only."""
     if isinstance(domain, Space):
         return f"Space({domain.dim})"
     arrays = [domain.box.low, domain.box.high, *(domain.frame() if isinstance(domain, Slice) else ())]
