@@ -159,3 +159,42 @@ def test_jobs_change_nothing(command, plane):
     one, two = (command("cells", plane, "--box", "-1,1", "--json", "--jobs", n).numbers for n in (1, 2))
     del one["seconds"], two["seconds"]
     assert one == two
+
+
+def test_a_run_goes_on_from_its_file(command, plane):
+    whole = command("cells", plane, "--box", "-9,9", "--json").numbers
+    asked = ("cells", plane, "--box", "-9,9", "--json", "--resume", "run.sqlite")
+    part = command(*asked, "--max-cells", "70")
+    assert part.code == 3 and part.numbers["n_cells"] == 70
+    assert "Going on" not in part.err and "a larger limit of cells, or without one, goes on" in part.err
+    again = command(*asked)
+    assert again.code == 0 and again.err.startswith("Going on from run.sqlite: ")
+    assert again.numbers | {"seconds": 0} == whole | {"seconds": 0}
+    assert command(*asked, "--quiet").err == ""
+
+
+def test_a_count_goes_on_after_a_limit_of_time(command, tmp_path):
+    model = write_onnx(tmp_path / "big.onnx", dense_layers((2, 96, 96, 96, 1)))
+    asked = ("cells", model, "--box", "-9,9", "--count-only", "--json", "--resume", "run.sqlite")
+    part = command(*asked, "--max-seconds", "0.01")
+    assert part.code == 3 and "It is kept in run.sqlite: the same command goes on." in part.err
+    again = command(*asked)
+    assert again.code == 0 and again.numbers["n_cells"] > part.numbers["n_cells"]
+    assert again.numbers["n_cells"] == command(*asked[:-2]).numbers["n_cells"]
+
+
+def test_the_file_of_another_run_is_refused_in_one_line(command, plane, tmp_path):
+    command("cells", plane, "--box", "-1,1", "--resume", "run.sqlite")
+    np.save(tmp_path / "numbers.npy", np.zeros(1000))
+    other = write_onnx(tmp_path / "other.onnx", dense_layers((2, 8, 8, 1), seed=5))
+    for says, arguments in (
+        ("belongs to a run on another domain", (plane, "--box", "-1,2", "--resume", "run.sqlite")),
+        ("belongs to a run of another network", (other, "--box", "-1,1", "--resume", "run.sqlite")),
+        ("one that counts them was asked for", (plane, "--box", "-1,1", "--count-only", "--resume", "run.sqlite")),
+        ("is no file of a run, or is damaged", (plane, "--box", "-1,1", "--resume", "numbers.npy")),
+        ("cannot be opened", (plane, "--box", "-1,1", "--resume", "nowhere/run.sqlite")),
+    ):
+        outcome = command("cells", *arguments)
+        assert (outcome.code, outcome.out) == (2, "") and outcome.err.count("\n") == 1
+        assert says in outcome.err and outcome.err.startswith("reluatlas: `--resume '")
+    assert np.load(tmp_path / "numbers.npy").size == 1000

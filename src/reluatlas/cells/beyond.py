@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import NoReturn, cast
 
 import numpy as np
@@ -73,14 +74,19 @@ class NoVertices:
         )
 
 
-def refuse_without_budget(domain: Box | Slice | Space, limits: Limits) -> None:
+def require_budget(domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None) -> None:
     """Refuse to begin in more than six dimensions what may have no end, unless a limit is given.
 
     Raises
     ------
     DomainError
-        When there is neither `max_cells` nor `max_seconds`.
+        When there is neither `max_cells` nor `max_seconds`, or a checkpoint is asked for.
     """
+    if checkpoint is not None:
+        raise DomainError(
+            f"`domain` has {domain.dim} dimensions; a checkpoint is kept in up to {MAX_DIMENSION}. Leave `checkpoint` "
+            "out, or pass a `Slice` of fewer dimensions."
+        )
     if limits.max_cells is None and limits.max_seconds is None:
         raise DomainError(
             f"`domain` has {domain.dim} dimensions: beyond {MAX_DIMENSION}, each cell takes about one linear program a "
@@ -89,9 +95,11 @@ def refuse_without_budget(domain: Box | Slice | Space, limits: Limits) -> None:
         )
 
 
-def enumerate_beyond(net: Network, domain: Box | Slice | Space, limits: Limits) -> FacetComplex:
+def enumerate_beyond(
+    net: Network, domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None = None
+) -> FacetComplex:
     """Return the cells of a domain of more than six dimensions; see `enumerate_cells`."""
-    refuse_without_budget(domain, limits)
+    require_budget(domain, limits, checkpoint)
     found = enumerate_everywhere(
         net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
@@ -29,7 +30,7 @@ class CellCount:
         Volume of the part of the domain that the cells found fill, in input units; on a `Space` 0 or, when all are
         there, infinite. Not known (0) of a part in more than six dimensions.
     seconds : float
-        Time taken.
+        Time taken, by all runs that a checkpoint joins.
     method : str
         How they were found: by cutting "polygons", "polytopes", or with "linear programs".
     """
@@ -56,6 +57,7 @@ def count_cells(
     jobs: int | None = None,
     progress: ProgressCallback | None = None,
     certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> CellCount:
     """Return the number of cells of a network on a domain.
 
@@ -75,9 +77,14 @@ def count_cells(
     jobs : int, optional
         Worker threads; all cores when None.
     progress : callable, optional
-        Called now and then with the number of cells found and the share of the domain's volume that they fill.
+        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
+        checkpoint also before anything else.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps how far the count is, written now and then and at a stop. If it exists, the count goes
+        on from there, also after the process was killed. Limits and `jobs` may differ from run to run: `max_cells` is
+        of all runs together, `max_seconds` of this one.
 
     Raises
     ------
@@ -85,16 +92,18 @@ def count_cells(
         When the domain does not fit the network, or has more than six dimensions and no limit is given.
     ArgumentError
         When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
 
     Guarantees
     ----------
-    Exact (see `Exactness`), complete unless marked, the same for any number of jobs. Memory does not grow with the
-    number of cells.
+    Exact (see `Exactness`), complete unless marked, the same for any number of jobs and over any number of stops.
+    Memory does not grow with the number of cells.
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
     if check_domain(net, domain).dim > MAX_DIMENSION:
-        return _count_beyond(net, domain, limits)
-    outcome = run(lower(net, domain, certain=certain), limits, collect=False)
+        return _count_beyond(net, domain, limits, checkpoint)
+    outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
     done = outcome.volume * domain.unit_volume
     return CellCount(
         n_cells=outcome.n_cells,
@@ -107,12 +116,14 @@ def count_cells(
     )
 
 
-def _count_beyond(net: Network, domain: Box | Slice | Space, limits: Limits) -> CellCount:
+def _count_beyond(
+    net: Network, domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None
+) -> CellCount:
     """Return the number of cells in more than six dimensions."""
-    from reluatlas.cells.beyond import refuse_without_budget
+    from reluatlas.cells.beyond import require_budget
     from reluatlas.cells.everywhere import count_everywhere
 
-    refuse_without_budget(domain, limits)
+    require_budget(domain, limits, checkpoint)
     found = count_everywhere(
         net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,7 @@ def enumerate_cells(
     jobs: int | None = None,
     progress: ProgressCallback | None = None,
     certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> PolyhedralComplex:
     """Return the polyhedral complex that a network cuts a domain into.
 
@@ -48,9 +51,14 @@ def enumerate_cells(
     jobs : int, optional
         Worker threads; all cores when None.
     progress : callable, optional
-        Called now and then with the number of cells found and the share of the domain's volume that they fill.
+        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
+        checkpoint also before anything else.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps cells and what is left to do, written now and then and at a stop. If it exists, the
+        enumeration goes on from there, also after the process was killed. Limits and `jobs` may differ from run to
+        run: `max_cells` is of all runs together, `max_seconds` of this one.
 
     Raises
     ------
@@ -58,20 +66,24 @@ def enumerate_cells(
         When the domain does not fit the network, or has more than six dimensions and no limit is given.
     ArgumentError
         When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
 
     Guarantees
     ----------
     Cells, patterns and neighbors are exact (see `Exactness`); maps, vertices and volumes are float64, vertices with
     a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
-    of jobs. A stop by a limit or Ctrl-C gives what was found until then.
+    of jobs. A stop by a limit or Ctrl-C gives what was found until then. With a checkpoint, the last run of several
+    gives what one alone would have given, bit for bit; unless one of them was stopped within its first piece of work:
+    then cells there may come in another order, with maps that differ by rounding.
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
     if check_domain(net, domain).dim > MAX_DIMENSION:
         from reluatlas.cells.beyond import enumerate_beyond
 
-        return enumerate_beyond(net, domain, limits)
+        return enumerate_beyond(net, domain, limits, checkpoint)
     lowered = lower(net, domain, certain=certain)
-    outcome = run(lowered, limits, collect=True)
+    outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
     is_complete = outcome.stopped_by == "" and certain
     most = max_cells if outcome.stopped_by == "max_cells" else None
     if is_plane(domain):

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.chart import Chart
+from reluatlas.cells.run_file import text_of
 from reluatlas.errors import ResultFileError
-from reluatlas.network.graph import Affine, Breakpoints, Max
-from reluatlas.network.operators import coefficients
+from reluatlas.network.stored import digest_of
 
-FORMAT = "1"
+FORMAT = "2"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cells (
@@ -110,18 +110,7 @@ def _read(text: str) -> Any:
 
 
 def _digest(chart: Chart, starts: Sequence[NDArray], target: NDArray | None) -> str:
-    total = hashlib.sha256(repr((chart.domain, chart.network.n_inputs)).encode())
-    for node in chart.local.nodes:
-        parts: list[NDArray] = []
-        if isinstance(node, Affine):
-            parts = [node.bias, *(coefficients(o) for o in node.operators)]
-            total.update(repr((node.inputs, [type(o).__name__ for o in node.operators])).encode())
-        elif isinstance(node, Breakpoints):
-            parts = [node.knots, node.slopes, node.intercepts]
-        elif isinstance(node, Max):
-            parts = [node.offsets, node.candidates]
-        for part in parts:
-            total.update(np.ascontiguousarray(part).tobytes())
+    total = hashlib.sha256("\n".join([text_of(chart.domain), digest_of(chart.network)]).encode())
     for point in [*starts, *([] if target is None else [target])]:
         total.update(np.ascontiguousarray(point).tobytes())
     total.update(b"along" if target is not None else b"around")

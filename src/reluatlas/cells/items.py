@@ -29,7 +29,7 @@ class Item:
 class Found:
     """What one item gave: its cells (None when only counted), and the items that are left.
 
-    `volume` is that of the cells, in the domain's coordinates.
+    `volume` is that of the cells, in the domain's coordinates; `counters` what was added to `State.stats`.
     """
 
     id: tuple[int, ...]
@@ -37,6 +37,7 @@ class Found:
     volume: float
     cells: Any
     rest: list[Any]
+    counters: NDArray[np.int64]
 
 
 def coarse_radius(domain: Box | Slice | Space) -> float:

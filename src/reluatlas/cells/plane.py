@@ -104,7 +104,7 @@ class Worker:
         if collect:
             shown = [a[:n_cells] for a in out[:4]] + [a[:corners] for a in out[4:]]
             cells = tree.Cells._make(a.copy() for a in shown)
-        return Found(item.id, n_cells, area, cells, rest)
+        return Found(item.id, n_cells, area, cells, rest, self.state.stats - before)
 
     def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Polygon:
         level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])

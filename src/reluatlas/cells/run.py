@@ -6,20 +6,21 @@ depends on the network and the domain alone, not on who computed what when.
 
 from __future__ import annotations
 
-import heapq
 import os
 import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from os import PathLike
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from reluatlas.cells.frontier import Frontier
 from reluatlas.cells.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
 from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, Lowered
+from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
@@ -30,7 +31,10 @@ _PULSE = 0.1
 
 @dataclass(eq=False)
 class Run:
-    """The outcome of a run: what was found, in order, and how it ended."""
+    """The outcome of a run, over all its parts when it went on from a checkpoint: what was found, and how it ended.
+
+    `found` is in order, and empty where cells are only counted.
+    """
 
     found: list[Found]
     n_cells: int
@@ -55,8 +59,16 @@ class _Inline:
         """Do nothing: nothing runs."""
 
 
-def _kind(lowered: Lowered) -> tuple[Callable[[Lowered], Any], Callable[[Lowered], Any]]:
-    """Return what makes a worker and the root of the tree: polygons in the plane, polytopes in other dimensions."""
+class _Kind(NamedTuple):
+    """What makes a worker, the root of the tree, and cells of named arrays."""
+
+    worker: Callable[[Lowered], Any]
+    root: Callable[[Lowered], Item]
+    cells: Callable[..., Any]
+
+
+def _kind(lowered: Lowered) -> _Kind:
+    """Return how the tree is worked through: as polygons in the plane, as polytopes in other dimensions."""
     k = int(lowered.program.meta[M_K])
     if k > MAX_DIMENSION:
         raise DomainError(
@@ -64,12 +76,12 @@ def _kind(lowered: Lowered) -> tuple[Callable[[Lowered], Any], Callable[[Lowered
             "dimensions, or look at one cell after another with `cell_at` and `explore`."
         )
     if is_plane(lowered.domain):
-        from reluatlas.cells import plane
+        from reluatlas.cells import plane, tree
 
-        return plane.Worker, plane.root
-    from reluatlas.cells.solid import worker
+        return _Kind(plane.Worker, plane.root, tree.Cells)
+    from reluatlas.cells.solid import work, worker
 
-    return worker.Worker, worker.root
+    return _Kind(worker.Worker, worker.root, work.Cells)
 
 
 def is_plane(domain: Box | Slice | Space) -> bool:
@@ -96,87 +108,134 @@ def _check_memory(lowered: Lowered, jobs: int) -> None:
         )
 
 
-def run(lowered: Lowered, limits: Limits, *, collect: bool) -> Run:
-    """Subdivide the whole domain of a lowered network.
+class _Crew:
+    """Worker threads with their buffers, each made when it is first needed, and what they are working on."""
 
-    Guarantees: the same cells in the same order for any number of jobs; after `max_cells`, the first
-    ones of that order; after a time limit or an interrupt, what had been found.
+    def __init__(self, new_worker: Callable[[Lowered], Any], lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
+        self.n_jobs, self.collect = n_jobs, collect
+        self.stop = np.zeros(1, dtype=np.int64)
+        self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
+        self._new_worker, self._lowered = new_worker, lowered
+        self._idle = [new_worker(lowered)]
+        self._idle[0].load_kernels()
+        # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
+        self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
+        self._executor = ThreadPoolExecutor(n_jobs, thread_name_prefix="reluatlas") if n_jobs > 1 else _Inline()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether another item can be begun."""
+        return len(self.running) < self.n_jobs and not self.stop[0]
+
+    def begin(self, item: Item) -> None:
+        """Begin an item."""
+        worker = self._idle.pop() if self._idle else self._new_worker(self._lowered)
+        budget = self._later_budget if item.id else FIRST_BUDGET
+        future = self._executor.submit(worker.do, item, budget, self.stop, collect=self.collect)
+        self.running[future] = (item, budget, worker)
+
+    def finished(self, timeout: float | None) -> Iterator[tuple[Item, Found, bool]]:
+        """Yield items that are done by now, their answers, and whether no stop cut them short.
+
+        Waits for the first one, but no longer than `timeout` seconds; with None, for all.
+        """
+        when = ALL_COMPLETED if timeout is None else FIRST_COMPLETED
+        for future in wait(self.running, timeout=timeout, return_when=when).done:
+            item, budget, worker = self.running.pop(future)
+            self._idle.append(worker)
+            answer = future.result()
+            yield item, answer, not answer.rest or answer.n_cells >= budget
+
+    def close(self) -> None:
+        """Stop, and end the threads."""
+        self.stop[0] = 1
+        self._executor.shutdown(wait=True)
+
+
+def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
+    """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
+
+    Raises
+    ------
+    ResultFileError
+        When the checkpoint is of another run, damaged, in use, or cannot be written.
+
+    Guarantees
+    ----------
+    The same cells in the same order for any number of jobs; after `max_cells`, the first ones of that order; after a
+    time limit or an interrupt, what had been found. With a checkpoint, the same over any number of stops and kills.
     """
     _check_memory(lowered, limits.n_jobs)
-    stop = np.zeros(1, dtype=np.int64)
-    new_worker, root = _kind(lowered)
-    idle = [new_worker(lowered)]
-    idle[0].load_kernels()
-    start = time.monotonic()
-    workers = list(idle)
-    pending: list[Any] = [root(lowered)]
-    running: dict[Future[Found], tuple[Item, Any]] = {}
-    found: list[Found] = []
-    whole = np.inf if isinstance(lowered.domain, Space) else lowered.domain.box.volume
-    # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
-    later_budget = COUNT_BUDGET if limits.n_jobs == 1 and not collect else BUDGET
-    n_cells, done = 0, 0.0
+    kind = _kind(lowered)
+    file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
+    try:
+        crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect)
+        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
+        stopped_by = _work(frontier, crew, limits, lowered.domain)
+        frontier.finish(kind.cells)
+    finally:
+        if file is not None:
+            file.close()
+    tally = frontier.tally
+    return Run(
+        found=frontier.found,
+        n_cells=tally.n_cells,
+        volume=tally.volume,
+        stopped_by=stopped_by,
+        n_escalated=int(tally.counters[S_DOUBTS]),
+        visits=int(tally.counters[S_VISITS]),
+        doubtful_visits=int(tally.counters[S_DOUBTFUL_VISITS]),
+        seconds=tally.seconds,
+    )
+
+
+def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice | Space) -> StoppedBy:
+    """Work until nothing is open or something stops it; return what."""
+    whole = np.inf if isinstance(domain, Space) else domain.box.volume
     stopped_by: StoppedBy = ""
     timer = None
     if limits.max_seconds is not None:
-        timer = threading.Timer(limits.max_seconds, stop.__setitem__, (0, 1))
+        timer = threading.Timer(limits.max_seconds, crew.stop.__setitem__, (0, 1))
         timer.daemon = True
         timer.start()
-    executor = ThreadPoolExecutor(limits.n_jobs, thread_name_prefix="reluatlas") if limits.n_jobs > 1 else _Inline()
+
+    def tell() -> None:
+        if limits.progress is not None:
+            limits.progress(frontier.tally.n_cells, min(1.0, frontier.tally.volume / whole))
+
     try:
-        while pending or running:
-            while pending and len(running) < limits.n_jobs and not stop[0]:
-                item = heapq.heappop(pending)
-                if not idle:
-                    idle.append(new_worker(lowered))
-                    workers.append(idle[-1])
-                worker = idle.pop()
-                budget = later_budget if item.id else FIRST_BUDGET
-                running[executor.submit(worker.do, item, budget, stop, collect=collect)] = (item, worker)
-            if not running:
+        if frontier.file is not None:
+            tell()
+        while True:
+            if _is_enough(frontier, crew, limits.max_cells):
+                stopped_by = "max_cells"
+                crew.stop[0] = 1
+            while frontier.pending and crew.is_free:
+                crew.begin(frontier.pop())
+            if not crew.running:
                 break
-            for future in wait(running, timeout=_PULSE, return_when=FIRST_COMPLETED).done:
-                item, worker = running.pop(future)
-                idle.append(worker)
-                answer = future.result()
-                found.append(answer if collect else Found(answer.id, answer.n_cells, 0.0, None, []))
-                n_cells += answer.n_cells
-                done += answer.volume
-                for rest in answer.rest:
-                    heapq.heappush(pending, rest)
-            if limits.max_cells is not None and not stop[0]:
-                first_open = min([i.id for i in pending] + [i.id for i, _ in running.values()], default=None)
-                ready = sum(f.n_cells for f in found if first_open is None or f.id < first_open)
-                if ready >= limits.max_cells and (pending or running or (collect and ready > limits.max_cells)):
-                    stopped_by = "max_cells"
-                    stop[0] = 1
-            if limits.progress is not None:
-                limits.progress(n_cells, min(1.0, done / whole))
+            for item, answer, is_whole in crew.finished(_PULSE):
+                frontier.accept(item, answer, is_whole=is_whole)
+            frontier.write_now_and_then()
+            tell()
     except KeyboardInterrupt:
-        stop[0] = 1
+        crew.stop[0] = 1
         stopped_by = "interrupt"
-        for future in wait(running).done:
-            answer = future.result()
-            found.append(answer)
-            n_cells += answer.n_cells
-            done += answer.volume
-            pending.extend(answer.rest)
+        for item, answer, is_whole in crew.finished(None):
+            frontier.accept(item, answer, is_whole=is_whole)
     finally:
-        stop[0] = 1
         if timer is not None:
             timer.cancel()
-        executor.shutdown(wait=True)
-    if not stopped_by and pending:
-        stopped_by = "max_seconds"
-    found.sort(key=lambda f: f.id)
-    stats = np.sum([w.state.stats for w in workers], axis=0)
-    return Run(
-        found=found,
-        n_cells=n_cells,
-        volume=done,
-        stopped_by=stopped_by,
-        n_escalated=int(stats[S_DOUBTS]),
-        visits=int(stats[S_VISITS]),
-        doubtful_visits=int(stats[S_DOUBTFUL_VISITS]),
-        seconds=time.monotonic() - start,
-    )
+        crew.close()
+    return "max_seconds" if frontier.pending and not stopped_by else stopped_by
+
+
+def _is_enough(frontier: Frontier, crew: _Crew, max_cells: int | None) -> bool:
+    """Return whether the first `max_cells` cells of the order are there, and more besides or left to find."""
+    is_open = bool(frontier.pending or crew.running)
+    ids = [item.id for item in frontier.pending[:1]] + [item.id for item, _, _ in crew.running.values()]
+    frontier.tally.settle(min(ids) if is_open else None)
+    n_ready = frontier.tally.n_ready
+    if max_cells is None or n_ready < max_cells or crew.stop[0]:
+        return False
+    return is_open or (crew.collect and n_ready > max_cells)

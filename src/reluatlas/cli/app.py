@@ -36,6 +36,7 @@ from reluatlas.cli.options import (
     Outputs,
     Problem,
     Quiet,
+    Resume,
     Seed,
     Seeds,
     SeedsOfEach,
@@ -125,6 +126,7 @@ def _cells(
     count_only: CountOnly = False,
     max_cells: MaxCells = None,
     max_seconds: MaxSeconds = None,
+    resume: Resume = None,
     model_module: ModelModule = None,
     input_shape: InputShape = None,
     json: Json = False,
@@ -148,7 +150,7 @@ def _cells(
         Source(model, model_module, input_shape),
         Asked(box or [], through or [], margin),
         Budget(max_cells, max_seconds, jobs),
-        count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
+        count_only=count_only, checkpoint=resume, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
     )  # fmt: skip
 
 

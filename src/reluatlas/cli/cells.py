@@ -39,6 +39,7 @@ def cells(
     budget: Budget,
     *,
     count_only: bool,
+    checkpoint: Path | None,
     as_json: bool,
     out: Path | None,
     seed: int,
@@ -61,38 +62,63 @@ def cells(
         "domain": facts.of_domain(chosen.domain),
     }
     if count_only:
-        numbers |= count(net, chosen, budget, quiet=quiet)
+        numbers |= count(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         if out is not None:
             from reluatlas.report.write import INDEX, write_numbers
 
             write_numbers(out, INDEX, numbers)
     else:
-        cx = enumerate_(net, chosen, budget, quiet=quiet)
+        cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         numbers |= facts.of_complex(cx)
         if out is not None:
             console.notice("Drawing the report.", quiet=quiet)
             _write(cx, out, numbers, source, chosen, budget, typed)
     show(numbers, _heading(source, net, chosen), as_json=as_json, out=out, quiet=quiet)
+    if checkpoint is not None and not numbers["is_complete"]:
+        console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
     return exit_code(numbers)
 
 
-def count(net: Network, chosen: Chosen, budget: Budget, *, quiet: bool) -> facts.Facts:
+def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool) -> facts.Facts:
     """Count the cells, with progress."""
     console.announce_compiling(quiet=quiet)
     from reluatlas.cells.count import count_cells
 
     with console.progress(quiet=quiet) as callback:
-        found = count_cells(net, chosen.domain, progress=callback, **budget.keywords)
+        tell = _telling_of_start(callback, checkpoint, quiet=quiet)
+        found = count_cells(net, chosen.domain, progress=tell, checkpoint=checkpoint, **budget.keywords)
     return facts.of_count(found, chosen.domain)
 
 
-def enumerate_(net: Network, chosen: Chosen, budget: Budget, *, quiet: bool) -> PolyhedralComplex:
+def enumerate_(
+    net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool
+) -> PolyhedralComplex:
     """Enumerate the cells, with progress."""
     console.announce_compiling(quiet=quiet)
     from reluatlas.cells.enumerate import enumerate_cells
 
     with console.progress(quiet=quiet) as callback:
-        return enumerate_cells(net, chosen.domain, progress=callback, **budget.keywords)
+        tell = _telling_of_start(callback, checkpoint, quiet=quiet)
+        return enumerate_cells(net, chosen.domain, progress=tell, checkpoint=checkpoint, **budget.keywords)
+
+
+def _telling_of_start(
+    callback: console.ProgressCallback | None, checkpoint: Path | None, *, quiet: bool
+) -> console.ProgressCallback | None:
+    """Return a callback that first says from where a run goes on: the library calls it before any work then."""
+    if checkpoint is None:
+        return callback
+    is_first = True
+
+    def tell(n_cells: int, share: float) -> None:
+        nonlocal is_first
+        if is_first and n_cells:
+            console.notice(words.going_on(n_cells, share, str(checkpoint)), quiet=quiet)
+        is_first = False
+        if callback is not None:
+            callback(n_cells, share)
+
+    return tell
 
 
 def show(numbers: facts.Facts, heading: str, *, as_json: bool, out: Path | None, quiet: bool) -> None:

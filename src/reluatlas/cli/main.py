@@ -29,6 +29,7 @@ _IN_OPTIONS = {
     "`device=`": "`--device`",
     "`device=": "`--device ",
     "`data_dir=`": "`--data-dir`",
+    "`checkpoint=": "`--resume ",
 }
 DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -111,6 +111,14 @@ MaxSeconds = Annotated[
         show_default=False, help="Stop after this many seconds, with exit code 3. No limit when left out.",
     ),
 ]  # fmt: skip
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume", metavar="FILE", show_default=False,
+        help="Keep how far the run is in this file, and go on from it if it exists: after a limit, Ctrl-C or a kill. "
+        "The answer is that of a run without stops.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Out = Annotated[
     Path | None,

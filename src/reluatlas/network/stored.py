@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
@@ -78,3 +79,17 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
         raise ResultFileError(
             f"the file's network is damaged ({type(error).__name__}: {error}). Save the complex again."
         ) from None
+
+
+def digest_of(network: Network) -> str:
+    """Return the SHA-256 of what a network computes with: graph, shapes, coefficients; without names and notes."""
+    arrays = pack_network(network)
+    layout = json.loads(bytes(arrays.pop(_PREFIX + "layout")))
+    for node in layout["nodes"]:
+        node.pop("name", None)
+    total = hashlib.sha256(json.dumps([layout["nodes"], layout["output"]], sort_keys=True).encode())
+    for name in sorted(arrays):
+        a = arrays[name]
+        total.update(json.dumps([name, a.dtype.str, a.shape]).encode())
+        total.update(np.ascontiguousarray(a).tobytes())
+    return total.hexdigest()

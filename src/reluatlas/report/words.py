@@ -83,6 +83,18 @@ def stopped(stopped_by: str, share_done: float | None, what: str = "area") -> st
     return f"Incomplete: {reason}{done}. Numbers and figures are of that part."
 
 
+def going_on(n_cells: int, share_done: float, file: str) -> str:
+    """Return from where a run goes on."""
+    return f"Going on from {file}: {counted(n_cells, 'cell')}, {share(share_done)} of the area."
+
+
+def goes_on(stopped_by: str, file: str) -> str:
+    """Return how a run that stopped goes on."""
+    if stopped_by == "max_cells":
+        return f"It is kept in {file}: the same command with a larger limit of cells, or without one, goes on."
+    return f"It is kept in {file}: the same command goes on."
+
+
 def exactness(facts: dict[str, Any]) -> str:
     """Return how the decisions behind an answer were made."""
     escalated, uncertain = facts["n_escalated"], facts["n_uncertain"]

@@ -102,7 +102,7 @@ class Worker:
         if collect:
             shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:9]] + [out.line[:facets]]
             cells = Cells._make(a.copy() for a in shown)
-        return Found(item.id, n_cells, self._volume(item, rest), cells, rest)
+        return Found(item.id, n_cells, self._volume(item, rest), cells, rest, self.state.stats - before)
 
     def _load(self, item: Polytope) -> None:
         n, k = item.radius.size, self.k
