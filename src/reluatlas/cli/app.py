@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from reluatlas._version import __version__
+from reluatlas.cli.groups import Budget, Common, grouped
+from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
     BoxSides,
     Cache,
@@ -19,16 +21,11 @@ from reluatlas.cli.options import (
     Film,
     FirstSeed,
     ImageData,
-    InputShape,
     Jobs,
     Json,
     KeepMaps,
     Margin,
-    MaxCells,
-    MaxSeconds,
     Memory,
-    Model,
-    ModelModule,
     Net,
     Networks,
     Out,
@@ -93,16 +90,8 @@ def _nothing_given(
 
 
 @app.command("inspect", short_help="Say what a model is, and what import did to it.")
-def _inspect(
-    model: Model,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
     """Say what a model is: its layers, its neurons, and what import rounded, folded or dropped.
 
     The network is checked against the model itself. With --out, the same goes into network.json.
@@ -110,28 +99,22 @@ def _inspect(
     Example: reluatlas inspect model.onnx
     """
     from reluatlas.cli.inspect import inspect
-    from reluatlas.cli.models import Source
 
-    return inspect(Source(model, model_module, input_shape), as_json=json, out=out, seed=seed, quiet=quiet)
+    return inspect(source, common)
 
 
 @app.command("cells", short_help="Find the cells in a plane of inputs; count, draw, save.")
+@grouped
 def _cells(
+    *,
     context: typer.Context,
-    model: Model,
     box: BoxSides = None,
     through: Through = None,
     margin: Margin = 0.2,
     count_only: CountOnly = False,
-    max_cells: MaxCells = None,
-    max_seconds: MaxSeconds = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
+    budget: Budget,
+    source: Source,
+    common: Common,
 ) -> int:
     """Find the cells that a network cuts a plane of its inputs into, exactly; count, draw and save them.
 
@@ -140,33 +123,16 @@ def _cells(
 
     Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
     """
-    from reluatlas.cli.cells import Budget, cells
+    from reluatlas.cli.cells import cells
     from reluatlas.cli.domains import Asked
-    from reluatlas.cli.models import Source
 
-    return cells(
-        Source(model, model_module, input_shape),
-        Asked(box or [], through or [], margin),
-        Budget(max_cells, max_seconds, jobs),
-        count_only=count_only, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
-    )  # fmt: skip
+    asked = Asked(box or [], through or [], margin)
+    return cells(source, asked, budget, common, count_only=count_only, typed=context.obj)
 
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
-def _trace(
-    context: typer.Context,
-    model: Model,
-    through: Corners = None,
-    max_cells: MaxCells = None,
-    max_seconds: MaxSeconds = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, source: Source, common: Common) -> int:
     """Find where a network bends on the straight path from one input to the next, exactly, in any network.
 
     Counts the cells on the way and says where the class changes. With --out: report.html, path.json (all breakpoints),
@@ -174,19 +140,15 @@ def _trace(
 
     Example: reluatlas trace model.onnx --through a.npy b.npy --out result
     """
-    from reluatlas.cli.cells import Budget
-    from reluatlas.cli.models import Source
     from reluatlas.cli.trace import trace
 
-    return trace(
-        Source(model, model_module, input_shape), through or [], Budget(max_cells, max_seconds, jobs),
-        as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
-    )  # fmt: skip
+    return trace(source, through or [], budget, common, typed=context.obj)
 
 
 @app.command("affine", short_help="Write the affine map at each point of a file.")
+@grouped
 def _affine(
-    model: Model,
+    *,
     data: Data,
     out: OutFile,
     outputs: Outputs = None,
@@ -194,8 +156,7 @@ def _affine(
     ties: Ties = "perturb",
     memory: Memory = None,
     device: Device = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
+    source: Source,
     json: Json = False,
     seed: Seed = 0,
     jobs: Jobs = None,
@@ -208,24 +169,14 @@ def _affine(
     Example: reluatlas affine model.onnx --data X.npy --outputs 0,3 --dtype float32 --out maps.npy
     """
     from reluatlas.cli.affine import Wanted, affine
-    from reluatlas.cli.models import Source
 
-    return affine(
-        Source(model, model_module, input_shape),
-        Wanted(data, out, outputs, dtype, ties, memory, jobs, device),
-        as_json=json, seed=seed, quiet=quiet,
-    )  # fmt: skip
+    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device)
+    return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
 
 
 @app.command("demo", short_help="Open the network that comes with reluatlas.")
-def _demo(
-    context: typer.Context,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _demo(*, context: typer.Context, jobs: Jobs = None, common: Common) -> int:
     """Open the digits network that comes with reluatlas, on the plane through a 3, a 5 and an 8.
 
     Writes the same files as `reluatlas cells --out`, into ./reluatlas-demo when no folder is given.
@@ -234,7 +185,7 @@ def _demo(
     """
     from reluatlas.cli.demo import demo
 
-    return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet, typed=context.obj)
+    return demo(common, jobs=jobs, typed=context.obj)
 
 
 @study.callback(invoke_without_command=True)
