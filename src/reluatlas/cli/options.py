@@ -77,16 +77,16 @@ Through = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy C.npy", show_default=False,
-        help="Domain: the plane through three inputs, each in a .npy file; or the three rows of one file; or chosen "
-        "rows of one file (digits.npy:0,5,9).",
+        help="Domain: the plane through three inputs, each in a .npy or .csv file; or the three rows of one file; or "
+        "chosen rows of one file (digits.npy:0,5,9).",
     ),
 ]  # fmt: skip
 Corners = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy ...", show_default=False,
-        help="The path: from one input straight to the next, each in a .npy file; or the rows of one file; or chosen "
-        "rows of one file (digits.npy:0,5).",
+        help="The path: from one input straight to the next, each in a .npy or .csv file; or the rows of one file; or "
+        "chosen rows of one file (digits.npy:0,5).",
     ),
 ]  # fmt: skip
 Margin = Annotated[

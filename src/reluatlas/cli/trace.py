@@ -14,7 +14,8 @@ from reluatlas.cli import console
 from reluatlas.cli.cells import exit_code, line
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
-from reluatlas.cli.through import Point, read_points
+from reluatlas.cli.points import Point
+from reluatlas.cli.through import read_points
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.report import facts, words
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas._version import __version__
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
 
@@ -70,8 +70,10 @@ def of_exactness(exactness: Exactness) -> Facts:
     }
 
 
-def of_domain(domain: Box | Slice) -> Facts:
-    """Return the domain: a box, or a slice with its origin and basis."""
+def of_domain(domain: Box | Slice | Space) -> Facts:
+    """Return the domain: a box, a slice with its origin and basis, or the whole space."""
+    if isinstance(domain, Space):
+        return {"kind": "space", "n_inputs": domain.n_inputs}
     sides = {"low": domain.box.low.tolist(), "high": domain.box.high.tolist()}
     if isinstance(domain, Slice):
         return {"kind": "slice", **sides, "origin": domain.origin.tolist(), "basis": domain.basis.tolist()}

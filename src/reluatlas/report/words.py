@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reluatlas.domain import Box, Slice
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.domain import Box, Slice, Space
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.network.graph import Network
 
+_SIDES = 6
 _STOPS = {
     "max_cells": "the limit of cells was reached",
     "max_seconds": "the limit of time was reached",
@@ -51,13 +55,23 @@ def shape(dims: tuple[int, ...]) -> str:
     return str(dims[0]) if len(dims) == 1 else "×".join(map(str, dims)) or "1"
 
 
-def domain(d: Box | Slice) -> str:
+def domain(d: Box | Slice | Space) -> str:
     """Return where the cells lie, in one line."""
+    if isinstance(d, Space):
+        return f"all of the space of {counted(d.n_inputs, 'input')}"
     low, high = d.box.low, d.box.high
+    if isinstance(d, Box) and d.dim > _SIDES:
+        same = np.all(low == low[0]) and np.all(high == high[0])
+        sides = f"[{low[0]:.6g}, {high[0]:.6g}] in each" if same else f"from {_short(low)} to {_short(high)}"
+        return f"a box of {d.dim} inputs, {sides}"
     sides = " × ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(low, high, strict=True))
     if isinstance(d, Slice):
         return f"a plane through the space of {d.n_inputs} inputs, coordinates {sides}"
     return f"the box {sides}"
+
+
+def _short(values: NDArray) -> str:
+    return f"({values[0]:.6g}, ..., {values[-1]:.6g})"
 
 
 def stopped(stopped_by: str, share_done: float) -> str:
