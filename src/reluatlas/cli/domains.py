@@ -24,7 +24,7 @@ PLANE = 2
 class Chosen:
     """A domain, the points that span it, and the Python that makes it."""
 
-    domain: Box | Slice | Space
+    domain: Box | Slice
     code: str
     points: list[Point] = field(default_factory=list)
 
@@ -98,25 +98,27 @@ def sides_of(box: list[str]) -> list[float]:
     return values
 
 
-def box_or_space(values: list[float], net: Network) -> Chosen:
-    """Return the box of a network's inputs with these sides, in any dimension; the whole space when there are none.
+def box_or_space(values: list[float], net: Network) -> tuple[Box | Space, str]:
+    """Return the box of a network's inputs with these sides, in any dimension, and its Python; without, the space.
 
     Raises
     ------
     DimensionError, DomainError
         When the number of sides is not the network's, or one is empty or flat.
     """
+    return _box(values, net) if values else (Space(net.n_inputs), f"ra.Space({net.n_inputs})")
+
+
+def _box(values: list[float], net: Network) -> tuple[Box, str]:
     n, sides = net.n_inputs, len(values) // 2
-    if not values:
-        return Chosen(Space(n), f"ra.Space({n})")
     if sides not in (1, n):
         raise DimensionError(
             f"`--box` has {sides} sides but the network takes {n} inputs. Pass one low,high for all of them, or {n}."
         )
     if sides == 1:
-        return Chosen(Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})")
+        return Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})"
     low, high = values[0::2], values[1::2]
-    return Chosen(Box(low, high), f"ra.Box({low!r}, {high!r})")
+    return Box(low, high), f"ra.Box({low!r}, {high!r})"
 
 
 def _flat_box(values: list[float], net: Network) -> Chosen:
@@ -127,13 +129,13 @@ def _flat_box(values: list[float], net: Network) -> Chosen:
     DimensionError, DomainError
         As `box_or_space`, and when the network does not take two inputs.
     """
-    chosen = box_or_space(values, net)
+    domain, code = _box(values, net)
     if net.n_inputs != PLANE:
         raise DimensionError(
             f"`--box` has dimension {net.n_inputs}, as the network's inputs; expected {PLANE}: cells are enumerated in "
             "a plane. Pass `--through a.npy b.npy c.npy`, the plane through three inputs."
         )
-    return chosen
+    return Chosen(domain, code)
 
 
 def _plane(through: list[str], margin: float, net: Network) -> Chosen:

@@ -57,7 +57,9 @@ def grouped(command: Callable[..., Any]) -> Callable[..., Any]:
     A group is a parameter whose annotation is a dataclass; its fields are annotated as options.
     """
     signature = inspect.signature(command, eval_str=True)
-    groups = {name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)}
+    groups: dict[str, Any] = {
+        name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
+    }
     options = [option for p in signature.parameters.values() for option in _options(p)]
 
     @functools.wraps(command)
