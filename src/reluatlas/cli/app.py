@@ -10,8 +10,10 @@ from reluatlas._version import __version__
 from reluatlas.cli.groups import Budget, Common, grouped
 from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
+    AnyBox,
     BoxSides,
     Cache,
+    Check,
     Corners,
     CountOnly,
     Data,
@@ -25,12 +27,16 @@ from reluatlas.cli.options import (
     Json,
     KeepMaps,
     Margin,
+    MaxSeconds,
+    MeetingCells,
     Memory,
     Net,
     Networks,
+    OneJob,
     Out,
     OutFile,
     Outputs,
+    Points,
     Problem,
     Quiet,
     Seed,
@@ -39,6 +45,7 @@ from reluatlas.cli.options import (
     Through,
     Ties,
     TrainOn,
+    TypedPoints,
 )
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -143,6 +150,34 @@ def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, s
     from reluatlas.cli.trace import trace
 
     return trace(source, through or [], budget, common, typed=context.obj)
+
+
+@app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
+@grouped
+def _at(
+    *,
+    context: typer.Context,
+    data: Points = None,
+    at: TypedPoints = None,
+    box: AnyBox = None,
+    check: Check = False,
+    max_cells: MeetingCells = 64,
+    max_seconds: MaxSeconds = None,
+    jobs: OneJob = None,
+    source: Source,
+    common: Common,
+) -> int:
+    """Say which cell holds each point, in any dimension: its affine map, its facets, how far they are, what turns.
+
+    Every facet is proved. With --out: report.html, points.json, points.npz (patterns, maps, distances), and
+    certificates.npz, which anyone can check again without the search.
+
+    Example: reluatlas at model.onnx --data X.npy:0,5 --out result
+    """
+    from reluatlas.cli.at import at as at_
+    from reluatlas.cli.at_search import Asked
+
+    return at_(source, Asked(data or [], at or [], box or [], max_cells, max_seconds, check), common, typed=context.obj)
 
 
 @app.command("affine", short_help="Write the affine map at each point of a file.")

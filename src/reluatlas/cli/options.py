@@ -226,3 +226,43 @@ Cache = Annotated[
 KeepMaps = Annotated[
     bool, typer.Option("--keep-maps", help="Keep the files with the affine maps of all images, which are large.")
 ]
+Points = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="X.npy ...", show_default=False,
+        help="Points: a .npy or .csv file with a point in each row, or several files, or chosen rows of one "
+        "(digits.npy:0,5).",
+    ),
+]  # fmt: skip
+TypedPoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at", metavar="N,N,...", show_default=False, help="A point: one number for each input. May be repeated."
+    ),
+]
+AnyBox = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box", metavar="LO,HI", show_default=False,
+        help="Domain: the box of the inputs from LO to HI, once for all of them (-1,1) or once for each; the whole "
+        "input space when left out.",
+    ),
+]  # fmt: skip
+MeetingCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells", metavar="N", parser=whole(1),
+        help="At a point on a face: tell so many of the cells that meet there; exit code 3 when there are more.",
+    ),
+]  # fmt: skip
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Check every certificate again from the weights, by code apart from the search."),
+]
+OneJob = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", parser=whole(1), show_default=False,
+        help="Every command takes it; this one works in one thread.",
+    ),
+]  # fmt: skip

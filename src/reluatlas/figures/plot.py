@@ -9,6 +9,7 @@ from __future__ import annotations
 from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
+from reluatlas.figures.facet_distances import facet_distances
 from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
 from reluatlas.figures.path import path, path_density
@@ -19,6 +20,7 @@ __all__ = [
     "affine_images",
     "cells",
     "dual",
+    "facet_distances",
     "film",
     "layers",
     "path",
