@@ -79,8 +79,7 @@ def names_of(chart: Chart, u: FloatArray, pattern: NDArray[np.integer]) -> str:
     """Return the units whose rows vanish at a point, in words."""
     at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
     rows = Composer(chart, pattern).build(at)
-    point = ratio_of(at)
-    owners = [rows.owner[c] for c in rows.system.constraints() if rows.system.row(c).slack(point) == 0]
+    owners = [rows.owner[c] for c, sign in rows.system.signs_at(ratio_of(at)).items() if sign == 0]
     units = sorted({(of.node, of.unit) for of in owners if isinstance(of, RowOf)})
     cuts = chart.inner.cuts
     words = [
@@ -112,8 +111,7 @@ def _start(
         for t, s in chart.local.pattern_slices().items():
             pattern[s] = walk.choice[t][0]
         system = Composer(chart, pattern).build(at).system
-        point = ratio_of(at)
-        if all(system.row(c).slack(point) >= 0 for c in system.constraints()):
+        if min(system.signs_at(ratio_of(at)).values(), default=0) >= 0:
             there = chart.to_inner_exactly(moved) if chart.is_reduced else [Fraction(float(v)) for v in moved]
             exact = [b - a for a, b in zip(at, there, strict=True)]
             return pattern, iter([to_floats(exact), exact])
@@ -136,8 +134,7 @@ def _into(cone: System) -> list[Fraction] | None:
 def _cone(rows: CellRows, at: list[Fraction]) -> tuple[System, dict[int, int]]:
     """Return the directions that no row which vanishes at a point forbids, and the constraint of each of its rows."""
     system = rows.system
-    point = ratio_of(at)
-    tight = [c for c in system.constraints() if system.row(c).slack(point) == 0]
+    tight = [c for c, sign in system.signs_at(ratio_of(at)).items() if sign == 0]
     g, k = system.g, system.k
     kept = [c for c in tight if c < g]
     lower, upper = np.full(k, -np.inf), np.full(k, np.inf)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.cli import console
 from reluatlas.cli.main import DONE
 from reluatlas.cli.models import Source
-from reluatlas.cli.through import open_array
+from reluatlas.cli.points import open_array
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.report import facts, words
 

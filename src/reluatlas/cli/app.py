@@ -7,9 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from reluatlas._version import __version__
+from reluatlas.cli.groups import Budget, Common, grouped
+from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
+    AnyBox,
     BoxSides,
     Cache,
+    Check,
     Corners,
     CountOnly,
     Data,
@@ -19,21 +23,20 @@ from reluatlas.cli.options import (
     Film,
     FirstSeed,
     ImageData,
-    InputShape,
     Jobs,
     Json,
     KeepMaps,
     Margin,
-    MaxCells,
     MaxSeconds,
+    MeetingCells,
     Memory,
-    Model,
-    ModelModule,
     Net,
     Networks,
+    OneJob,
     Out,
     OutFile,
     Outputs,
+    Points,
     Problem,
     Quiet,
     Resume,
@@ -43,6 +46,7 @@ from reluatlas.cli.options import (
     Through,
     Ties,
     TrainOn,
+    TypedPoints,
 )
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -94,16 +98,8 @@ def _nothing_given(
 
 
 @app.command("inspect", short_help="Say what a model is, and what import did to it.")
-def _inspect(
-    model: Model,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
     """Say what a model is: its layers, its neurons, and what import rounded, folded or dropped.
 
     The network is checked against the model itself. With --out, the same goes into network.json.
@@ -111,29 +107,23 @@ def _inspect(
     Example: reluatlas inspect model.onnx
     """
     from reluatlas.cli.inspect import inspect
-    from reluatlas.cli.models import Source
 
-    return inspect(Source(model, model_module, input_shape), as_json=json, out=out, seed=seed, quiet=quiet)
+    return inspect(source, common)
 
 
 @app.command("cells", short_help="Find the cells in a plane of inputs; count, draw, save.")
+@grouped
 def _cells(
+    *,
     context: typer.Context,
-    model: Model,
     box: BoxSides = None,
     through: Through = None,
     margin: Margin = 0.2,
     count_only: CountOnly = False,
-    max_cells: MaxCells = None,
-    max_seconds: MaxSeconds = None,
     resume: Resume = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
+    budget: Budget,
+    source: Source,
+    common: Common,
 ) -> int:
     """Find the cells that a network cuts a plane of its inputs into, exactly; count, draw and save them.
 
@@ -142,33 +132,16 @@ def _cells(
 
     Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
     """
-    from reluatlas.cli.cells import Budget, cells
+    from reluatlas.cli.cells import cells
     from reluatlas.cli.domains import Asked
-    from reluatlas.cli.models import Source
 
-    return cells(
-        Source(model, model_module, input_shape),
-        Asked(box or [], through or [], margin),
-        Budget(max_cells, max_seconds, jobs),
-        count_only=count_only, checkpoint=resume, as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
-    )  # fmt: skip
+    asked = Asked(box or [], through or [], margin)
+    return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
 
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
-def _trace(
-    context: typer.Context,
-    model: Model,
-    through: Corners = None,
-    max_cells: MaxCells = None,
-    max_seconds: MaxSeconds = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, source: Source, common: Common) -> int:
     """Find where a network bends on the straight path from one input to the next, exactly, in any network.
 
     Counts the cells on the way and says where the class changes. With --out: report.html, path.json (all breakpoints),
@@ -176,19 +149,43 @@ def _trace(
 
     Example: reluatlas trace model.onnx --through a.npy b.npy --out result
     """
-    from reluatlas.cli.cells import Budget
-    from reluatlas.cli.models import Source
     from reluatlas.cli.trace import trace
 
-    return trace(
-        Source(model, model_module, input_shape), through or [], Budget(max_cells, max_seconds, jobs),
-        as_json=json, out=out, seed=seed, quiet=quiet, typed=context.obj,
-    )  # fmt: skip
+    return trace(source, through or [], budget, common, typed=context.obj)
+
+
+@app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
+@grouped
+def _at(
+    *,
+    context: typer.Context,
+    data: Points = None,
+    at: TypedPoints = None,
+    box: AnyBox = None,
+    check: Check = False,
+    max_cells: MeetingCells = 64,
+    max_seconds: MaxSeconds = None,
+    jobs: OneJob = None,
+    source: Source,
+    common: Common,
+) -> int:
+    """Say which cell holds each point, in any dimension: its affine map, its facets, how far they are, what turns.
+
+    Every facet is proved. With --out: report.html, points.json, points.npz (patterns, maps, distances), and
+    certificates.npz, which anyone can check again without the search.
+
+    Example: reluatlas at model.onnx --data X.npy:0,5 --out result
+    """
+    from reluatlas.cli.at import at as at_
+    from reluatlas.cli.at_search import Asked
+
+    return at_(source, Asked(data or [], at or [], box or [], max_cells, max_seconds, check), common, typed=context.obj)
 
 
 @app.command("affine", short_help="Write the affine map at each point of a file.")
+@grouped
 def _affine(
-    model: Model,
+    *,
     data: Data,
     out: OutFile,
     outputs: Outputs = None,
@@ -196,8 +193,7 @@ def _affine(
     ties: Ties = "perturb",
     memory: Memory = None,
     device: Device = None,
-    model_module: ModelModule = None,
-    input_shape: InputShape = None,
+    source: Source,
     json: Json = False,
     seed: Seed = 0,
     jobs: Jobs = None,
@@ -210,24 +206,14 @@ def _affine(
     Example: reluatlas affine model.onnx --data X.npy --outputs 0,3 --dtype float32 --out maps.npy
     """
     from reluatlas.cli.affine import Wanted, affine
-    from reluatlas.cli.models import Source
 
-    return affine(
-        Source(model, model_module, input_shape),
-        Wanted(data, out, outputs, dtype, ties, memory, jobs, device),
-        as_json=json, seed=seed, quiet=quiet,
-    )  # fmt: skip
+    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device)
+    return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
 
 
 @app.command("demo", short_help="Open the network that comes with reluatlas.")
-def _demo(
-    context: typer.Context,
-    json: Json = False,
-    out: Out = None,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-    quiet: Quiet = False,
-) -> int:
+@grouped
+def _demo(*, context: typer.Context, jobs: Jobs = None, common: Common) -> int:
     """Open the digits network that comes with reluatlas, on the plane through a 3, a 5 and an 8.
 
     Writes the same files as `reluatlas cells --out`, into ./reluatlas-demo when no folder is given.
@@ -236,7 +222,7 @@ def _demo(
     """
     from reluatlas.cli.demo import demo
 
-    return demo(as_json=json, out=out, seed=seed, jobs=jobs, quiet=quiet, typed=context.obj)
+    return demo(common, jobs=jobs, typed=context.obj)
 
 
 @study.callback(invoke_without_command=True)

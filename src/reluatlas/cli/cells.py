@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
 from reluatlas.cli.domains import Asked, Chosen
+from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.cli.models import Source
 from reluatlas.report import facts, words
@@ -19,45 +19,25 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How much may be spent."""
-
-    max_cells: int | None = None
-    max_seconds: float | None = None
-    jobs: int | None = None
-
-    @property
-    def keywords(self) -> dict[str, Any]:
-        """The arguments of `enumerate_cells` and `count_cells`."""
-        return {"max_cells": self.max_cells, "max_seconds": self.max_seconds, "jobs": self.jobs}
-
-
 def cells(
     source: Source,
     asked: Asked,
     budget: Budget,
+    common: Common,
     *,
     count_only: bool,
     checkpoint: Path | None,
-    as_json: bool,
-    out: Path | None,
-    seed: int,
-    quiet: bool,
     typed: Sequence[str],
 ) -> int:
     """Find the cells of a model on a domain, print the numbers, and write the report."""
-    if out is not None:
-        from reluatlas.report.folder import check_folder
-
-        check_folder(out)
+    out, quiet = common.folder, common.quiet
     net = source.load()
     chosen = asked.fit(net)
     numbers = {
         "reluatlas": facts.__version__,
         "command": "cells",
         "model": source.model,
-        "seed": seed,
+        "seed": common.seed,
         "network": facts.of_network(net),
         "domain": facts.of_domain(chosen.domain),
     }
@@ -73,7 +53,7 @@ def cells(
         if out is not None:
             console.notice("Drawing the report.", quiet=quiet)
             _write(cx, out, numbers, source, chosen, budget, typed)
-    show(numbers, _heading(source, net, chosen), as_json=as_json, out=out, quiet=quiet)
+    show(numbers, _heading(source, net, chosen), as_json=common.json, out=out, quiet=quiet)
     if checkpoint is not None and not numbers["is_complete"]:
         console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
     return exit_code(numbers)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reluatlas.cli import cells, console
 from reluatlas.cli.domains import Chosen
+from reluatlas.cli.groups import Budget, Common
 from reluatlas.domain import Slice
 from reluatlas.report import facts
 
@@ -21,7 +22,7 @@ cx = ra.enumerate_cells(digits.network, plane)
 print(cx.n_cells, cx.n_linear_regions, cx.exactness)"""
 
 
-def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet: bool, typed: Sequence[str]) -> int:
+def demo(common: Common, *, jobs: int | None, typed: Sequence[str]) -> int:
     """Open the shipped network on the plane through three digits and write the report."""
     from reluatlas.datasets.demo import load_demo_digits
     from reluatlas.report.drawings import Mark
@@ -29,17 +30,18 @@ def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet:
     from reluatlas.report.page import About
     from reluatlas.report.write import write_report
 
-    folder = FOLDER if out is None else out
+    quiet = common.quiet
+    folder = FOLDER if common.out is None else common.out
     check_folder(folder)
     digits = load_demo_digits()
     plane = Slice.through(digits.points, margin=MARGIN)
     chosen = Chosen(plane, "")
-    cx = cells.enumerate_(digits.network, chosen, cells.Budget(jobs=jobs), quiet=quiet)
+    cx = cells.enumerate_(digits.network, chosen, Budget(jobs=jobs), quiet=quiet)
     numbers = {
         "reluatlas": facts.__version__,
         "command": "demo",
         "model": digits.path.name,
-        "seed": seed,
+        "seed": common.seed,
         "test_accuracy": digits.test_accuracy,
         "digits": list(digits.labels),
         "network": facts.of_network(digits.network),
@@ -63,8 +65,8 @@ def demo(*, as_json: bool, out: Path | None, seed: int, jobs: int | None, quiet:
         code=_CODE.format(margin=MARGIN),
     )
     page = write_report(cx, folder, numbers, about, marks=marks)
-    cells.show(numbers, heading, as_json=as_json, out=None, quiet=quiet)
-    if not as_json:
+    cells.show(numbers, heading, as_json=common.json, out=None, quiet=quiet)
+    if not common.json:
         console.result()
         console.result(f"Open {page.resolve()}")
     return cells.exit_code(numbers)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cli.through import Point, read_points
-from reluatlas.domain import Box, Slice
+from reluatlas.cli.points import Point
+from reluatlas.cli.through import read_points
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 
 if TYPE_CHECKING:
@@ -60,21 +61,23 @@ class Asked:
                 "no domain was given. Pass `--box -1,1` (a network of two inputs), or `--through a.npy b.npy c.npy` "
                 "(the plane through three points)."
             )
-        self.sides.extend(_numbers(self.box) if self.box else [])
+        self.sides.extend(sides_of(self.box))
 
     def fit(self, net: Network) -> Chosen:
         """Return the domain in the inputs of a network."""
-        return _box(self.sides, net) if self.box else _plane(self.through, self.margin, net)
+        return _flat_box(self.sides, net) if self.box else _plane(self.through, self.margin, net)
 
 
-def _numbers(box: list[str]) -> list[float]:
-    """Return the numbers of `--box`: pairs low,high.
+def sides_of(box: list[str]) -> list[float]:
+    """Return the numbers of `--box`: pairs low,high; none when it was not given.
 
     Raises
     ------
     ArgumentError, DomainError
         When they are not finite numbers in pairs.
     """
+    if not box:
+        return []
     given = " ".join(f"--box {text}" for text in box)
     values: list[float] = []
     for text in ",".join(box).split(","):
@@ -95,28 +98,44 @@ def _numbers(box: list[str]) -> list[float]:
     return values
 
 
-def _box(values: list[float], net: Network) -> Chosen:
-    """Return the box of a network's inputs.
+def box_or_space(values: list[float], net: Network) -> tuple[Box | Space, str]:
+    """Return the box of a network's inputs with these sides, in any dimension, and its Python; without, the space.
 
     Raises
     ------
     DimensionError, DomainError
-        When the number of sides is not the network's, is not two, or a side is empty or flat.
+        When the number of sides is not the network's, or one is empty or flat.
     """
+    return _box(values, net) if values else (Space(net.n_inputs), f"ra.Space({net.n_inputs})")
+
+
+def _box(values: list[float], net: Network) -> tuple[Box, str]:
     n, sides = net.n_inputs, len(values) // 2
     if sides not in (1, n):
         raise DimensionError(
             f"`--box` has {sides} sides but the network takes {n} inputs. Pass one low,high for all of them, or {n}."
         )
-    if n != PLANE:
-        raise DimensionError(
-            f"`--box` has dimension {n}, as the network's inputs; expected {PLANE}: cells are enumerated in a plane. "
-            "Pass `--through a.npy b.npy c.npy`, the plane through three inputs."
-        )
     if sides == 1:
-        return Chosen(Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})")
+        return Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})"
     low, high = values[0::2], values[1::2]
-    return Chosen(Box(low, high), f"ra.Box({low!r}, {high!r})")
+    return Box(low, high), f"ra.Box({low!r}, {high!r})"
+
+
+def _flat_box(values: list[float], net: Network) -> Chosen:
+    """Return the box of a network's two inputs.
+
+    Raises
+    ------
+    DimensionError, DomainError
+        As `box_or_space`, and when the network does not take two inputs.
+    """
+    domain, code = _box(values, net)
+    if net.n_inputs != PLANE:
+        raise DimensionError(
+            f"`--box` has dimension {net.n_inputs}, as the network's inputs; expected {PLANE}: cells are enumerated in "
+            "a plane. Pass `--through a.npy b.npy c.npy`, the plane through three inputs."
+        )
+    return Chosen(domain, code)
 
 
 def _plane(through: list[str], margin: float, net: Network) -> Chosen:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
+from reluatlas.cli.groups import Common
 from reluatlas.cli.main import DONE
 from reluatlas.cli.models import Source
 from reluatlas.report import facts, words
-from reluatlas.report.folder import check_folder
 from reluatlas.report.write import as_json as to_json
 from reluatlas.report.write import write_numbers
 
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 _LARGEST = 10**12  # numbers from here on are given by their logarithm
 
 
-def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet: bool) -> int:
+def inspect(source: Source, common: Common) -> int:
     """Load a model and print what it is."""
-    if out is not None:
-        check_folder(out)
+    out = common.folder
     net = source.load()
     from reluatlas.importers import check
 
@@ -32,7 +30,7 @@ def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet
         "reluatlas": facts.versions()["reluatlas"],
         "command": "inspect",
         "model": source.model,
-        "seed": seed,
+        "seed": common.seed,
         **network,
         "bounds": known,
         "check": {
@@ -43,8 +41,8 @@ def inspect(source: Source, *, as_json: bool, out: Path | None, seed: int, quiet
         },
     }
     if out is not None:
-        console.notice(f"written to {write_numbers(out, 'network.json', numbers)}", quiet=quiet)
-    if as_json:
+        console.notice(f"written to {write_numbers(out, 'network.json', numbers)}", quiet=common.quiet)
+    if common.json:
         console.result(to_json(numbers))
         return DONE
     console.pairs(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reluatlas.cli.options import InputShape, Model, ModelModule
 from reluatlas.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -19,25 +20,25 @@ if TYPE_CHECKING:
 class Source:
     """A model as it was named on the command line."""
 
-    model: str
-    module: str | None = None
-    input_shape: str | None = None
+    model: Model
+    model_module: ModelModule = None
+    input_shape: InputShape = None
 
     def load(self) -> Network:
         """Return the network, checked against the model."""
         from reluatlas.importers.load import load
 
         shape = None if self.input_shape is None else _shape(self.input_shape)
-        module = None if self.module is None else _module(self.module)
+        module = None if self.model_module is None else _module(self.model_module)
         return load(self.model, module=module, input_shape=shape)
 
     @property
     def code(self) -> str:
         """The Python that loads it."""
         more = "" if self.input_shape is None else f", input_shape={_shape(self.input_shape)!r}"
-        if self.module is None:
+        if self.model_module is None:
             return f"ra.load({self.model!r}{more})"
-        where, _, name = self.module.rpartition(":")
+        where, _, name = self.model_module.rpartition(":")
         return f"ra.load({self.model!r}, module={name}{more})  # {name}: the torch module of {where}"
 
 

@@ -77,16 +77,16 @@ Through = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy C.npy", show_default=False,
-        help="Domain: the plane through three inputs, each in a .npy file; or the three rows of one file; or chosen "
-        "rows of one file (digits.npy:0,5,9).",
+        help="Domain: the plane through three inputs, each in a .npy or .csv file; or the three rows of one file; or "
+        "chosen rows of one file (digits.npy:0,5,9).",
     ),
 ]  # fmt: skip
 Corners = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy ...", show_default=False,
-        help="The path: from one input straight to the next, each in a .npy file; or the rows of one file; or chosen "
-        "rows of one file (digits.npy:0,5).",
+        help="The path: from one input straight to the next, each in a .npy or .csv file; or the rows of one file; or "
+        "chosen rows of one file (digits.npy:0,5).",
     ),
 ]  # fmt: skip
 Margin = Annotated[
@@ -234,3 +234,43 @@ Cache = Annotated[
 KeepMaps = Annotated[
     bool, typer.Option("--keep-maps", help="Keep the files with the affine maps of all images, which are large.")
 ]
+Points = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="X.npy ...", show_default=False,
+        help="Points: a .npy or .csv file with a point in each row, or several files, or chosen rows of one "
+        "(digits.npy:0,5).",
+    ),
+]  # fmt: skip
+TypedPoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at", metavar="N,N,...", show_default=False, help="A point: one number for each input. May be repeated."
+    ),
+]
+AnyBox = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box", metavar="LO,HI", show_default=False,
+        help="Domain: the box of the inputs from LO to HI, once for all of them (-1,1) or once for each; the whole "
+        "input space when left out.",
+    ),
+]  # fmt: skip
+MeetingCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells", metavar="N", parser=whole(1),
+        help="At a point on a face: tell so many of the cells that meet there; exit code 3 when there are more.",
+    ),
+]  # fmt: skip
+Check = Annotated[
+    bool,
+    typer.Option("--check", help="Check every certificate again from the weights, by code apart from the search."),
+]
+OneJob = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", parser=whole(1), show_default=False,
+        help="Every command takes it; this one works in one thread.",
+    ),
+]  # fmt: skip

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reluatlas.cli import console
-from reluatlas.cli.cells import Budget, exit_code, line
+from reluatlas.cli.cells import exit_code, line
+from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
-from reluatlas.cli.through import Point, read_points
+from reluatlas.cli.points import Point
+from reluatlas.cli.through import read_points
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.report import facts, words
 
@@ -23,24 +25,11 @@ if TYPE_CHECKING:
 _SHOWN = 12
 
 
-def trace(
-    source: Source,
-    through: list[str],
-    budget: Budget,
-    *,
-    as_json: bool,
-    out: FilePath | None,
-    seed: int,
-    quiet: bool,
-    typed: Sequence[str],
-) -> int:
+def trace(source: Source, through: list[str], budget: Budget, common: Common, *, typed: Sequence[str]) -> int:
     """Trace a model along a path, print the numbers, and write the report."""
     if not through:
         raise ArgumentError("no path was given. Pass `--through a.npy b.npy`: the inputs that it joins, in order.")
-    if out is not None:
-        from reluatlas.report.folder import check_folder
-
-        check_folder(out)
+    out, quiet = common.folder, common.quiet
     net = source.load()
     points = read_points(through, net.input_shape, n_points=None)
     _require_moves(points)
@@ -58,7 +47,7 @@ def trace(
         "reluatlas": facts.__version__,
         "command": "trace",
         "model": source.model,
-        "seed": seed,
+        "seed": common.seed,
         "network": facts.of_network(net),
         **of_paths(paths, labels),
         "seconds": round(time.monotonic() - start, 4),
@@ -72,7 +61,7 @@ def trace(
             title=f"A path through {FilePath(source.model).name}", command=line(typed), code=_python(source, points)
         )
         write_path_report(net, paths, labels, out, numbers, about)
-    _show(numbers, f"{FilePath(source.model).name}: {words.network(net)}.", as_json=as_json, out=out, quiet=quiet)
+    _show(numbers, f"{FilePath(source.model).name}: {words.network(net)}.", as_json=common.json, out=out, quiet=quiet)
     return exit_code(numbers)
 
 

@@ -10,6 +10,7 @@ from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
+from reluatlas.figures.facet_distances import facet_distances
 from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
 from reluatlas.figures.path import path, path_density
@@ -21,6 +22,7 @@ __all__ = [
     "boundary",
     "cells",
     "dual",
+    "facet_distances",
     "film",
     "layers",
     "path",

@@ -117,6 +117,24 @@ class System:
                 self.n_settled += 1
         return out
 
+    def signs_at(self, at: Ratio) -> dict[int, int]:
+        """Return the exact sign of the slack of every constraint at an exact point."""
+        z = to_floats(at.fractions)
+        out: dict[int, int] = {}
+        if self.g:
+            value, length = self.h - self.G @ z, float(np.linalg.norm(z))
+            # as in `signs`, and once more for the rounding of the point
+            rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
+            bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + 2.0**-900
+            certain = np.abs(value) > bound
+            out = dict(enumerate(np.sign(value).astype(int).tolist()))
+            for c in np.flatnonzero(~certain).tolist():
+                out[c] = _sign(self.row(c).slack(at))
+                self.n_settled += 1
+        for c in self.constraints()[self.g :]:
+            out[c] = _sign(self.row(c).slack(at))
+        return out
+
     def violated(self, Z: FloatArray) -> list[set[int] | None]:
         """Return, for each float64 point, the constraints that it violates; None when it lies on some constraint."""
         signs = self.signs(Z)
@@ -155,3 +173,7 @@ class System:
     def slacks(self, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return float64 `h - G z`, `z - lower` and `upper - z`."""
         return self.h - self.G @ z, z - self.lower, self.upper - z
+
+
+def _sign(value: Fraction | int) -> int:
+    return (value > 0) - (value < 0)

@@ -14,11 +14,22 @@ from reluatlas.report.drawings import NAMES
 
 INDEX = "cells.json"
 PATH_INDEX, PATH_TABLE, PATH_FIGURE = "path.json", "pieces.csv", "path"
-_OURS = frozenset({"report.html", "cells.npz", INDEX, "network.json", PATH_INDEX, PATH_TABLE, "figures"})
+POINTS_INDEX, POINTS, CERTIFICATES = "points.json", "points.npz", "certificates.npz"
+SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
+_INDEXES = (INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, "network.json")
+_OURS = frozenset({"report.html", "cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, "figures", *_INDEXES})
 MOST_FIGURES = 32  # figures of a path, at most
 _FIGURES = frozenset(
     f"{name}{ending}"
-    for name in (*NAMES, *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)))
+    for name in (
+        *NAMES,
+        "facets",
+        "maps",
+        "graph",
+        "depth",
+        "line",
+        *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)),
+    )
     for ending in (".png", ".svg")
 )
 
@@ -66,7 +77,7 @@ def _foreign(folder: Path) -> str:
     others = [name for name in entries if name not in _OURS]
     if others:
         return others[0]
-    if entries and not any(_is_ours(folder / name) for name in (INDEX, PATH_INDEX, "network.json")):
+    if entries and not any(_is_ours(folder / name) for name in _INDEXES):
         return entries[0]
     figures = folder / "figures"
     drawn = sorted(p.name for p in figures.iterdir()) if figures.is_dir() else []

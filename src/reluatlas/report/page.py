@@ -67,15 +67,29 @@ def page(cx: PolyhedralComplex, about: About, drawings: Sequence[Drawing], marks
         _section("What import changed", _notes(network)),
         _section("How to make it again", _again(about)),
     ]
+    subject = f"{cx.network.source}: {words.network(cx.network)}. Domain: {words.domain(cx.domain)}."
+    return put_together(about, subject, body)
+
+
+def put_together(about: About, subject: str, body: Iterable[str]) -> str:
+    """Return the whole page: a head, and the parts of the body that are not empty, as HTML."""
     here = Path(__file__)
     return Template(here.with_name("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(about.title),
         style=here.with_name("page.css").read_text(encoding="utf-8"),
         version=escape(__version__),
-        subject=escape(f"{cx.network.source}: {words.network(cx.network)}. Domain: {words.domain(cx.domain)}."),
+        subject=escape(subject),
         intro=f"<p>{escape(about.intro)}</p>" if about.intro else "",
         body="\n".join(part for part in body if part),
     )
+
+
+def tiles(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return large numbers in a row, each over what it counts."""
+    inside = "".join(
+        f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in pairs
+    )
+    return f'<div class="tiles">{inside}</div>'
 
 
 def _section(title: str, inside: str) -> str:
@@ -88,17 +102,14 @@ def _warning(text: str) -> str:
 
 def _tiles(numbers: facts.Facts) -> str:
     exact = numbers["exactness"]
-    tiles = [
+    pairs = [
         (f"{numbers['n_cells']:,}", "cells" if numbers["is_complete"] else "cells found so far"),
         (f"{numbers['n_linear_regions']:,}", "linear regions"),
         (f"{numbers['n_affine_maps']:,}", "different affine maps"),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
-    inside = "".join(
-        f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in tiles
-    )
-    return f'<div class="tiles">{inside}</div>'
+    return tiles(pairs)
 
 
 def _pictures(marks: Sequence[Mark]) -> str:

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path as FilePath
-from string import Template
 from typing import TYPE_CHECKING
 
-from reluatlas._version import __version__
 from reluatlas.report import drawings, facts, page, words
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import MOST_FIGURES, PATH_FIGURE, PATH_INDEX, PATH_TABLE, fill_folder
 from reluatlas.report.page import About
-from reluatlas.report.write import as_json
+from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
     from reluatlas.cells.path import Path, Paths
@@ -41,11 +39,7 @@ def write_path_report(
     def write(place: FilePath) -> None:
         drawn = list(_draw(paths, labels))
         write_table(paths, place / PATH_TABLE)
-        if drawn:
-            (place / "figures").mkdir()
-        for drawing in drawn:
-            (place / "figures" / f"{drawing.name}.png").write_bytes(drawing.png)
-            (place / "figures" / f"{drawing.name}.svg").write_bytes(drawing.svg)
+        write_figures(place / "figures", drawn)
         (place / "report.html").write_text(_page(net, paths, labels, numbers, about, drawn), encoding="utf-8")
         (place / PATH_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
@@ -102,15 +96,8 @@ def _page(
         page._section("What import changed", page._notes(network)),
         page._section("How to make it again", page._again(about)),
     ]
-    here = FilePath(page.__file__)
-    return Template(here.with_name("page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(about.title),
-        style=here.with_name("page.css").read_text(encoding="utf-8"),
-        version=escape(__version__),
-        subject=escape(f"{net.source}: {words.network(net)}. Path: {' → '.join(labels)}."),
-        intro=f"<p>{escape(about.intro)}</p>" if about.intro else "",
-        body="\n".join(part for part in body if part),
-    )
+    subject = f"{net.source}: {words.network(net)}. Path: {' → '.join(labels)}."
+    return page.put_together(about, subject, body)
 
 
 def stopped(numbers: facts.Facts) -> str:
@@ -120,15 +107,14 @@ def stopped(numbers: facts.Facts) -> str:
 
 def _tiles(numbers: facts.Facts) -> str:
     exact = numbers["exactness"]
-    tiles = [
+    pairs = [
         (f"{numbers['n_pieces']:,}", "pieces: cells on the way" + ("" if numbers["is_complete"] else ", so far")),
         (f"{sum(leg['n_linear_regions'] for leg in numbers['legs']):,}", "linear regions"),
         (f"{sum(len(leg['class_changes']) for leg in numbers['legs']):,}", "changes of class"),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
-    inside = "".join(f'<div class="tile"><b>{escape(a)}</b><span>{escape(b)}</span></div>' for a, b in tiles)
-    return f'<div class="tiles">{inside}</div>'
+    return page.tiles(pairs)
 
 
 def _legs(numbers: facts.Facts) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reluatlas.domain import Box, Slice, Space
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
     from reluatlas.network.graph import Network
 
+_SIDES = 6
 _STOPS = {
     "max_cells": "the limit of cells was reached",
     "max_seconds": "the limit of time was reached",
@@ -57,11 +61,19 @@ def domain(d: Box | Slice | Space) -> str:
     if isinstance(d, Space):
         return f"the whole space of {counted(d.n_inputs, 'input')}"
     low, high = d.box.low, d.box.high
+    if isinstance(d, Box) and d.dim > _SIDES:
+        same = np.all(low == low[0]) and np.all(high == high[0])
+        sides = f"[{low[0]:.6g}, {high[0]:.6g}] in each" if same else f"from {_short(low)} to {_short(high)}"
+        return f"a box of {d.dim} inputs, {sides}"
     sides = " × ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(low, high, strict=True))
     if isinstance(d, Slice):
         what = "a plane" if d.dim == 2 else f"a slice of {counted(d.dim, 'dimension')}"
         return f"{what} through the space of {d.n_inputs} inputs, coordinates {sides}"
     return f"the box {sides}"
+
+
+def _short(values: NDArray) -> str:
+    return f"({values[0]:.6g}, ..., {values[-1]:.6g})"
 
 
 def faces(f_vector: Sequence[int]) -> str:

@@ -42,7 +42,7 @@ def write_report(
     def write(place: Path) -> None:
         drawings = list(draw(cx, marks))
         cx.save(place / "cells.npz")
-        _figures(place / "figures", drawings)
+        write_figures(place / "figures", drawings)
         (place / "report.html").write_text(page(cx, about, drawings, marks), encoding="utf-8")
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
@@ -65,7 +65,8 @@ def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _figures(folder: Path, drawings: Sequence[Drawing]) -> None:
+def write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
+    """Write figures into a new folder, in both formats; no folder for none."""
     if drawings:
         folder.mkdir()
     for drawing in drawings:

@@ -1,0 +1,234 @@
+"""How are certificates of cells kept? In one `.npz` file without pickle, to be checked by anyone at any time.
+
+Like the check itself, this shares nothing with the search: a file is plain numbers and the domain.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.check_cell import CellCertificate, CheckReport, Key, check_certificate
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DimensionError, ResultFileError
+from reluatlas.network.graph import Network
+from reluatlas.writing import whole_file
+
+FORMAT, VERSION = "reluatlas cell certificates", 1
+Domain = Box | Slice | Space
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A certificate as small as it is in a file; made by `packed`."""
+
+    shared: dict[str, Any]
+    columns: NDArray[np.int64]
+    pattern: NDArray[np.integer]
+    points: NDArray[np.float64]
+    exact: dict[int, list[str]]
+    facets: list[list[Key]]
+    implied: list[list[Key]]
+    factors: list[dict[Key, str]]
+
+
+def packed(given: CellCertificate) -> Packed:
+    """Return a certificate in arrays: a tenth of the memory of its fractions."""
+    points, exact = _as_floats([given.inside, *(beyond for _, beyond in given.facets)])
+    return Packed(
+        shared={"depth": given.depth, "prime": given.prime},
+        columns=given.columns,
+        pattern=given.pattern,
+        points=points,
+        exact=exact,
+        facets=[keys for keys, _ in given.facets],
+        implied=[keys for keys, _ in given.implied],
+        factors=[{key: _written(value) for key, value in multipliers.items()} for _, multipliers in given.implied],
+    )
+
+
+def save_certificates(path: str | Path, domain: Domain, given: Sequence[CellCertificate | Packed]) -> None:
+    """Write certificates of cells of one network on one domain (under a temporary name, then renamed).
+
+    Raises
+    ------
+    ResultFileError
+        When the file cannot be written there; nothing is left behind.
+
+    Guarantees
+    ----------
+    Every number is kept exactly; equal certificates give equal files.
+    """
+    target = Path(path)
+    arrays = _arrays(domain, [c if isinstance(c, Packed) else packed(c) for c in given])
+    try:
+        with whole_file(target) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        raise ResultFileError(
+            f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
+        ) from None
+
+
+def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
+    head = {"format": FORMAT, "version": VERSION, "domain": type(domain).__name__, "n_inputs": domain.n_inputs}
+    exact: dict[str, list[str]] = {}
+    first = len(given)  # points: those inside of all cells, then those beyond all facets
+    for i, c in enumerate(given):
+        exact |= {str(i if place == 0 else first + place - 1): text for place, text in c.exact.items()}
+        first += len(c.facets)
+    points = [c.points[:1] for c in given] + [c.points[1:] for c in given]
+    arrays = {
+        "head": _text(head | (given[0].shared if given else {})),
+        **_sides(domain),
+        "columns": given[0].columns if given else np.zeros(0, dtype=np.int64),
+        "patterns": np.array([c.pattern for c in given]),
+        "n_facets": np.array([len(c.facets) for c in given], dtype=np.int64),
+        "n_implied": np.array([len(c.implied) for c in given], dtype=np.int64),
+        "points": np.concatenate(points) if points else np.zeros((0, 0)),
+        "exact": _text(exact),
+        "factors": _text([text for c in given for group in c.factors for text in group.values()]),
+    }
+    groups: dict[str, list[list[Key]]] = {
+        "facet": [keys for c in given for keys in c.facets],
+        "implied": [keys for c in given for keys in c.implied],
+        "factor": [list(group) for c in given for group in c.factors],
+    }
+    for name, rows in groups.items():
+        arrays[f"{name}_rows"] = np.array([key for keys in rows for key in keys], dtype=np.int64).reshape(-1, 4)
+        arrays[f"{name}_offsets"] = np.concatenate([[0], np.cumsum([len(keys) for keys in rows])]).astype(np.int64)
+    return arrays
+
+
+def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
+    """Return the domain and the certificates that `save_certificates` wrote.
+
+    Raises
+    ------
+    ResultFileError
+        When the file is missing, truncated, of another version, or not such a file.
+    """
+    source = Path(path)
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise ResultFileError(f"`{source}` does not exist. Check the path.") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ResultFileError(f"`{source}` is no file of certificates: {error}. Write it again.") from None
+    try:
+        head = _read(arrays["head"])
+        if head.get("format") != FORMAT or head.get("version") != VERSION:
+            raise ResultFileError(
+                f"`{source}` is no file of certificates of version {VERSION}. Write it again with this version."
+            )
+        return _domain(head, arrays), _certificates(head, arrays)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ResultFileError):
+            raise
+        raise ResultFileError(f"`{source}` is a damaged file of certificates: {error}. Write it again.") from None
+
+
+def check_file(net: Network, path: str | Path) -> list[CheckReport]:
+    """Return what an independent check says of each certificate in a file: from the weights, in whole numbers.
+
+    Raises
+    ------
+    ResultFileError
+        When the file cannot be read.
+    DimensionError
+        When its cells are those of a network with other inputs or units.
+    """
+    domain, given = load_certificates(path)
+    n_units = sum(prod(net.nodes[t].shape) for t in net.cuts)
+    if domain.n_inputs != net.n_inputs or any(c.pattern.size != n_units for c in given):
+        n = given[0].pattern.size if given else 0
+        raise DimensionError(
+            f"`{path}` has cells of {n} units in {domain.n_inputs} inputs but the network has {n_units} units and "
+            f"{net.n_inputs} inputs. Pass the network that they belong to."
+        )
+    return [check_certificate(net, domain, c) for c in given]
+
+
+def _as_floats(points: Sequence[Sequence[Fraction]]) -> tuple[NDArray[np.float64], dict[int, list[str]]]:
+    """Return points as float64, and as texts those that it does not hold exactly."""
+    out, exact = np.array([[float(v) for v in point] for point in points]), {}
+    for i, point in enumerate(points):
+        if any(Fraction(v) != w for v, w in zip(out[i].tolist(), point, strict=True)):
+            exact[i] = [_written(v) for v in point]
+    return out, exact
+
+
+def _certificates(head: dict[str, Any], arrays: dict[str, NDArray]) -> list[CellCertificate]:
+    exact, factors = _read(arrays["exact"]), [_fraction(text) for text in _read(arrays["factors"])]
+    n_cells, used, left = len(arrays["patterns"]), 0, 0
+    out = []
+
+    def point(i: int) -> list[Fraction]:
+        if str(i) in exact:
+            return [_fraction(text) for text in exact[str(i)]]
+        return [Fraction(float(v)) for v in arrays["points"][i]]
+
+    for i, pattern in enumerate(arrays["patterns"]):
+        n_facets, n_implied = int(arrays["n_facets"][i]), int(arrays["n_implied"][i])
+        facets = [
+            (_keys(arrays["facet_rows"], arrays["facet_offsets"], j), point(n_cells + j))
+            for j in range(used, used + n_facets)
+        ]
+        implied = []
+        for j in range(left, left + n_implied):
+            start = int(arrays["factor_offsets"][j])
+            names = _keys(arrays["factor_rows"], arrays["factor_offsets"], j)
+            multipliers = dict(zip(names, factors[start : start + len(names)], strict=True))
+            implied.append((_keys(arrays["implied_rows"], arrays["implied_offsets"], j), multipliers))
+        used, left = used + n_facets, left + n_implied
+        out.append(
+            CellCertificate(
+                pattern, int(head["depth"]), int(head["prime"]), arrays["columns"], point(i), facets, implied
+            )
+        )
+    return out
+
+
+def _sides(domain: Domain) -> dict[str, NDArray]:
+    if isinstance(domain, Space):
+        return {}
+    sides = {"low": domain.box.low, "high": domain.box.high}
+    return sides | ({"origin": domain.origin, "basis": domain.basis} if isinstance(domain, Slice) else {})
+
+
+def _domain(head: dict[str, Any], arrays: dict[str, NDArray]) -> Domain:
+    if head["domain"] == "Space":
+        return Space(int(head["n_inputs"]))
+    box = Box(arrays["low"], arrays["high"])
+    return box if head["domain"] == "Box" else Slice(arrays["origin"], arrays["basis"], box=box)
+
+
+def _keys(rows: NDArray, offsets: NDArray, i: int) -> list[Key]:
+    return [(a, b, c, d) for a, b, c, d in rows[offsets[i] : offsets[i + 1]].tolist()]
+
+
+def _text(value: Any) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
+
+
+def _read(text: NDArray[np.uint8]) -> Any:
+    return json.loads(bytes(text))
+
+
+def _written(value: Fraction) -> str:
+    return f"{value.numerator:x}/{value.denominator:x}"  # in base 16: numbers of any length are read fast
+
+
+def _fraction(text: str) -> Fraction:
+    numerator, _, denominator = text.partition("/")
+    return Fraction(int(numerator, 16), int(denominator, 16))

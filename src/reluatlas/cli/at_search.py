@@ -1,0 +1,161 @@
+"""Which cells hold the points that were asked for? One point after another, under a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reluatlas.cli.points import Point, read_files, typed_points
+from reluatlas.domain import Box, Space
+from reluatlas.errors import ArgumentError, DomainError, InternalError
+from reluatlas.report import cell_facts
+from reluatlas.report.cell_facts import CellFacts, PointFacts
+
+if TYPE_CHECKING:
+    from reluatlas.cells.cell import Cell
+    from reluatlas.cells.certificate_file import Packed
+    from reluatlas.cells.check_cell import CheckReport
+    from reluatlas.network.graph import Network
+
+MOST_DRAWN = 16
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for, as the options say it.
+
+    Raises
+    ------
+    ArgumentError
+        When no point is named.
+    """
+
+    data: list[str]
+    at: list[str]
+    box: list[str]
+    max_cells: int
+    max_seconds: float | None = None
+    check: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.data and not self.at:
+            raise ArgumentError("no point was given. Pass `--data X.npy` (a point in each row), or `--at 0.1,0.2`.")
+
+    def points(self, net: Network) -> list[Point]:
+        """Return all points, those of files first."""
+        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net.n_inputs, "--at")
+
+
+def require_inside(points: Sequence[Point], domain: Box | Space) -> None:
+    """Refuse points outside of a box.
+
+    Raises
+    ------
+    DomainError
+        Names the first of them.
+    """
+    if isinstance(domain, Space):
+        return
+    for point in points:
+        outside = np.flatnonzero((point.x < domain.low) | (point.x > domain.high))
+        if outside.size:
+            j = int(outside[0])
+            raise DomainError(
+                f"the point {point.label} is outside of `--box`: input {j} is {point.x[j]:g}, expected "
+                f"{domain.low[j]:g} to {domain.high[j]:g}. Leave it out, or pass a larger box."
+            )
+
+
+@dataclass(eq=False)
+class Search:
+    """The cells of points, one point after another; what is found is whole after every point."""
+
+    net: Network
+    domain: Box | Space
+    asked: Asked
+    keeps: bool
+    found: list[tuple[PointFacts, list[Packed]]] = field(default_factory=list)
+    drawn: dict[str, Cell] = field(default_factory=dict)
+    stopped_by: str = ""
+
+    @property
+    def points(self) -> list[PointFacts]:
+        """What is known of each point."""
+        return [point for point, _ in self.found]
+
+    @property
+    def certificates(self) -> list[Packed]:
+        """The certificates of all cells, in their order; none unless they are kept."""
+        return [certificate for _, several in self.found for certificate in several]
+
+    def run(self, points: Sequence[Point], told: Callable[[int, int], None] | None) -> None:
+        """Look at points until all are done, the time is over, or an interrupt comes."""
+        from threadpoolctl import threadpool_limits
+
+        seconds = self.asked.max_seconds
+        deadline = float("inf") if seconds is None else time.monotonic() + seconds
+        try:
+            with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for one another
+                for point in points:
+                    if time.monotonic() >= deadline or not self._look(point, deadline):
+                        self.stopped_by = "max_seconds"
+                        return
+                    if told is not None:
+                        told(len(self.found), len(points))
+        except KeyboardInterrupt:
+            self.stopped_by = "interrupt"
+        if not self.stopped_by and not all(point.is_complete for point in self.points):
+            self.stopped_by = "max_cells"
+
+    def _look(self, point: Point, deadline: float) -> bool:
+        """Take a point's cells; return False when the time was over before they were known."""
+        cells, is_on_face, is_complete = self._cells(point, deadline)
+        taken: list[CellFacts] = []
+        certificates: list[Packed] = []
+        for cell in cells:
+            if cell.facets.n_undecided or time.monotonic() >= deadline:
+                return False
+            taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates)))
+        outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
+        known = PointFacts(point.label, point.code, point.x, outputs, taken, is_on_face, is_complete)
+        self.found.append((known, certificates))
+        if self.keeps and len(self.drawn) < MOST_DRAWN:
+            self.drawn.setdefault(point.label, cells[0])
+        return True
+
+    def _cells(self, point: Point, deadline: float) -> tuple[list[Cell], bool, bool]:
+        from reluatlas.cells.cell_at import cell_at, cells_at
+        from reluatlas.errors import OnFaceError
+
+        left = None if deadline == float("inf") else max(deadline - time.monotonic(), 1e-3)
+        try:
+            return [cell_at(self.net, point.x, self.domain, max_seconds=left)], False, True
+        except OnFaceError:
+            most = self.asked.max_cells
+            several = cells_at(self.net, point.x, self.domain, max_cells=most + 1, max_seconds=left)
+            cells = list(islice(several, most))
+            return cells, True, len(cells) < most or next(several, None) is None
+
+    def _check(self, cell: Cell, point: Point, certificates: list[Packed]) -> CheckReport | None:
+        if not self.keeps and not self.asked.check:
+            return None
+        from reluatlas.cells.certificate import certificate_of
+        from reluatlas.cells.certificate_file import packed
+        from reluatlas.cells.check_cell import check_certificate
+
+        certificate = certificate_of(cell)
+        if self.keeps:
+            certificates.append(packed(certificate))
+        if not self.asked.check:
+            return None
+        report = check_certificate(self.net, self.domain, certificate)
+        if not report.is_ok:
+            raise InternalError(
+                f"the certificate of the cell at {point.label} does not hold: {report.problems[0]} Please report it."
+            )
+        return report

@@ -1,0 +1,217 @@
+"""What is reported of the cell of a point? Pattern, map, facets with what turns there, distances, neighbors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.exactness import Exactness
+from reluatlas.network.graph import Network
+from reluatlas.report.cell_words import name, short_pattern
+from reluatlas.report.facts import Facts, of_exactness
+
+if TYPE_CHECKING:
+    from reluatlas.cells.cell import Cell, Owner
+    from reluatlas.cells.check_cell import CheckReport
+    from reluatlas.cells.other_class import NearestOther
+
+FloatArray = NDArray[np.float64]
+_MOST_NUMBERS = 200_000  # of vectors of the input space in a JSON file
+
+
+@dataclass(frozen=True, eq=False)
+class CellFacts:
+    """A cell of a point, in numbers; facets by their distance from the point.
+
+    Attributes
+    ----------
+    pattern : ndarray, shape (units,)
+    A, b : ndarray, shapes (m, n) and (m,)
+        The affine map `x -> A x + b`.
+    n_rows : int
+        Rows of the cell that are not constant, facets or not.
+    is_bounded : bool
+    inradius : float
+        inf where balls of any size fit.
+    center : ndarray, shape (n,), or None
+        Of a largest ball.
+    distances : ndarray, shape (F,)
+        From the point to the hyperplane of each facet: to the facet itself for the first.
+    owners : list of tuple of Owner
+    is_domain : ndarray of bool, shape (F,)
+    flips : list of ndarray
+        Columns of the pattern that change across each facet; none on the domain's boundary.
+    other : NearestOther or None
+        The nearest point of another class in this cell.
+    exactness : Exactness
+    check : CheckReport or None
+        What the independent check said, when it was asked.
+    """
+
+    pattern: NDArray[np.integer]
+    A: FloatArray
+    b: FloatArray
+    n_rows: int
+    is_bounded: bool
+    inradius: float
+    center: FloatArray | None
+    distances: FloatArray
+    owners: list[tuple[Owner, ...]]
+    is_domain: NDArray[np.bool_]
+    flips: list[NDArray[np.int64]]
+    other: NearestOther | None
+    exactness: Exactness
+    check: CheckReport | None
+
+    @property
+    def nearest(self) -> int | None:
+        """The first facet that is not on the domain's boundary; None when there is none."""
+        inner = np.flatnonzero(~self.is_domain)
+        return int(inner[0]) if inner.size else None
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether `nearest` is known only to be at least that far: the domain's boundary is nearer."""
+        return self.nearest is not None and bool(self.distances[self.nearest] > self.distances[0])
+
+    @property
+    def n_neighbors(self) -> int:
+        """Number of cells behind facets."""
+        return int(np.sum(~self.is_domain))
+
+
+@dataclass(frozen=True, eq=False)
+class PointFacts:
+    """A point, and the cell that holds it, or the cells that meet there.
+
+    Attributes
+    ----------
+    label, code : str
+        A short name, and the Python that gives the point.
+    x, outputs : ndarray, shapes (n,) and (m,)
+    cells : list of CellFacts
+    is_on_face : bool
+        Whether several cells meet there.
+    is_complete : bool
+        Whether these are all of them.
+    """
+
+    label: str
+    code: str
+    x: FloatArray
+    outputs: FloatArray
+    cells: list[CellFacts]
+    is_on_face: bool
+    is_complete: bool
+
+    @property
+    def class_(self) -> int:
+        """The largest output, or for a single one whether it is above 0."""
+        return int(self.outputs.argmax()) if self.outputs.size > 1 else int(self.outputs[0] > 0)
+
+
+def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
+    """Return the numbers of a cell; what is expensive is computed here."""
+    facets = cell.facets
+    order = np.argsort(facets.distances, kind="stable")
+    behind = {neighbor.facet: neighbor.flips for neighbor in cell.neighbors()}
+    nothing = np.zeros(0, dtype=np.int64)
+    m = cell.affine.b.shape[1]
+    return CellFacts(
+        pattern=cell.pattern,
+        A=cell.affine.A[0].reshape(m, -1),
+        b=cell.affine.b[0],
+        n_rows=len(cell.halfspaces),
+        is_bounded=cell.is_bounded,
+        inradius=float(cell.inradius),
+        center=cell.chebyshev_center,
+        distances=facets.distances[order],
+        owners=[facets.owners[i] for i in order],
+        is_domain=facets.is_domain[order],
+        flips=[behind.get(int(i), nothing) for i in order],
+        other=cell.nearest_other_class(),
+        exactness=cell.exactness,
+        check=check,
+    )
+
+
+def of_points(points: Sequence[PointFacts], net: Network, *, n_asked: int, stopped_by: str) -> Facts:
+    """Return the numbers of points and their cells as plain values."""
+    cells = [cell for point in points for cell in point.cells]
+    with_vectors = len(cells) * net.n_inputs * (net.n_outputs + 3) <= _MOST_NUMBERS
+    status = "exact" if all(cell.exactness.status == "exact" for cell in cells) else "float64"
+    return {
+        "is_complete": stopped_by == "",
+        "stopped_by": stopped_by,
+        "share_done": 1.0 if stopped_by == "" else len(points) / n_asked,
+        "n_points": len(points),
+        "n_on_face": sum(point.is_on_face for point in points),
+        "n_cells": len({cell.pattern.tobytes() for cell in cells}),
+        "n_cells_told": len(cells),
+        "n_checked": sum(cell.check is not None for cell in cells),
+        "exactness": of_exactness(
+            Exactness(status, *(sum(getattr(c.exactness, n) for c in cells) for n in ("n_escalated", "n_uncertain")))
+        ),
+        "points": [_point(point, net, with_vectors=with_vectors) for point in points],
+    }
+
+
+def _point(point: PointFacts, net: Network, *, with_vectors: bool) -> Facts:
+    return {
+        "label": point.label,
+        "x": point.x.tolist() if with_vectors else None,
+        "outputs": point.outputs.tolist(),
+        "class": point.class_,
+        "is_on_face": point.is_on_face,
+        "is_complete": point.is_complete,
+        "cells": [to_json(cell, net, with_vectors=with_vectors) for cell in point.cells],
+    }
+
+
+def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
+    """Return the numbers of a cell as plain values; without vectors of the input space when these would be too many."""
+    other, nearest = cell.other, cell.nearest
+    inner = np.flatnonzero(~cell.is_domain).tolist()
+    return {
+        "pattern": cell.pattern.tolist(),
+        "pattern_short": short_pattern(net, cell.pattern),
+        "affine": {"A": cell.A.tolist() if with_vectors else None, "b": cell.b.tolist()},
+        "n_rows": cell.n_rows,
+        "n_facets": len(cell.owners),
+        "n_domain_facets": int(cell.is_domain.sum()),
+        "is_bounded": cell.is_bounded,
+        "inradius": cell.inradius if np.isfinite(cell.inradius) else None,
+        "chebyshev_center": cell.center.tolist() if with_vectors and cell.center is not None else None,
+        "nearest_facet": None
+        if nearest is None
+        else {
+            "distance": float(cell.distances[nearest]),
+            "is_lower_bound": cell.is_lower_bound,
+            "units": [unit(owner) for owner in cell.owners[nearest]],
+        },
+        "nearest_other_class": None
+        if other is None
+        else {
+            "distance": float(other.distance),
+            "class": int(other.output),
+            "point": other.point.tolist() if with_vectors else None,
+        },
+        "n_neighbors": len(inner),
+        "neighbors": [
+            {"distance": float(cell.distances[i]), "facet": name(cell.owners[i]), "flips": cell.flips[i].tolist()}
+            for i in inner
+        ],
+        "exactness": of_exactness(cell.exactness),
+        "check": None
+        if cell.check is None
+        else {"is_ok": cell.check.is_ok, "n_rows": cell.check.n_rows, "problems": cell.check.problems},
+    }
+
+
+def unit(owner: Owner) -> dict[str, Any]:
+    """Return whose row it is, as plain values."""
+    return {"kind": owner.kind, "layer": owner.layer, "unit": owner.unit, "which": owner.which, "column": owner.column}

@@ -1,0 +1,121 @@
+"""What does one say of a cell? Names of units and facets, patterns in short, distances in words."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.network.graph import Breakpoints, Network
+from reluatlas.report import words
+from reluatlas.report.facts import Facts
+
+if TYPE_CHECKING:
+    from reluatlas.cells.cell import Owner
+    from reluatlas.report.cell_facts import CellFacts, PointFacts
+
+_DIGITS_UP_TO = 48  # units whose pieces are written one by one
+
+
+def name(owners: tuple[Owner, ...], most: int = 3) -> str:
+    """Return what turns on a facet, in words: "neuron 5 of layer 0"; counted from 0."""
+    said = list(dict.fromkeys(_name(owner) for owner in owners))
+    more = f" and {len(said) - most} more" if len(said) > most else ""
+    return ", ".join(said[:most]) + more
+
+
+def _name(owner: Owner) -> str:
+    if owner.kind == "domain":
+        return f"input {owner.unit} at its {'high' if owner.which else 'low'} bound"
+    return f"{owner.kind} {owner.unit} of layer {owner.layer}"
+
+
+def unit_name(net: Network, column: int) -> str:
+    """Return the unit of a column of patterns, in words."""
+    for layer, (node, columns) in enumerate(net.pattern_slices().items()):
+        if column < columns.stop:
+            kind = "neuron" if isinstance(net.nodes[node], Breakpoints) else "window"
+            return f"{kind} {column - columns.start} of layer {layer}"
+    return f"unit {column}"
+
+
+def short_pattern(net: Network, pattern: NDArray[np.integer]) -> str:
+    """Return a pattern in short: the pieces of few units, layer by layer; of many, how many are on, and a digest.
+
+    "On" is any piece but the lowest; a layer of max windows is named by their number. Equal patterns, equal texts;
+    different patterns have the same digest once in 2^32 times.
+    """
+    layers = [(net.nodes[t], pattern[s]) for t, s in net.pattern_slices().items()]
+    if pattern.size <= _DIGITS_UP_TO and int(pattern.max(initial=0)) < 10:
+        return " ".join("".join(map(str, pieces.tolist())) for _, pieces in layers)
+    counts = [
+        f"{int(np.sum(pieces > 0))}/{pieces.size}" if isinstance(node, Breakpoints) else f"max of {pieces.size}"
+        for node, pieces in layers
+    ]
+    digest = hashlib.sha256(np.ascontiguousarray(pattern, dtype=np.uint32).tobytes()).hexdigest()[:8]
+    return " ".join([*counts, f"#{digest}"])
+
+
+def stopped(numbers: Facts) -> str:
+    """Return why not all cells of all points are told."""
+    if numbers["stopped_by"] == "max_cells":
+        return (
+            "Incomplete: at a point on a face, more cells meet than the limit of cells allows. The first ones are "
+            "told, which are connected."
+        )
+    return words.stopped(numbers["stopped_by"], numbers["share_done"]).replace("of the area", "of the points")
+
+
+def class_of(point: PointFacts) -> str:
+    """Return which output is the largest, and by how much."""
+    if point.outputs.size == 1:
+        return f"{point.class_}: the output is {point.outputs[0]:.6g}"
+    order = np.argsort(-point.outputs, kind="stable")
+    first, second = (float(point.outputs[i]) for i in order[:2])
+    return f"{order[0]}: output {order[0]} is {first:.6g}, and next is output {order[1]} with {second:.6g}"
+
+
+def facets_of(cell: CellFacts) -> str:
+    """Return how many facets there are, of how many rows, and what lies behind."""
+    on_domain = int(cell.is_domain.sum())
+    rest = f", {on_domain:,} on the domain's boundary" if on_domain else ""
+    behind = words.counted(cell.n_neighbors, "neighbor")
+    return f"{len(cell.owners):,} of {words.counted(cell.n_rows, 'row')}{rest}; {behind}"
+
+
+def distance_of(cell: CellFacts) -> str:
+    """Return how far the nearest facet is that is not on the domain's boundary."""
+    if cell.nearest is None:
+        return "none"
+    return f"{'at least ' if cell.is_lower_bound else ''}{cell.distances[cell.nearest]:.4g}"
+
+
+def nearest_of(cell: CellFacts) -> str:
+    """Return how far the nearest facet is, and what turns there."""
+    if cell.nearest is None:
+        return "none: the cell is the whole domain"
+    turns = name(cell.owners[cell.nearest])
+    return f"{distance_of(cell)}: {turns} {'turn' if ', ' in turns or ' and ' in turns else 'turns'} there"
+
+
+def other_of(cell: CellFacts) -> str:
+    """Return how far the nearest point of another class in the cell is."""
+    if cell.other is None:
+        return "none in this cell"
+    return f"{cell.other.distance:.4g} to class {cell.other.output}, in this cell"
+
+
+def size_of(cell: CellFacts) -> str:
+    """Return whether the cell is bounded, and how large a ball fits."""
+    bounded = "bounded" if cell.is_bounded else "unbounded"
+    ball = f"inradius {cell.inradius:.4g}" if np.isfinite(cell.inradius) else "balls of any size fit"
+    return f"{bounded}, {ball}"
+
+
+def exactness_of(exactness: Facts) -> str:
+    """Return how facets and neighbors were decided."""
+    settled = exactness["n_escalated"]
+    how = f"{words.counted(settled, 'decision')} settled beyond float64" if settled else "float64 bounds were enough"
+    return f"{exactness['status']}: every facet is proved, {how}"

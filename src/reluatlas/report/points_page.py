@@ -1,0 +1,281 @@
+"""What is written about the cells of points? Page, numbers, arrays, certificates and figures, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reluatlas.affine import AffineMaps
+from reluatlas.cells.certificate_file import Packed, save_certificates
+from reluatlas.domain import Box, Space
+from reluatlas.report import cell_words, drawings, facts, page, words
+from reluatlas.report.cell_facts import CellFacts, PointFacts
+from reluatlas.report.drawings import Drawing
+from reluatlas.report.folder import CERTIFICATES, POINTS, POINTS_INDEX, fill_folder
+from reluatlas.report.page import About
+from reluatlas.report.points_file import write_points
+from reluatlas.report.write import as_json, write_figures
+
+if TYPE_CHECKING:
+    from reluatlas.cells.cell import Cell
+    from reluatlas.network.graph import Network
+
+_ROWS, _CELLS, _FACETS = 200, 12, 10
+_IMAGES, _OUTPUTS, _LEAST_SIDE = 4, 12, 4
+_VECTOR = 12  # numbers of a vector that are written out
+_WIDTH = 8.6
+_CHECK = """import reluatlas as ra
+from reluatlas.cells.certificate_file import check_file
+
+net = {load}
+print([report.is_ok for report in check_file(net, "certificates.npz")])"""
+
+
+def write_points_report(
+    net: Network,
+    domain: Box | Space,
+    points: Sequence[PointFacts],
+    certificates: Sequence[Packed],
+    drawn: Mapping[str, Cell],
+    folder: Path,
+    numbers: facts.Facts,
+    about: About,
+    *,
+    load: str,
+) -> Path:
+    """Write `report.html`, `points.json`, `points.npz`, `certificates.npz` and figures; return the page's path.
+
+    Parameters
+    ----------
+    certificates : sequence of Packed
+        One for each cell, in the order of the points.
+    drawn : mapping of str to Cell
+        The cells whose facets are drawn, with names.
+    folder : Path
+        New, empty, or an earlier result, which is replaced.
+    load : str
+        The Python that loads the network.
+    """
+
+    def write(place: Path) -> None:
+        figures = list(_draw(net, points, drawn))
+        write_figures(place / "figures", figures)
+        write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
+        save_certificates(place / CERTIFICATES, domain, certificates)
+        text = _page(net, domain, points, numbers, about, figures, load)
+        (place / "report.html").write_text(text, encoding="utf-8")
+        (place / POINTS_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
+
+    fill_folder(folder, write)
+    return folder / "report.html"
+
+
+def _draw(net: Network, points: Sequence[PointFacts], drawn: Mapping[str, Cell]) -> Iterator[Drawing]:
+    from reluatlas.figures import plot
+
+    if not drawn:
+        return
+    with drawings._settings():
+        size = (_WIDTH, 1.3 + 0.62 * len(drawn) ** 0.9)
+        png, svg = drawings._files(drawings._on_one(partial(_facets, plot.facet_distances, drawn), size))
+    yield Drawing("facets", "How far the facets are", _facets_caption(points, drawn), png, svg, is_wide=True)
+    shape = net.input_shape if len(net.input_shape) < 3 or net.input_shape[0] != 1 else net.input_shape[1:]
+    if len(shape) == 2 and min(shape) >= _LEAST_SIDE and net.n_outputs <= _OUTPUTS:
+        with drawings._settings():
+            png, svg = drawings._files(_images(plot.affine_images, points[:_IMAGES], shape, net.n_outputs))
+        yield Drawing("maps", "The affine maps, as pictures", _images_caption(), png, svg, is_wide=True)
+
+
+def _facets(draw: Any, drawn: Mapping[str, Cell], ax: Any) -> None:
+    draw(drawn, ax=ax)
+
+
+def _facets_caption(points: Sequence[PointFacts], drawn: Mapping[str, Cell]) -> str:
+    first = "" if len(points) == len(drawn) else f"The first {words.counted(len(drawn), 'point')}. "
+    face = (
+        " Of a point on a face, the first of the cells that meet there; a triangle at the edge is a facet through the "
+        "point."
+    )
+    return (
+        f"{first}Each tick is a facet of the cell that holds the point, at the distance of its hyperplane: the facet "
+        "itself is at least as far, and the nearest exactly so. In the lane and color of the layer whose neuron or max "
+        "window turns there. The diamond is the nearest point of another class in the same cell; one in another cell "
+        "may be nearer." + (face if any(point.is_on_face for point in points) else "")
+    )
+
+
+def _images(draw: Any, points: Sequence[PointFacts], shape: tuple[int, ...], m: int) -> Any:
+    figure = drawings._figure((1.05 * (m + 1) + 1.0, 1.05 * len(points) + 0.4))
+    axes = figure.subplots(len(points), m + 1, squeeze=False)
+    for row, point in zip(axes, points, strict=True):
+        cell = point.cells[0]
+        maps = AffineMaps(cell.A.reshape(1, m, *shape), cell.b[None])
+        draw({point.label: maps}, image=point.x.reshape(shape), axes=row)
+    return figure
+
+
+def _images_caption() -> str:
+    return (
+        "One row for each point: the input, and of each output the weights of the affine map that holds on the whole "
+        "cell. Red raises the output, blue lowers it, white does nothing; each row has its own scale."
+    )
+
+
+def _page(
+    net: Network,
+    domain: Box | Space,
+    points: Sequence[PointFacts],
+    numbers: facts.Facts,
+    about: About,
+    figures: Sequence[Drawing],
+    load: str,
+) -> str:
+    network = facts.of_network(net)
+    body = [
+        "" if numbers["is_complete"] else page._warning(cell_words.stopped(numbers)),
+        page.tiles(_tiles(numbers, points)),
+        page._section("Figures", page._figures(figures)) if figures else "",
+        page._section("Points", _points(net, points)) if points else "",
+        *_cells(net, points),
+        page._section("Certificates", _certificates(numbers, load)) if points else "",
+        page._section("The network", page._network(network)),
+        page._section("What import changed", page._notes(network)),
+        page._section("How to make it again", page._again(about)),
+    ]
+    subject = f"{net.source}: {words.network(net)}. Domain: {words.domain(domain)}."
+    return page.put_together(about, subject, body)
+
+
+def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str, str]]:
+    exact = numbers["exactness"]
+    facets = sum(len(cell.owners) for point in points for cell in point.cells)
+    return [
+        (f"{numbers['n_points']:,}", "point" if numbers["n_points"] == 1 else "points"),
+        (f"{numbers['n_cells']:,}", "cell" if numbers["n_cells"] == 1 else "different cells"),
+        (f"{facets:,}", "facets, each proved"),
+        (exact["status"], f"{words.counted(exact['n_escalated'], 'decision')} settled beyond float64"),
+        (words.seconds(numbers["seconds"]), "to find them"),
+    ]
+
+
+def _row(cells: Sequence[str], right: Sequence[int] = (), tag: str = "td") -> str:
+    starts = (f'<{tag} class="n">' if i in right else f"<{tag}>" for i in range(len(cells)))
+    return "".join(f"{start}{escape(cell)}</{tag}>" for start, cell in zip(starts, cells, strict=True))
+
+
+def _points(net: Network, points: Sequence[PointFacts]) -> str:
+    names = ("point", "class", "facets", "nearest facet", "what turns there", "other class in the cell", "inradius",
+             "pattern")  # fmt: skip
+    rows = []
+    for point in points:
+        for k, cell in enumerate(point.cells):
+            label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
+            turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
+            other = "none" if cell.other is None else f"{cell.other.distance:.4g} to class {cell.other.output}"
+            inradius = f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any"
+            rows.append(
+                (
+                    label, str(point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
+                    inradius, cell_words.short_pattern(net, cell.pattern),
+                )
+            )  # fmt: skip
+    right = (2, 3, 6)
+    lines = [f"<tr>{_row(row, right)}</tr>" for row in rows[:_ROWS]]
+    note = (
+        "<p class='soft'>Distances are in input units; units, layers and outputs are counted from 0. The inradius is "
+        "the radius of a largest ball in the cell: <i>any</i> where balls of any size fit. A pattern is written layer "
+        "by layer and unit by unit, or for many units as how many are on in each layer, and a digest.</p>"
+    )
+    return page._table(_row(names, right, "th"), lines) + page._and_more(len(rows) - _ROWS, "cell") + note
+
+
+def _cells(net: Network, points: Sequence[PointFacts]) -> list[str]:
+    told = [
+        (
+            f"The cell of {point.label}" + (f": {k + 1} of those that meet there" if point.is_on_face else ""),
+            point,
+            cell,
+        )
+        for point in points
+        for k, cell in enumerate(point.cells)
+    ]
+    sections = [page._section(label, _cell(net, point, cell)) for label, point, cell in told[:_CELLS]]
+    if len(told) > _CELLS:
+        sections.append(
+            f"<p class='soft'>{words.counted(len(told) - _CELLS, 'more cell')} in <code>points.json</code> and "
+            "<code>points.npz</code>.</p>"
+        )
+    return sections
+
+
+def _cell(net: Network, point: PointFacts, cell: CellFacts) -> str:
+    rows = [
+        ("class", cell_words.class_of(point)),
+        ("facets", cell_words.facets_of(cell)),
+        ("nearest facet", cell_words.nearest_of(cell)),
+        ("another class", cell_words.other_of(cell)),
+        ("size", cell_words.size_of(cell)),
+        ("Chebyshev center", "none" if cell.center is None else _vector(cell.center)),
+        ("affine map", _map(cell)),
+        ("pattern", cell_words.short_pattern(net, cell.pattern)),
+    ]
+    if point.is_on_face:
+        rows.insert(1, ("on a face", f"{len(point.cells):,} cells meet at the point" + _so_far(point)))
+    if cell.check is not None:
+        rows.append(("certificate", f"checked from the weights: {cell.check.n_rows:,} rows, all claims hold"))
+    lines = [f"<tr><th>{escape(a)}</th><td class='t'>{escape(b)}</td></tr>" for a, b in rows]
+    return page._table("", lines) + _nearest_facets(net, cell)
+
+
+def _so_far(point: PointFacts) -> str:
+    return "" if point.is_complete else ", and more than the limit allows"
+
+
+def _nearest_facets(net: Network, cell: CellFacts) -> str:
+    if not cell.owners:
+        return ""
+    rows = []
+    for i in range(min(_FACETS, len(cell.owners))):
+        if cell.is_domain[i]:
+            behind = "the domain ends"
+        else:
+            names = [cell_words.unit_name(net, int(c)) for c in cell.flips[i][:3]]
+            more = f" and {cell.flips[i].size - 3:,} more" if cell.flips[i].size > 3 else ""
+            behind = f"{', '.join(names)}{more}"
+        at_least = "at least " if cell.distances[i] > cell.distances[0] else ""
+        rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(cell.owners[i]), behind))
+    lines = [f"<tr>{_row(row)}</tr>" for row in rows]
+    head = _row(("distance", "what turns there", "units that are on another piece behind it"), (), "th")
+    return page._table(head, lines) + page._and_more(len(cell.owners) - _FACETS, "facet")
+
+
+def _vector(values: Any) -> str:
+    shown = ", ".join(f"{v:.6g}" for v in values[:_VECTOR])
+    return f"({shown}{', ...' if len(values) > _VECTOR else ''})"
+
+
+def _map(cell: CellFacts) -> str:
+    m, n = cell.A.shape
+    if m * n <= _VECTOR:
+        rows = ", ".join(f"[{', '.join(f'{v:.6g}' for v in row)}]" for row in cell.A)
+        return f"A = [{rows}], b = {_vector(cell.b)}"
+    return f"A with {m} × {n} numbers, b = {_vector(cell.b)}; all of it in points.npz"
+
+
+def _certificates(numbers: facts.Facts, load: str) -> str:
+    checked = (
+        f"They were checked in this run: all {numbers['n_checked']:,} hold." if numbers["n_checked"] else
+        "They were not checked in this run (<code>--check</code> does)."
+    )  # fmt: skip
+    return (
+        "<p>Each facet has a point that violates it alone, and each row that is no facet has multipliers that replace "
+        "it by others; with a point inside of the cell, that proves the list of facets. All of these are in "
+        f"<code>certificates.npz</code>, as exact numbers. {checked} The check composes the rows again from the "
+        "weights, in whole numbers, and shares nothing with the search:</p>\n"
+        f"<pre>{escape(_CHECK.format(load=load))}</pre>"
+    )
