@@ -22,6 +22,8 @@ from reluatlas.network.graph import Network
 from reluatlas.network.points import pattern_type
 
 FloatArray = NDArray[np.float64]
+MOST_DIMENSIONS = 24
+"""Beyond this, even the first cell takes hours: the linear programs are solved with dense tables."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,8 +82,13 @@ def require_budget(domain: Box | Slice | Space, limits: Limits, checkpoint: str 
     Raises
     ------
     DomainError
-        When there is neither `max_cells` nor `max_seconds`, or a checkpoint is asked for.
+        When there is neither `max_cells` nor `max_seconds`, a checkpoint is asked for, or there are more than 24.
     """
+    if domain.dim > MOST_DIMENSIONS:
+        raise DomainError(
+            f"`domain` has {domain.dim} dimensions; cells are enumerated in up to {MOST_DIMENSIONS}. "
+            "Use `cell_at` for the cell of a point, `explore` for those around it, or a `Slice` of fewer dimensions."
+        )
     if checkpoint is not None:
         raise DomainError(
             f"`domain` has {domain.dim} dimensions; a checkpoint is kept in up to {MAX_DIMENSION}. Leave `checkpoint` "

@@ -47,6 +47,7 @@ from reluatlas.cli.options import (
     Ties,
     TrainOn,
     TypedPoints,
+    WholeSpace,
 )
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -111,7 +112,7 @@ def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
     return inspect(source, common)
 
 
-@app.command("cells", short_help="Find the cells in a plane of inputs; count, draw, save.")
+@app.command("cells", short_help="Find the cells of a box, a plane or all inputs; count, draw, save.")
 @grouped
 def _cells(
     *,
@@ -119,23 +120,26 @@ def _cells(
     box: BoxSides = None,
     through: Through = None,
     margin: Margin = 0.2,
+    space: WholeSpace = False,
     count_only: CountOnly = False,
     resume: Resume = None,
     budget: Budget,
     source: Source,
     common: Common,
 ) -> int:
-    """Find the cells that a network cuts a plane of its inputs into, exactly; count, draw and save them.
+    """Find the cells that a network cuts a part of its inputs into, exactly; count, draw and save them.
 
-    With --out: report.html (all figures and numbers on one page), cells.npz (opens with
-    reluatlas.load_complex), cells.json, and the figures as PNG and SVG.
+    A plane, or a box of one to six inputs, or all of them; beyond six, a limit (--max-cells, --max-seconds) must be
+    given. With --out: report.html (all figures and numbers on one page), cells.npz (opens with
+    reluatlas.load_complex), cells.json, and the figures as PNG and SVG: six of a plane, the decision
+    boundary of a box of three inputs.
 
     Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
     """
     from reluatlas.cli.cells import cells
     from reluatlas.cli.domains import Asked
 
-    asked = Asked(box or [], through or [], margin)
+    asked = Asked(box or [], through or [], margin, space)
     return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
 
 

@@ -44,19 +44,25 @@ def cells(
     if count_only:
         numbers |= count(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         if out is not None:
-            from reluatlas.report.write import INDEX, write_numbers
-
-            write_numbers(out, INDEX, numbers)
+            _write_numbers(out, numbers)
     else:
         cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         numbers |= facts.of_complex(cx)
-        if out is not None:
+        if out is not None and cx.method == "linear programs":
+            _write_numbers(out, numbers)
+        elif out is not None:
             console.notice("Drawing the report.", quiet=quiet)
             _write(cx, out, numbers, source, chosen, budget, typed)
     show(numbers, _heading(source, net, chosen), as_json=common.json, out=out, quiet=quiet)
     if checkpoint is not None and not numbers["is_complete"]:
         console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
     return exit_code(numbers)
+
+
+def _write_numbers(out: Path, numbers: facts.Facts) -> None:
+    from reluatlas.report.write import INDEX, write_numbers
+
+    write_numbers(out, INDEX, numbers)
 
 
 def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool) -> facts.Facts:
@@ -104,7 +110,8 @@ def _telling_of_start(
 def show(numbers: facts.Facts, heading: str, *, as_json: bool, out: Path | None, quiet: bool) -> None:
     """Print the numbers, and say on stderr when they are not of the whole domain."""
     if not numbers["is_complete"]:
-        console.notice(words.stopped(numbers["stopped_by"], numbers["share_done"]), quiet=quiet)
+        what = words.measure(_dim(numbers))
+        console.notice(words.stopped(numbers["stopped_by"], numbers["share_done"], what), quiet=quiet)
     if as_json:
         import json
 
@@ -130,18 +137,30 @@ def _rows(numbers: facts.Facts) -> list[tuple[str, str]]:
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
     rows = [("cells", f"{numbers['n_cells']:,}{so_far}")]
     if "f_vector" in numbers:
-        v, e, f = numbers["f_vector"]
+        signs = "V - E + F" if len(numbers["f_vector"]) == 3 else "alternating sum"
         rows += [
             ("linear regions", f"{numbers['n_linear_regions']:,}"),
             ("affine maps", f"{numbers['n_affine_maps']:,}"),
-            ("f-vector", f"{v:,} vertices, {e:,} edges, {f:,} cells; V - E + F = {numbers['euler_characteristic']}"),
+            ("f-vector", f"{words.faces(numbers['f_vector'])}; {signs} = {numbers['euler_characteristic']}"),
         ]
+    if numbers.get("n_bounded", numbers["n_cells"]) != numbers["n_cells"]:
+        rows.append(("bounded", f"{numbers['n_bounded']:,}"))
+    if numbers["volume"] is not None:
+        of = "of bounded cells" if numbers["domain_volume"] is None else f"of {numbers['domain_volume']:.9g}"
+        rows.append((words.measure(_dim(numbers)), f"{numbers['volume']:.9g} {of}"))
+    if numbers["method"] != "polygons":
+        rows.append(("found by", f"{'' if numbers['method'] == 'linear programs' else 'cutting '}{numbers['method']}"))
     return [
         *rows,
-        ("area", f"{numbers['volume']:.9g} of {numbers['domain_volume']:.9g}"),
         ("exactness", words.exactness(numbers["exactness"])),
         ("time", words.seconds(numbers["seconds"])),
     ]
+
+
+def _dim(numbers: facts.Facts) -> int:
+    """Return the dimension of the domain that numbers are of."""
+    domain = numbers["domain"]
+    return len(domain["low"]) if "low" in domain else domain["n_inputs"]
 
 
 def _write(

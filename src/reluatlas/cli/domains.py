@@ -1,4 +1,4 @@
-"""Which domain do the options name? A box from `--box`, a plane from `--through`."""
+"""Which domain do the options name? A box from `--box`, a plane from `--through`, all inputs from `--space`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from reluatlas.errors import ArgumentError, DimensionError, DomainError
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
-PLANE = 2
-
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """A domain, the points that span it, and the Python that makes it."""
 
-    domain: Box | Slice
+    domain: Box | Slice | Space
     code: str
     points: list[Point] = field(default_factory=list)
 
@@ -51,21 +49,24 @@ class Asked:
     box: list[str]
     through: list[str]
     margin: float
+    space: bool = False
     sides: list[float] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.box and self.through:
-            raise ArgumentError("`--box` and `--through` were both given; a domain is one of them. Leave one out.")
-        if not self.box and not self.through:
+        given = {"--box": self.box, "--through": self.through, "--space": self.space}
+        named = [f"`{name}`" for name, value in given.items() if value]
+        if len(named) > 1:
+            raise ArgumentError(f"{' and '.join(named)} were given; a domain is one of them. Leave the others out.")
+        if not named:
             raise ArgumentError(
-                "no domain was given. Pass `--box -1,1` (a network of two inputs), or `--through a.npy b.npy c.npy` "
-                "(the plane through three points)."
+                "no domain was given. Pass `--box -1,1` (a box of the inputs), `--through a.npy b.npy c.npy` (the "
+                "plane through three inputs), or `--space` (all inputs)."
             )
         self.sides.extend(sides_of(self.box))
 
     def fit(self, net: Network) -> Chosen:
         """Return the domain in the inputs of a network."""
-        return _flat_box(self.sides, net) if self.box else _plane(self.through, self.margin, net)
+        return _plane(self.through, self.margin, net) if self.through else Chosen(*box_or_space(self.sides, net))
 
 
 def sides_of(box: list[str]) -> list[float]:
@@ -119,23 +120,6 @@ def _box(values: list[float], net: Network) -> tuple[Box, str]:
         return Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})"
     low, high = values[0::2], values[1::2]
     return Box(low, high), f"ra.Box({low!r}, {high!r})"
-
-
-def _flat_box(values: list[float], net: Network) -> Chosen:
-    """Return the box of a network's two inputs.
-
-    Raises
-    ------
-    DimensionError, DomainError
-        As `box_or_space`, and when the network does not take two inputs.
-    """
-    domain, code = _box(values, net)
-    if net.n_inputs != PLANE:
-        raise DimensionError(
-            f"`--box` has dimension {net.n_inputs}, as the network's inputs; expected {PLANE}: cells are enumerated in "
-            "a plane. Pass `--through a.npy b.npy c.npy`, the plane through three inputs."
-        )
-    return Chosen(domain, code)
 
 
 def _plane(through: list[str], margin: float, net: Network) -> Chosen:

@@ -73,6 +73,7 @@ BoxSides = Annotated[
         "--box twice).",
     ),
 ]  # fmt: skip
+WholeSpace = Annotated[bool, typer.Option("--space", help="Domain: all inputs; unbounded cells are found, too.")]
 Through = Annotated[
     list[str] | None,
     typer.Option(

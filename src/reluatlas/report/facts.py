@@ -27,6 +27,8 @@ Facts = dict[str, Any]
 
 def of_complex(cx: PolyhedralComplex) -> Facts:
     """Return the numbers of a complex; those of an incomplete one are of what was found."""
+    if cx.method == "linear programs":
+        return _of_facets(cx)
     found = float(np.sum(cx.volumes[cx.is_bounded]))
     unbounded = isinstance(cx.domain, Space)
     return {
@@ -47,6 +49,24 @@ def of_complex(cx: PolyhedralComplex) -> Facts:
     }
 
 
+def _of_facets(cx: PolyhedralComplex) -> Facts:
+    """Return the numbers of a complex without vertices: no volumes, no f-vector."""
+    return {
+        "method": cx.method,
+        "is_complete": bool(cx.is_complete),
+        "stopped_by": str(cx.stopped_by),
+        "n_cells": int(cx.n_cells),
+        "n_linear_regions": int(cx.n_linear_regions),
+        "n_affine_maps": int(cx.n_affine_maps),
+        "n_bounded": int(np.sum(cx.is_bounded)),
+        "volume": None,
+        "domain_volume": None,
+        "share_done": 1.0 if cx.is_complete else None,
+        "exactness": of_exactness(cx.exactness),
+        "seconds": float(cx.seconds),
+    }
+
+
 def of_count(count: CellCount, domain: Box | Slice | Space) -> Facts:
     """Return the numbers of a count; on a space there is no volume."""
     unbounded = isinstance(domain, Space)
@@ -55,9 +75,11 @@ def of_count(count: CellCount, domain: Box | Slice | Space) -> Facts:
         "is_complete": bool(count.is_complete),
         "stopped_by": str(count.stopped_by),
         "n_cells": int(count.n_cells),
-        "volume": None if unbounded else float(count.volume_done),
+        "volume": None if unbounded or count.method == "linear programs" else float(count.volume_done),
         "domain_volume": None if unbounded else float(domain.volume),
-        "share_done": _share(count.is_complete, float(count.volume_done), domain),
+        "share_done": _share(count.is_complete, float(count.volume_done), domain)
+        if count.method != "linear programs"
+        else (1.0 if count.is_complete else None),
         "exactness": of_exactness(count.exactness),
         "seconds": float(count.seconds),
     }
