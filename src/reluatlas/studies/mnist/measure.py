@@ -1,13 +1,15 @@
-"""What are the affine maps of one network at the images? How many there are, and what they look like (P5, P6)."""
+"""What are the affine maps of one network at the images? How long they take, how many there are, and pictures."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reluatlas.affine import AffineMaps
 from reluatlas.analysis.distinct_maps import distinct_maps
 from reluatlas.datasets.mnist import Images
 from reluatlas.studies.mnist.map_files import MapFiles
@@ -27,7 +29,28 @@ def network_facts(trained: Trained) -> dict[str, Any]:
         "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
         "n_test": info["n_test"], "n_test_right": info["n_test_right"], "n_parameters": info["n_parameters"],
         "recipe": info["recipe"], "device": info["device"], "torch": info["torch"], "losses": info["losses"],
+        "training_seconds": info.get("seconds"),
     }  # fmt: skip
+
+
+def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Tell) -> None:
+    """Take the affine maps at all images, and write how long that took, opening the network not counted."""
+    maps.drop(trained)  # what an earlier run left would take no time
+    maps.network(trained)
+    parts = {}
+    for part in ("train", "test"):
+        n = len(maps.inputs(part))
+        start = time.monotonic()
+        found = maps.maps(trained, part, tell)
+        seconds = time.monotonic() - start
+        size = maps.path(trained, part).stat().st_size if isinstance(found, AffineMaps) else 0
+        parts[part] = {"n_images": n, "seconds": seconds, "bytes": size, "is_factored": not size}
+    write_json(
+        target,
+        {
+            "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed, "n_classes": 10, **parts,
+        },
+    )  # fmt: skip
 
 
 def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> None:

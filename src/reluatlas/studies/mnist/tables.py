@@ -37,13 +37,15 @@ def numbers(folder: Path) -> Facts:
         ]
     seeds = head["seeds"] if len(head["networks"]) > 1 else []
     found["similarity"] = [read_json(folder / "similarity" / f"seed{seed}.json") for seed in seeds]
+    taken = [folder / "maps-taken" / f"{name}-seed{seed}.json" for seed in head["seeds"] for name in head["networks"]]
+    found["maps-taken"] = [read_json(path) for path in taken if path.exists()]  # runs of the first days have none
     found["seconds"] = seconds_of(folder)
     return found
 
 
 def has_paper(found: Facts) -> bool:
     """Return whether the paper has numbers on this data set."""
-    return found["study"]["data"] == "mnist"
+    return found["study"]["data"] == "mnist" and not found["study"].get("is_trial")
 
 
 def of_network(found: Facts, kind: str, name: str) -> list[Facts]:
