@@ -129,7 +129,7 @@ def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: P
     title = f"{trained.recipe.title}, seed {trained.seed}: standing alone"
     X = maps.inputs("train")
     sample = sample_outputs(
-        maps.network(trained), X, copies=COPIES, change=shifted(float(X.min())), random_state=trained.seed,
+        maps.outputs(trained), X, copies=COPIES, change=shifted(float(X.min())), random_state=trained.seed,
         progress=lambda done, of: tell(f"{title}: the network's outputs", done, of),
     )  # fmt: skip
     counts = pieces_for(data)
@@ -142,7 +142,7 @@ def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: P
         model.save(paths[-1])
     tell(title, len(counts), len(counts))
     X_test = maps.inputs("test").reshape(len(data.y_test), -1)
-    outputs = maps.network(trained)(maps.inputs("test"))
+    outputs = maps.outputs(trained)(maps.inputs("test"))
     rows = []
     for k, path in zip(counts, paths, strict=True):
         model = PiecewiseAffineClassifier.load(path)

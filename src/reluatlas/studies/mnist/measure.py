@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reluatlas.affine import AffineMaps
-from reluatlas.analysis.distinct_maps import distinct_maps
+from reluatlas.analysis.distinct_maps import distinct_maps, pattern_digests
 from reluatlas.datasets.mnist import Images
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
@@ -19,7 +18,6 @@ from reluatlas.writing import whole_file
 
 TOLERANCE = 1e-3
 """Euclidean distance within which the paper counts maps as one."""
-_AT_ONCE = 4096
 
 
 def network_facts(trained: Trained) -> dict[str, Any]:
@@ -58,13 +56,15 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
     network, X = maps.network(trained), maps.inputs("test")
     at_test = maps.maps(trained, "test", tell)
     what = f"{trained.recipe.title}, seed {trained.seed}: maps in use"
-    found = distinct_maps(network, X, at_test, tolerance=TOLERANCE, progress=lambda d, n: tell(what, d, n))
-    X_train = maps.inputs("train")
-    seen: set[bytes] = set()
-    for at in range(0, len(X_train), _AT_ONCE):
-        rows = network.patterns(X_train[at : at + _AT_ONCE])
-        seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
-        tell(f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images", at, len(X_train))
+    memory = maps.memory(trained)
+    found = distinct_maps(
+        network, X, at_test, tolerance=TOLERANCE, memory=memory, progress=lambda d, n: tell(what, d, n)
+    )
+    X_train, n_train_patterns = maps.inputs("train"), None
+    if not trained.recipe.is_large:  # those take seconds an image
+        what = f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images"
+        digests = pattern_digests(network, X_train, memory=memory, progress=lambda d, n: tell(what, d, n))
+        n_train_patterns = len(set(digests))
     write_json(
         target,
         {
@@ -73,7 +73,7 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
             "n_patterns": found.n_patterns, "n_maps": found.n_maps, "n_near": found.n_near,
             "tolerance": found.tolerance, "n_sharing": found.n_sharing, "largest_group": found.largest_group,
             "n_compared": found.n_compared, "is_exact": found.is_exact,
-            "n_train": len(X_train), "n_train_patterns": len(seen),
+            "n_train": len(X_train), "n_train_patterns": n_train_patterns,
         },
     )  # fmt: skip
 
@@ -81,7 +81,8 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
 def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path) -> None:
     """Write the maps at the first test image of each class."""
     index = np.array([int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)])
-    found = maps.network(trained).affine_at(maps.inputs("test")[index], ties="torch")
+    X = maps.inputs("test")[index]
+    found = maps.network(trained).affine_at(X, ties="torch", memory=maps.memory(trained))
     with whole_file(target) as temporary:
         np.savez(
             temporary, index=index, images=data.X_test[index], A=found.A.astype(np.float32),

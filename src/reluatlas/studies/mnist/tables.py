@@ -94,6 +94,11 @@ def counts(found: Facts, kind: str) -> list[int]:
     return sorted({row["k"] for f in found[kind] for row in f["rows"]})
 
 
+def ms_per_image(part: Facts) -> float:
+    """Return how long the affine maps of all classes take at one image, in milliseconds."""
+    return 1000 * part["seconds"] / part["n_images"]
+
+
 def percent(correct: int | None) -> float | None:
     """Return a number of the paper's in percent."""
     return None if correct is None else 100 * correct / published.N_TEST
@@ -119,6 +124,14 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
         ],
     )
     columns = ["n_patterns", "n_maps", "n_near", "n_sharing", "largest_group", "n_train_patterns", "n_neurons"]
+    tables["maps-taken"] = (
+        ["network", "seed", "images", "seconds", "ms_per_image", "is_factored"],
+        [
+            [f["name"], f["seed"], part, f"{f[part]['seconds']:.3f}", f"{ms_per_image(f[part]):.4f}",
+             f[part]["is_factored"]]
+            for f in found["maps-taken"] for part in ("train", "test")
+        ],
+    )  # fmt: skip
     tables["regions"] = (
         ["network", "seed", *columns, "paper_n_near"],
         [
@@ -127,7 +140,8 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
         ],
     )
     tables["similarity"] = (
-        ["from", "to", "bias", *beside, "r2_mean", "ridge_percent_right", "chance_percent_right", "cka_mean"],
+        ["from", "to", "bias", *beside, "r2_mean", "r2_weighted_mean", "ridge_percent_right", "chance_percent_right",
+         "cka_mean"],
         [
             [
                 f, g, bias,
@@ -164,13 +178,14 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
 
 def _more(found: list[Facts], n_test: int) -> list[str]:
     ridge = [100 * p["ridge"]["n_correct"] / n_test for p in found if p["ridge"]]
+    r2 = r2_of(found), r2_of(found, "r2_total")
     chance = [100 * p["chance"]["any"]["n_correct"] / n_test for p in found if "any" in p["chance"]]
-    return [_blank(mean_of(v), "{:.4f}") for v in (r2_of(found), ridge, chance, cka_of(found))]
+    return [_blank(mean_of(v), "{:.4f}") for v in (*r2, ridge, chance, cka_of(found))]
 
 
-def r2_of(found: list[Facts]) -> list[float]:
-    """Return the R^2 of all classes and seeds."""
-    return [v for p in found for v in p["least_squares"]["r2"] if v is not None]
+def r2_of(found: list[Facts], which: str = "r2") -> list[float]:
+    """Return the R^2 of all classes and seeds: "r2", coordinates alike, or "r2_total", weighted by their variance."""
+    return [v for p in found for v in p["least_squares"][which] if v is not None]
 
 
 def cka_of(found: list[Facts]) -> list[float]:
@@ -200,7 +215,13 @@ def summary(folder: Path) -> str:
     """Return the main numbers of a run in words."""
     found = numbers(folder)
     head = found["study"]
-    lines = [f"{head['data']}: {head['n_train']:,} training and {head['n_test']:,} test images."]
+    first = f"{head['data']}: {head['n_train']:,} training and {head['n_test']:,} test images."
+    return "\n".join([first, *main_numbers(found)])
+
+
+def main_numbers(found: Facts) -> list[str]:
+    """Return the main numbers of each network in words."""
+    head, lines = found["study"], []
     for name in head["networks"]:
         right = ", ".join(f"{a:.2f} %" for a in accuracies(found, name))
         maps = ", ".join(f"{f['n_maps']:,}" for f in of_network(found, "regions", name))
@@ -213,4 +234,4 @@ def summary(folder: Path) -> str:
             )
             line += f"; standing alone: {', '.join(told)}"
         lines.append(line + ".")
-    return "\n".join(lines)
+    return lines
