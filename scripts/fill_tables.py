@@ -181,12 +181,12 @@ def mnist_study(record: Record) -> str:
         [
             f"{titles[row['from']]} to {titles[row['to']]}", row["bias"], *beside(row["n_right"], row["paper"]),
             percent(row["n_right_ridge"]), percent(row["n_right_chance_any"]), percent(row["n_right_chance_label"]),
-            span(row["r2"]), span(row["r2_weighted"]), span(row["paper_r2"]),
+            span(row["r2"]), span(row["r2_weighted"]), span(row["r2_uncentered"]), span(row["paper_r2"]),
         ]
         for row in record["similarity"]
     ]  # fmt: skip
     head = ["pair", "bias", *three, "ridge, %", "chance, %", "chance within classes, %"]
-    head += ["R², coordinates alike", "R², by variance", "R², paper"]
+    head += ["R², coordinates alike", "R², by variance", "R², no means", "R², paper"]
     text += "\n*Maps of one network turned into those of another.*\n\n" + _lines(head, rows)
     rows = [
         [titles[row["network"]], f"{row['k']:,}", *beside(row["n_right"], row["paper"]), percent(row["n_right_random"])]

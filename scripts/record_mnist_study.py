@@ -80,9 +80,9 @@ def record_of(folder: Path) -> Facts:
 
 def _pair(found: list[Facts]) -> Facts:
     out: Facts = {"n_right": [p["least_squares"]["n_correct"] for p in found]}
-    for name, which in (("r2", "r2"), ("r2_weighted", "r2_total")):
+    for name, which in (("r2", "r2"), ("r2_weighted", "r2_total"), ("r2_uncentered", "r2_uncentered")):
         values = tables.r2_of(found, which)
-        out[name] = [min(values), max(values)]
+        out[name] = [min(values), max(values)] if values else None
     out["n_right_ridge"] = [p["ridge"]["n_correct"] for p in found if p["ridge"]]
     for kind in ("any", "label"):
         out[f"n_right_chance_{kind}"] = [p["chance"][kind]["n_correct"] for p in found if kind in p["chance"]]

@@ -58,7 +58,7 @@ def compare_networks(
 def _score(score: Any) -> dict[str, Any]:
     return {
         "n_correct": int(score.n_correct), "agreement": float(score.agreement), "r2": _plain(score.r2),
-        "r2_total": _plain(score.r2_total),
+        "r2_total": _plain(score.r2_total), "r2_uncentered": _plain(score.r2_uncentered),
     }  # fmt: skip
 
 

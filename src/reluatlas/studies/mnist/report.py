@@ -191,10 +191,7 @@ def _similarity(found: Facts, folder: Path) -> str:
         for g in names:
             for bias in tables.BIASES if f != g else ():
                 p = tables.pairs(found, f, g, bias)
-                r2 = [_cell(_from_to(tables.r2_of(p, which))) for which in ("r2", "r2_total")]
-                theirs = published.R2.get((f, g)) if tables.has_paper(found) else None
-                if theirs is not None:
-                    r2[1] = r2[1].replace("</td>", f"<small>paper {_from_to(theirs)}</small></td>")
+                r2 = [_cell(_from_to(tables.r2_of(p, which))) for which in tables.R2_KINDS]
                 shares = [
                     [100 * q["ridge"]["n_correct"] / n for q in p if q["ridge"]],
                     [100 * q["chance"]["any"]["n_correct"] / n for q in p if "any" in q["chance"]],
@@ -207,14 +204,21 @@ def _similarity(found: Facts, folder: Path) -> str:
                     *(_cell("" if not s else f"{fmean(s):.2f}") for s in shares),
                     _cell(f"{fmean(tables.cka_of(p)):.2f}" if tables.cka_of(p) else ""),
                 ])  # fmt: skip
-    columns = ["pair", "bias", "R², coordinates alike", "R², by variance", "right with ridge, %", "right by chance, %",
-               "by chance within classes, %", "mapped agrees with target, %", "networks agree, %", "CKA"]  # fmt: skip
+    paper = "".join(
+        f" The paper's, from {titles[f]} to {titles[g]}: about {_from_to(span)}; which of these it is we do not know."
+        for (f, g), span in published.R2.items() if tables.has_paper(found) and f in names and g in names
+    )  # fmt: skip
+    columns = [
+        "pair", "bias", "R², coordinates alike", "R², by variance", "R², no means", "right with ridge, %",
+        "right by chance, %", "by chance within classes, %", "mapped agrees with target, %", "networks agree, %", "CKA",
+    ]  # fmt: skip
     out.append("<h3>What tells more</h3>" + _table(columns, rows))
     out.append(_note(
-        "R² on the test images, smallest to largest of the classes: averaged over the coordinates, each alike, or each "
-        "in proportion to its variance. Ridge: the penalty chosen on training images held back. "
-        "Chance: the matrix fitted to maps at images paired at random, all or within a class. CKA: linear centered "
-        "kernel alignment of the maps at the training images, mean over the classes."
+        "R² on the test images, smallest to largest of the classes: averaged over the coordinates, each alike (weights "
+        "of pixels at the border, which hardly vary, are met worst and pull this down); each in proportion to its "
+        f"variance; and as the share of the sum of squares, no means taken off.{paper} Ridge: the penalty chosen on "
+        "training images held back. Chance: the matrix fitted to maps at images paired at random, all or within a "
+        "class. CKA: linear centered kernel alignment of the maps at the training images, mean over the classes."
     ))  # fmt: skip
     drawn = _save(lambda: figures.ranks(found), folder / "figures" / "ranks")
     out.append(_figure(drawn, "How many dimensions the correspondence needs",
@@ -306,7 +310,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _from_to(values: Sequence[float]) -> str:
-    return f"{min(values):.2f} to {max(values):.2f}"
+    return f"{min(values):.2f} to {max(values):.2f}" if values else ""
 
 
 def _several(items: Sequence[int], noun: str) -> str:

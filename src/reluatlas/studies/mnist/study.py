@@ -16,7 +16,7 @@ from reluatlas.errors import ArgumentError
 from reluatlas.studies.mnist import compare, measure
 from reluatlas.studies.mnist.folder import FORMAT, HEAD, VERSION, prepare_folder
 from reluatlas.studies.mnist.map_files import MapFiles
-from reluatlas.studies.mnist.networks import DEFAULT, Recipe, describe, import_torch, recipe
+from reluatlas.studies.mnist.networks import DEFAULT, RECIPES, Recipe, describe, import_torch, recipe
 from reluatlas.studies.mnist.report import draw_report
 from reluatlas.studies.mnist.steps import TRAINING, Step, Tell, is_done, record_step, run_steps, write_json
 from reluatlas.studies.mnist.train import Trained, trained_before
@@ -82,7 +82,8 @@ def run_mnist_study(
     data_dir : path, optional
         See `reluatlas.datasets.mnist.load_images`.
     device : str, optional
-        Where torch trains and where maps are computed; the CPU when left out.
+        Where torch trains and where maps are computed; the CPU when left out, on which "inception" and "resnet" are
+        then refused, unless for a trial.
     cache : path, optional
         Folder for trained networks; RELUATLAS_CACHE or the user's cache when left out.
     images, epochs : int, optional
@@ -110,6 +111,8 @@ def run_mnist_study(
     """
     tell = progress or (lambda what, done, of: None)
     names, numbers = _checked(data, networks, seeds, seed, jobs, epochs)
+    if device is None and images is None:
+        _refuse_large(names)
     where = device or "cpu"
     read = load_images(data, data_dir=data_dir)  # type: ignore[arg-type]
     read = read if images is None else read.few(images)
@@ -179,7 +182,7 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
             lambda p, tell, t=t: compare.stand_alone_models(t, data, maps, p, folder / "models", tell))  # fmt: skip
     if len(group) > 1:
         file = f"similarity/seed{seed}.json"
-        settings = {"step": "similarity", "version": 1, "networks": [t.path.stem for t in group]}
+        settings = {"step": "similarity", "version": 2, "networks": [t.path.stem for t in group]}
         steps.append(
             Step(f"similarity/seed{seed}", settings, (file,),
                  lambda tell: compare.compare_networks(group, data, maps, folder / file, seed, jobs, tell))
@@ -217,6 +220,15 @@ def _checked(
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise ArgumentError(f"`{what}={value!r}` must be a whole number of at least {least}.")
     return names, list(range(int(seed), int(seed) + int(seeds)))
+
+
+def _refuse_large(names: Sequence[str]) -> None:
+    large = next((name for name in names if RECIPES[name].is_large), None)
+    if large is not None:
+        raise ArgumentError(
+            f"`networks={large!r}` is full size and wants a GPU. Pass `device='cuda'`; or small-{large}, which a CPU "
+            "trains in minutes; or `images=` for a trial; `device='cpu'` trains it here all the same."
+        )
 
 
 def _machine(jobs: int | None) -> dict[str, Any]:

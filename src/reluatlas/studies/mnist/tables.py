@@ -15,6 +15,7 @@ from reluatlas.studies.mnist.steps import read_json, seconds_of
 from reluatlas.writing import whole_file
 
 BIASES = ("not mapped", "mapped")
+R2_KINDS = ("r2", "r2_total", "r2_uncentered")
 PER_NETWORK = ("networks", "regions", "reduction", "standalone")
 Facts = dict[str, Any]
 
@@ -140,8 +141,8 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
         ],
     )
     tables["similarity"] = (
-        ["from", "to", "bias", *beside, "r2_mean", "r2_weighted_mean", "ridge_percent_right", "chance_percent_right",
-         "cka_mean"],
+        ["from", "to", "bias", *beside, "r2_mean", "r2_weighted_mean", "r2_uncentered_mean", "ridge_percent_right",
+         "chance_percent_right", "cka_mean"],
         [
             [
                 f, g, bias,
@@ -178,14 +179,17 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
 
 def _more(found: list[Facts], n_test: int) -> list[str]:
     ridge = [100 * p["ridge"]["n_correct"] / n_test for p in found if p["ridge"]]
-    r2 = r2_of(found), r2_of(found, "r2_total")
+    r2 = [r2_of(found, which) for which in R2_KINDS]
     chance = [100 * p["chance"]["any"]["n_correct"] / n_test for p in found if "any" in p["chance"]]
     return [_blank(mean_of(v), "{:.4f}") for v in (*r2, ridge, chance, cka_of(found))]
 
 
 def r2_of(found: list[Facts], which: str = "r2") -> list[float]:
-    """Return the R^2 of all classes and seeds: "r2", coordinates alike, or "r2_total", weighted by their variance."""
-    return [v for p in found for v in p["least_squares"][which] if v is not None]
+    """Return the R^2 of all classes and seeds.
+
+    "r2": coordinates alike; "r2_total": weighted by their variance; "r2_uncentered": no means taken off.
+    """
+    return [v for p in found for v in p["least_squares"].get(which, []) if v is not None]
 
 
 def cka_of(found: list[Facts]) -> list[float]:

@@ -157,6 +157,7 @@ def test_the_papers_tables():
         ({"seed": -1}, "at least 0"),
         ({"jobs": -1}, "at least 1"),
         ({"device": "nowhere"}, "nowhere"),
+        ({"networks": ("dense", "resnet")}, "small-resnet, which a CPU trains in minutes"),
     ],
 )
 def test_bad_arguments_are_refused(tmp_path, more, what):
