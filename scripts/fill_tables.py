@@ -130,6 +130,86 @@ def mnist_accuracy(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def mnist_study(record: Record) -> str:
+    """Return the tables of a run of the MNIST study, the paper's numbers and the differences in points beside."""
+    n, titles = record["n_test"], record["titles"]
+
+    def percent(counts: list[int]) -> str:
+        return f"{100 * sum(counts) / len(counts) / n:.2f}" if counts else ""
+
+    def beside(counts: list[int], paper: int | None) -> list[str]:
+        if paper is None:
+            return [percent(counts), "", ""]
+        return [percent(counts), f"{paper / 100:.2f}", f"{100 * sum(counts) / len(counts) / n - paper / 100:+.2f}"]
+
+    def span(values: list[float] | None) -> str:
+        return "" if values is None else f"{values[0]:.2f} to {values[1]:.2f}"
+
+    three = ["right, %", "paper", "difference, points"]
+    rows = [[titles[row["network"]], *beside(row["n_right"], row["paper"])] for row in record["accuracy"]]
+    text = "*Networks.*\n\n" + _lines(["network", *three], rows)
+    if record["maps_taken"]:
+        rows = [
+            [
+                f["title"], f"{f['seed']}",
+                *(v for part in (f["train"], f["test"])
+                  for v in (f"{part['seconds']:,.1f}", f"{1000 * part['seconds'] / part['n_images']:.2f}")),
+                "factors" if f["train"]["is_factored"] else "all numbers",
+            ]
+            for f in record["maps_taken"]
+        ]  # fmt: skip
+        head = ["network", "seed", "training images, s", "ms per image", "test images, s", "ms per image", "kept"]
+        text += "\n*Affine maps of all ten classes at all images.*\n\n" + _lines(head, rows)
+    rows = [
+        [
+            f["title"], f"{f['seed']}", f"{f['n_patterns']:,}", f"{f['n_maps']:,}", f"{f['n_near']:,}",
+            "" if f["paper_n_near"] is None else f"{f['paper_n_near']:,}", f"{f['n_sharing']:,}",
+        ]
+        for f in record["regions"]
+    ]  # fmt: skip
+    head = [
+        "network",
+        "seed",
+        "patterns",
+        "maps",
+        "those within 0.001 as one",
+        "paper",
+        "images that share a map",
+    ]
+    text += f"\n*Affine maps in use on the {n:,} test images.*\n\n" + _lines(head, rows)
+    rows = [
+        [
+            f"{titles[row['from']]} to {titles[row['to']]}", row["bias"], *beside(row["n_right"], row["paper"]),
+            percent(row["n_right_ridge"]), percent(row["n_right_chance_any"]), percent(row["n_right_chance_label"]),
+            span(row["r2"]), span(row["r2_weighted"]), span(row["r2_uncentered"]), span(row["paper_r2"]),
+        ]
+        for row in record["similarity"]
+    ]  # fmt: skip
+    head = ["pair", "bias", *three, "ridge, %", "chance, %", "chance within classes, %"]
+    head += ["R², coordinates alike", "R², by variance", "R², no means", "R², paper"]
+    text += "\n*Maps of one network turned into those of another.*\n\n" + _lines(head, rows)
+    rows = [
+        [titles[row["network"]], f"{row['k']:,}", *beside(row["n_right"], row["paper"]), percent(row["n_right_random"])]
+        for row in record["reduction"]
+    ]
+    head = ["network", "centers per class", *three, "random starts, %"]
+    text += "\n*Fewer maps.*\n\n" + _lines(head, rows)
+    rows = [
+        [
+            titles[row["network"]], f"{row['seed']}", f"{row['k']:,}", f"{row['n_parameters']:,}",
+            percent([row["n_right"]]), f"{100 * row['agreement']:.2f}", f"{row['mean_deviation']:.2f}",
+            f"{row['largest_deviation']:.1f}",
+        ]
+        for row in record["standalone"]
+    ]  # fmt: skip
+    head = ["network", "seed", "pieces", "numbers stored", "right, %", "agrees with the network, %"]
+    text += "\n*Models that stand alone.*\n\n" + _lines([*head, "mean deviation", "largest"], rows)
+    training = record["seconds"].get("training")
+    rest = sum(v for k, v in record["seconds"].items() if k != "training")
+    took = f"Training took {training:,.0f} s, the rest" if training is not None else "Without training it took"
+    return text + f"\n{took} {rest:,.0f} s." + _made(record).replace("\n", " ", 1)
+
+
 def _digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):,g}"
 
@@ -200,10 +280,14 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "standalone": standalone,
     "affine_maps": affine_maps,
     "mnist_accuracy": mnist_accuracy,
+    "mnist_study": mnist_study,
     "trace": trace,
     "solids": solids,
     "cell_at": cell_at,
 }
+
+
+MADE_BY = {"mnist_study": "reluatlas study mnist --data mnist --out run; python scripts/record_mnist_study.py run"}
 
 
 def filled(text: str) -> str:
@@ -212,7 +296,8 @@ def filled(text: str) -> str:
     def table(match: re.Match[str]) -> str:
         path = ROOT / "benchmarks" / "records" / f"{match[2]}.json"
         if not path.exists():
-            body = f"Not measured yet: `python benchmarks/{match[2]}.py --out benchmarks/records/{match[2]}.json`\n"
+            default = f"python benchmarks/{match[2]}.py --out benchmarks/records/{match[2]}.json"
+            body = f"Not measured yet: `{MADE_BY.get(match[2], default)}`\n"
         else:
             body = TABLES[match[2]](json.loads(path.read_text(encoding="utf-8")))
         return match[1] + body + match[3]

@@ -61,6 +61,9 @@ def test_a_target_out_of_reach_ends_with_3(command, tmp_path, monkeypatch):
     [
         (["--data", "cifar"], "cifar"),
         (["--networks", "dense,lenet"], "'lenet'"),
+        (["--networks", "inception"], "Pass `--device cuda`; or small-inception"),
+        (["--images", "5"], "--images"),
+        (["--epochs", "0"], "--epochs"),
         (["--seeds", "0"], "at least 1"),
         (["--data", "mnist", "--data-dir", "nowhere"], "`nowhere` is no folder"),
     ],

@@ -13,6 +13,7 @@ from reluatlas.analysis.seeding import spread_points
 
 Init = Literal["k-means++", "random"]
 _ENTRIES = 2**22  # distances that are held at once
+_WORTH_A_PROCESS = 5e8  # numbers in one pass of all tasks; with fewer, processes take longer to start than to work
 
 
 def centers_of(points: NDArray[Any], k: int, init: Init, seed: int) -> NDArray[Any]:
@@ -35,10 +36,14 @@ def centers_of(points: NDArray[Any], k: int, init: Init, seed: int) -> NDArray[A
 def cluster_all(
     tasks: Sequence[tuple[int, int]], points: Sequence[NDArray[Any]], init: Init, seed: int, jobs: int
 ) -> Iterator[NDArray[Any]]:
-    """Yield the centers of each task (which points, k) in order, one process per core, one thread in each."""
+    """Yield the centers of each task (which points, k) in order, one process per core, one thread in each.
+
+    Few small tasks are done in this process, where starting others would take longer.
+    """
     from threadpoolctl import threadpool_limits
 
-    if min(jobs, len(tasks)) == 1:
+    size = sum(float(points[which].size) * k for which, k in tasks)
+    if min(jobs, len(tasks)) == 1 or size < _WORTH_A_PROCESS:
         for which, k in tasks:
             with threadpool_limits(1):
                 made = centers_of(points[which], k, init, seed)

@@ -21,6 +21,7 @@ Progress = Callable[[int, int], None]
 MOST_EXACT = 400
 """Maps that are at most written out in integers."""
 _AT_ONCE = 1024
+_PATTERN_BYTES = 2**27  # patterns that are held at once
 _NEAR = 1e-5  # of the largest norm: far above what is rounded, in float32 too
 _DIRECTIONS = 8
 
@@ -77,8 +78,9 @@ class DistinctMaps:
 
 
 def distinct_maps(
-    network: Network, X: ArrayLike, maps: AffineMaps, *, tolerance: float = 1e-3, progress: Progress | None = None
-) -> DistinctMaps:
+    network: Network, X: ArrayLike, maps: AffineMaps, *, tolerance: float = 1e-3, memory: int | None = None,
+    progress: Progress | None = None,
+) -> DistinctMaps:  # fmt: skip
     """Return which points share an activation pattern, an affine map, or nearly an affine map.
 
     Parameters
@@ -90,6 +92,8 @@ def distinct_maps(
         The network's maps of all outputs there, `network.affine_at(X, ties="torch")`; they may lie in a file.
     tolerance : float
         Maps within this Euclidean distance count as nearly equal.
+    memory : int, optional
+        Bytes for points in work, as in `affine_at`. Patterns are not kept, but for those that are compared as integers.
     progress : callable(n_done, n_all), optional
 
     Raises
@@ -104,8 +108,8 @@ def distinct_maps(
     maps as they are stored; no pair is missed: candidates are those whose projections on 8 orthonormal directions are
     within the tolerance. Deterministic.
     """
-    patterns = np.atleast_2d(network.patterns(X))
-    n, m, size = len(patterns), network.n_outputs, network.n_inputs
+    points = network.split(np.asarray(X))[0]
+    n, m, size = len(points), network.n_outputs, network.n_inputs
     if maps.b.shape != (n, m) or prod(maps.A.shape[2:]) != size:
         raise DimensionError(
             f"`maps` are {len(maps)} maps of {prod(maps.A.shape[2:])} inputs to {maps.b.shape[1]} outputs; expected "
@@ -113,14 +117,14 @@ def distinct_maps(
         )
     if not tolerance >= 0:
         raise ArgumentError(f"`tolerance={tolerance!r}` must be at least 0.")
-    pattern_ids, first = _ids([hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in patterns])
+    pattern_ids, first = _ids(pattern_digests(network, points, memory=memory, progress=progress))
     if n == 0:
         return DistinctMaps(pattern_ids, pattern_ids, pattern_ids, tolerance, 0, True)
     rows = _Rows(maps)
     tree = _Near(rows, progress)
     in_doubt = _Groups(n)
     tree.join(in_doubt, _NEAR * rows.largest)
-    equal, n_compared, is_exact = _settle(network, patterns, pattern_ids, first, in_doubt.ids())
+    equal, n_compared, is_exact = _settle(network, points, memory, pattern_ids, first, in_doubt.ids())
     near = _Groups(n)
     tree.join(near, tolerance)
     for one, other in zip(_first_of(equal)[equal].tolist(), range(n), strict=True):
@@ -128,8 +132,26 @@ def distinct_maps(
     return DistinctMaps(pattern_ids, equal, near.ids(), float(tolerance), n_compared, is_exact)
 
 
+def pattern_digests(
+    network: Network, X: NDArray, *, memory: int | None = None, progress: Progress | None = None
+) -> list[bytes]:
+    """Return 16 bytes for each point that are those of another point where the activation patterns are equal.
+
+    Exact but for chance, 1 in 2^128 a pair. Patterns, which may be millions of numbers each, are not kept.
+    """
+    units = sum(prod(network.nodes[i].shape) for i in network.pattern_slices())
+    at_once = max(1, min(_AT_ONCE, _PATTERN_BYTES // max(1, units)))
+    digests: list[bytes] = []
+    for at in range(0, len(X), at_once):
+        rows = network.patterns(X[at : at + at_once], memory=memory)
+        digests.extend(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+        if progress is not None:
+            progress(len(digests), len(X))
+    return digests
+
+
 def _settle(
-    network: Network, patterns: NDArray, pattern_ids: NDArray, first: NDArray, doubt_ids: NDArray
+    network: Network, X: NDArray, memory: int | None, pattern_ids: NDArray, first: NDArray, doubt_ids: NDArray
 ) -> tuple[NDArray[np.int64], int, bool]:
     """Return the groups of equal maps, how many were written out, and whether that was done for all in question."""
     groups: dict[int, list[int]] = {}
@@ -138,13 +160,13 @@ def _settle(
     asked = [g for g in groups.values() if len(g) > 1]
     n_asked = sum(map(len, asked))
     is_exact = n_asked <= MOST_EXACT
-    joined = _Groups(len(patterns))
-    for one, other in zip(first[pattern_ids].tolist(), range(len(patterns)), strict=True):
+    joined = _Groups(len(X))
+    for one, other in zip(first[pattern_ids].tolist(), range(len(X)), strict=True):
         joined.join(one, other)
     for group in asked:
         seen: dict[tuple, int] = {}
         for point in group:
-            key = exact_map(network, patterns[point]) if is_exact else ()
+            key = exact_map(network, network.patterns(X[point][None], memory=memory)[0]) if is_exact else ()
             joined.join(seen.setdefault(key, point), point)
     return joined.ids(), n_asked if is_exact else 0, is_exact
 

@@ -33,6 +33,8 @@ class MappedScore:
         `sklearn.metrics.r2_score` does. A constant coordinate counts 1 where it is met exactly and 0 otherwise.
     r2_total : ndarray, shape (m,)
         The same of the sums over all coordinates: each coordinate weighs as much as it varies.
+    r2_uncentered : ndarray, shape (m,)
+        1 - (squared error) / (squares of the target's vectors), summed over all coordinates, no mean taken off.
     """
 
     accuracy: float
@@ -41,6 +43,7 @@ class MappedScore:
     predictions: NDArray[np.int64]
     r2: FloatArray
     r2_total: FloatArray
+    r2_uncentered: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +124,12 @@ def evaluate(
     made = []
     for k in range(many):
         chosen = predictions(scores[k])
+        error, varied, square = (v.sum(axis=1) for v in (errors[k], spread, norms))
         count = -1 if labels is None else int((chosen == labels).sum())
         made.append(
             MappedScore(
                 count / n if count >= 0 else float("nan"), count, float((chosen == expected).mean()), chosen,
-                _r2(errors[k], spread, norms).mean(axis=1), _r2(*(v.sum(axis=1) for v in (errors[k], spread, norms))),
+                _r2(errors[k], spread, norms).mean(axis=1), _r2(error, varied, square), _r2(error, square, square),
             )
         )  # fmt: skip
     if directions is None:

@@ -20,6 +20,8 @@ from reluatlas.cli.options import (
     DataDir,
     Device,
     Dtype,
+    Epochs,
+    FewImages,
     Film,
     FirstSeed,
     ImageData,
@@ -270,6 +272,8 @@ def _study_mnist(
     seeds: SeedsOfEach = 1,
     device: TrainOn = None,
     cache: Cache = None,
+    images: FewImages = None,
+    epochs: Epochs = None,
     keep_maps: KeepMaps = False,
     json: Json = False,
     out: Out = None,
@@ -288,6 +292,6 @@ def _study_mnist(
     from reluatlas.cli.study import Wanted, mnist
 
     return mnist(
-        Wanted(data, data_dir, networks, seeds, seed, device, cache, keep_maps, jobs),
+        Wanted(data, data_dir, networks, seeds, seed, device, cache, images, epochs, keep_maps, jobs),
         as_json=json, out=out, quiet=quiet,
     )  # fmt: skip

@@ -232,6 +232,19 @@ Cache = Annotated[
         help="Keep trained networks here; when left out, in RELUATLAS_CACHE or the user's cache.",
     ),
 ]  # fmt: skip
+FewImages = Annotated[
+    int | None,
+    typer.Option(
+        "--images", metavar="N", parser=whole(10), show_default=False,
+        help="A trial: only the first N / 10 training images of each class, and N / 60 test images.",
+    ),
+]  # fmt: skip
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", parser=whole(1), show_default=False, help="A trial: train for N epochs in place of the recipe's."
+    ),
+]
 KeepMaps = Annotated[
     bool, typer.Option("--keep-maps", help="Keep the files with the affine maps of all images, which are large.")
 ]

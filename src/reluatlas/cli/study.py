@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.errors import ArgumentError, DimensionError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = "reluatlas-toy-{problem}"
 MNIST_FOLDER = "reluatlas-mnist-{data}"
 FILMS = ("html", "mp4", "gif", "none")
-DONE, INCOMPLETE = 0, 3
+KEPT = "reluatlas: interrupted. What is done is kept; the same command goes on from there."
 
 
 def toy(
@@ -70,12 +71,14 @@ class Wanted:
     seed: int
     device: str | None
     cache: Path | None
+    images: int | None
+    epochs: int | None
     keep_maps: bool
     jobs: int | None
 
 
 def mnist(wanted: Wanted, *, as_json: bool, out: Path | None, quiet: bool) -> int:
-    """Run the MNIST study, write its report and print a summary."""
+    """Run the MNIST study, write its report and print a summary; 130 when it was interrupted."""
     from reluatlas.cli import console
     from reluatlas.datasets.mnist import NAMES
     from reluatlas.studies.mnist.networks import RECIPES
@@ -90,11 +93,16 @@ def mnist(wanted: Wanted, *, as_json: bool, out: Path | None, quiet: bool) -> in
                                 f"{', '.join(RECIPES)}.")  # fmt: skip
     folder = Path(MNIST_FOLDER.format(data=wanted.data)) if out is None else out
     console.announce_compiling(quiet=quiet)
-    with stages(quiet=quiet) as tell:
-        study = run_mnist_study(
-            wanted.data, folder, networks=names, seeds=wanted.seeds, seed=wanted.seed, data_dir=wanted.data_dir,
-            device=wanted.device, cache=wanted.cache, keep_maps=wanted.keep_maps, jobs=wanted.jobs, progress=tell,
-        )  # fmt: skip
+    try:
+        with stages(quiet=quiet) as tell:
+            study = run_mnist_study(
+                wanted.data, folder, networks=names, seeds=wanted.seeds, seed=wanted.seed, data_dir=wanted.data_dir,
+                device=wanted.device, cache=wanted.cache, images=wanted.images, epochs=wanted.epochs,
+                keep_maps=wanted.keep_maps, jobs=wanted.jobs, progress=tell,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        console.notice(KEPT, quiet=False)
+        return INTERRUPTED
     if as_json:
         console.result(json.dumps(study.to_json(), allow_nan=False))
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -95,6 +95,22 @@ class Images:
         scaled = (np.asarray(X, dtype=np.float64) / self.pixel_max - self.mean) / self.std
         return scaled.astype(np.float32)[:, None]
 
+    def few(self, n: int) -> Images:
+        """Return the first n // 10 training images of each class and the first n // 60 test images, at least one.
+
+        Fewer where a class has fewer; in the order in which they are stored.
+
+        Raises
+        ------
+        ArgumentError
+            When n is below 10, which leaves a class without images.
+        """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 10:
+            raise ArgumentError(f"`images={n!r}` must be a whole number of at least 10: one image of each class.")
+        train, test = _first(self.y_train, int(n) // 10), _first(self.y_test, max(1, int(n) // 60))
+        X, y, X_test, y_test = self.X_train[train], self.y_train[train], self.X_test[test], self.y_test[test]
+        return replace(self, X_train=X, y_train=y, X_test=X_test, y_test=y_test, digest=_digest(X, y, X_test, y_test))
+
     def held_out(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return positions in the training images: those to fit on, and one in six that is held out to choose by.
 
@@ -151,8 +167,16 @@ def load_images(name: Name = "digits", *, data_dir: str | Path | None = None) ->
             raise DataFileError(
                 f"the {part} files in `{source}` do not fit: images {images.shape}, labels {labels.shape}."
             )
-    digest = hashlib.sha256(b"".join(a.astype(np.uint8).tobytes() for a in (X, y, X_test, y_test))).hexdigest()
+    digest = _digest(X, y, X_test, y_test)
     return Images(name, X, y.astype(np.int64), X_test, y_test.astype(np.int64), *_SCALE[name], source, digest)
+
+
+def _digest(*arrays: NDArray) -> str:
+    return hashlib.sha256(b"".join(a.astype(np.uint8).tobytes() for a in arrays)).hexdigest()
+
+
+def _first(y: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    return np.sort(np.concatenate([np.flatnonzero(y == label)[:n] for label in np.unique(y)]))
 
 
 def _digits() -> tuple[NDArray, ...]:

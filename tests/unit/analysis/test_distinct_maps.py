@@ -57,6 +57,20 @@ def single_linkage(rows: np.ndarray, tolerance: float) -> list[int]:
     return grouped(label)
 
 
+def test_patterns_taken_point_by_point_change_nothing(monkeypatch):
+    rng = np.random.default_rng(5)
+    net = ra.load(random_layers(rng, [3, 6, 4, 2], whole=True))
+    X = rng.integers(-2, 3, (40, 3)) / 2.0
+    maps = net.affine_at(X, ties="torch")
+    told: list[tuple[int, int]] = []
+    once = distinct_maps(net, X, maps)
+    monkeypatch.setattr(module, "_PATTERN_BYTES", 1)
+    again = distinct_maps(net, X, maps, memory=10**6, progress=lambda *now: told.append(now))
+    for name in ("pattern_ids", "map_ids", "near_ids"):
+        assert np.array_equal(getattr(once, name), getattr(again, name))
+    assert once.n_compared == again.n_compared and [n for n, _ in told[:40]] == list(range(1, 41))
+
+
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("seed", range(25))
 def test_it_agrees_with_fractions_and_with_all_pairs(seed, whole):

@@ -79,7 +79,8 @@ def test_factored_maps_and_maps_written_out_give_one_answer(points):
         assert np.mean(small.predict(Z) == whole.predict(Z)) > 0.98
 
 
-def test_many_k_processes_and_files_change_nothing(points, tmp_path):
+def test_many_k_processes_and_files_change_nothing(points, tmp_path, monkeypatch):
+    monkeypatch.setattr("reluatlas.analysis.clustering._WORTH_A_PROCESS", 0)
     net, (X, Z) = mlp((6, 8, 8, 3), 1), points
     seen = []
     both = ra.reduce(net, X, [5, 1, 40], seed=3, jobs=2, progress=lambda *a: seen.append(a))

@@ -28,7 +28,7 @@ def oracle(f, g, X_fit, X_test, y, bias, penalties=None, rank=None, order=None):
     width = X_fit.shape[1] + (bias == "mapped")
     F, G, Ft, Gt = (vectors(k.affine_at(X, ties="torch"))[:, :, :width] for X in (X_fit, X_test) for k in (f, g))
     points = np.hstack([X_test, np.ones((len(X_test), 1))])[:, :width]
-    scores, r2, total, ranks = [], [], [], []
+    scores, r2, total, whole, ranks = [], [], [], [], []
     for c in range(F.shape[1]):
         right = G[:, c] if order is None else G[order, c]
         if penalties is None:
@@ -46,10 +46,11 @@ def oracle(f, g, X_fit, X_test, y, bias, penalties=None, rank=None, order=None):
         made = Ft[:, c] @ T
         scores.append((made * points).sum(axis=1))
         r2.append(r2_score(Gt[:, c], made))
+        whole.append(1 - ((made - Gt[:, c]) ** 2).sum() / (Gt[:, c] ** 2).sum())
         total.append(1 - ((made - Gt[:, c]) ** 2).sum() / ((Gt[:, c] - Gt[:, c].mean(axis=0)) ** 2).sum())
     scores = np.array(scores).T
     chosen = scores.argmax(axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-    return chosen, float((chosen == y).mean()), np.array(r2), np.array(total), ranks
+    return chosen, float((chosen == y).mean()), np.array(r2), np.array(total), ranks, np.array(whole)
 
 
 @pytest.mark.parametrize("bias", ["mapped", "not mapped"])
@@ -64,11 +65,12 @@ def test_equal_to_least_squares_on_the_maps(shapes, bias):
     got = ra.similarity(
         *sources, X_fit, X_test, y_test=y, bias=bias, ranks=[2, 3, 99], jobs=2, progress=lambda *a: seen.append(a)
     )
-    chosen, accuracy, r2, total, ranks = oracle(f, g, X_fit, X_test, y, bias)
+    chosen, accuracy, r2, total, ranks, whole = oracle(f, g, X_fit, X_test, y, bias)
     assert np.array_equal(got.least_squares.predictions, chosen)
     assert got.accuracy == accuracy and got.n_correct == round(accuracy * 333)
     assert_allclose(got.r2, r2, rtol=1e-8)
     assert_allclose(got.least_squares.r2_total, total, rtol=1e-8)
+    assert_allclose(got.least_squares.r2_uncentered, whole, rtol=1e-8)
     assert got.ranks.tolist() == ranks
     assert got.agreement == accuracy and got.g_accuracy == 1.0  # the labels are those of g
     assert got.f_accuracy == got.predictions_agree == np.mean(f(X_test).argmax(axis=1) == y)

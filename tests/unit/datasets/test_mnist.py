@@ -181,3 +181,18 @@ def test_the_original_files(monkeypatch):
     assert np.bincount(data.y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     with pytest.raises(DataFileError, match="expected SHA-256 3aede38d"):
         load_images("fashion-mnist", data_dir=data_folder() / "mnist")
+
+
+def test_few_images_are_the_first_of_each_class():
+    data = load_images("digits")
+    few = data.few(125)
+    assert np.array_equal(np.bincount(few.y_train), np.full(10, 12)) and np.bincount(few.y_test).tolist() == [2] * 10
+    for c in range(10):
+        assert np.array_equal(few.X_train[few.y_train == c], data.X_train[data.y_train == c][:12])
+        assert np.array_equal(few.X_test[few.y_test == c], data.X_test[data.y_test == c][:2])
+    where = [int(np.flatnonzero((data.X_train == x).all(axis=(1, 2)))[0]) for x in few.X_train]
+    assert where == sorted(where) and few.digest not in (data.digest, data.few(126).few(10).digest)
+    assert data.few(120).digest == few.digest and data.few(10**6).digest == data.digest
+    for wrong in (9, 0, True, 12.5):
+        with pytest.raises(ArgumentError, match="at least 10"):
+            data.few(wrong)

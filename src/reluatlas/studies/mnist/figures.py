@@ -58,7 +58,7 @@ def _images(found: Facts, folder: Path, name: str) -> dict[str, np.ndarray]:
 
 def fewer_maps(found: Facts) -> Figure:
     """Return the accuracy over the number of centers per class, with the paper's where there is one."""
-    figure = _figure(7.4, 4.0)
+    figure = _figure(11.4, 4.6)
     ax = figure.subplots()
     ks = tables.counts(found, "reduction")
     for name, ink in _inks(found):
@@ -101,7 +101,7 @@ def standing_alone(found: Facts) -> Figure:
 
 def ranks(found: Facts) -> Figure:
     """Return how good mapped maps are when the mapping has a low rank."""
-    figure = _figure(7.4, 4.0)
+    figure = _figure(11.4, 4.6)
     ax = figure.subplots()
     names = found["study"]["networks"]
     chosen = [(f, g) for f in names for g in names if f != g]

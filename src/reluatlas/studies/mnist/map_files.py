@@ -7,16 +7,18 @@ network with one hidden layer, those at the training images are not written: the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError
+from reluatlas.network.batches import DEFAULT_MEMORY, available_cores, bytes_needed
 from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLDER = "maps"
 _CLASSES = 10
+_AT_ONCE, _AT_ONCE_LARGE = 1000, 50
+_ROOM = 2**24  # for maps on their way to a file
 _FACTORED = ("dense",)
 
 
@@ -58,6 +62,34 @@ class MapFiles:
             images = self._data.X_train if part == "train" else self._data.X_test
             self._inputs[part] = self._data.inputs(images)
         return self._inputs[part]
+
+    def outputs(self, trained: Trained) -> Callable[[NDArray], NDArray]:
+        """Return what computes a network's outputs (N, 10) at inputs, some at a time.
+
+        Of a large one torch does, in float32 and on the device; of others the opened network, in float64.
+        """
+        if not trained.recipe.is_large:
+            network = self.network(trained)
+            return lambda X: np.concatenate([network(X[at : at + _AT_ONCE]) for at in range(0, len(X), _AT_ONCE)])
+        import torch
+
+        device = self._device or "cpu"
+        module = trained.module().to(device)
+
+        def outputs(X: NDArray) -> NDArray:
+            parts = []
+            with torch.no_grad():
+                for at in range(0, len(X), _AT_ONCE_LARGE):
+                    part = torch.from_numpy(np.asarray(X[at : at + _AT_ONCE_LARGE], dtype=np.float32)).to(device)
+                    parts.append(module(part).cpu().numpy())
+            return np.concatenate(parts).astype(np.float64)
+
+        return outputs
+
+    def memory(self, trained: Trained) -> int:
+        """Return how many bytes points of a network may take in work: the default, or what one a thread needs."""
+        jobs = self._jobs or available_cores()
+        return max(DEFAULT_MEMORY, jobs * bytes_needed(self.network(trained), _CLASSES, 1) + _ROOM)
 
     def path(self, trained: Trained, part: str) -> Path:
         """Return the file of a network's maps at the "train" or "test" images."""
@@ -101,8 +133,8 @@ class MapFiles:
             self.check_space([trained])
             what = f"{trained.recipe.title}, seed {trained.seed}: affine maps at the {part} images"
             net.affine_at(
-                X, ties="torch", dtype=np.float32, out=path, jobs=self._jobs, device=self._device,
-                progress=lambda done, of: tell(what, done, of),
+                X, ties="torch", dtype=np.float32, out=path, memory=self.memory(trained), jobs=self._jobs,
+                device=self._device, progress=lambda done, of: tell(what, done, of),
             )  # fmt: skip
         stored = np.load(path, mmap_mode="r")
         return AffineMaps(stored[:, :, :-1].reshape(*stored.shape[:2], *net.input_shape), stored[:, :, -1])

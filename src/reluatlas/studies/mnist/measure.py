@@ -1,14 +1,15 @@
-"""What are the affine maps of one network at the images? How many there are, and what they look like (P5, P6)."""
+"""What are the affine maps of one network at the images? How long they take, how many there are, and pictures."""
 
 from __future__ import annotations
 
-import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reluatlas.analysis.distinct_maps import distinct_maps
+from reluatlas.affine import AffineMaps
+from reluatlas.analysis.distinct_maps import distinct_maps, pattern_digests
 from reluatlas.datasets.mnist import Images
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
@@ -17,7 +18,6 @@ from reluatlas.writing import whole_file
 
 TOLERANCE = 1e-3
 """Euclidean distance within which the paper counts maps as one."""
-_AT_ONCE = 4096
 
 
 def network_facts(trained: Trained) -> dict[str, Any]:
@@ -27,7 +27,28 @@ def network_facts(trained: Trained) -> dict[str, Any]:
         "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
         "n_test": info["n_test"], "n_test_right": info["n_test_right"], "n_parameters": info["n_parameters"],
         "recipe": info["recipe"], "device": info["device"], "torch": info["torch"], "losses": info["losses"],
+        "training_seconds": info.get("seconds"),
     }  # fmt: skip
+
+
+def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Tell) -> None:
+    """Take the affine maps at all images, and write how long that took, opening the network not counted."""
+    maps.drop(trained)  # what an earlier run left would take no time
+    maps.network(trained)
+    parts = {}
+    for part in ("train", "test"):
+        n = len(maps.inputs(part))
+        start = time.monotonic()
+        found = maps.maps(trained, part, tell)
+        seconds = time.monotonic() - start
+        size = maps.path(trained, part).stat().st_size if isinstance(found, AffineMaps) else 0
+        parts[part] = {"n_images": n, "seconds": seconds, "bytes": size, "is_factored": not size}
+    write_json(
+        target,
+        {
+            "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed, "n_classes": 10, **parts,
+        },
+    )  # fmt: skip
 
 
 def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> None:
@@ -35,13 +56,15 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
     network, X = maps.network(trained), maps.inputs("test")
     at_test = maps.maps(trained, "test", tell)
     what = f"{trained.recipe.title}, seed {trained.seed}: maps in use"
-    found = distinct_maps(network, X, at_test, tolerance=TOLERANCE, progress=lambda d, n: tell(what, d, n))
-    X_train = maps.inputs("train")
-    seen: set[bytes] = set()
-    for at in range(0, len(X_train), _AT_ONCE):
-        rows = network.patterns(X_train[at : at + _AT_ONCE])
-        seen.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
-        tell(f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images", at, len(X_train))
+    memory = maps.memory(trained)
+    found = distinct_maps(
+        network, X, at_test, tolerance=TOLERANCE, memory=memory, progress=lambda d, n: tell(what, d, n)
+    )
+    X_train, n_train_patterns = maps.inputs("train"), None
+    if not trained.recipe.is_large:  # those take seconds an image
+        what = f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images"
+        digests = pattern_digests(network, X_train, memory=memory, progress=lambda d, n: tell(what, d, n))
+        n_train_patterns = len(set(digests))
     write_json(
         target,
         {
@@ -50,7 +73,7 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
             "n_patterns": found.n_patterns, "n_maps": found.n_maps, "n_near": found.n_near,
             "tolerance": found.tolerance, "n_sharing": found.n_sharing, "largest_group": found.largest_group,
             "n_compared": found.n_compared, "is_exact": found.is_exact,
-            "n_train": len(X_train), "n_train_patterns": len(seen),
+            "n_train": len(X_train), "n_train_patterns": n_train_patterns,
         },
     )  # fmt: skip
 
@@ -58,7 +81,8 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
 def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path) -> None:
     """Write the maps at the first test image of each class."""
     index = np.array([int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)])
-    found = maps.network(trained).affine_at(maps.inputs("test")[index], ties="torch")
+    X = maps.inputs("test")[index]
+    found = maps.network(trained).affine_at(X, ties="torch", memory=maps.memory(trained))
     with whole_file(target) as temporary:
         np.savez(
             temporary, index=index, images=data.X_test[index], A=found.A.astype(np.float32),

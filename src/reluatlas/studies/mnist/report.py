@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reluatlas import report as page_files
 from reluatlas._version import __version__
 from reluatlas.studies.mnist import figures, published, tables
+from reluatlas.studies.mnist.steps import TRAINING
 from reluatlas.studies.mnist.tables import Facts
 from reluatlas.writing import whole_file
 
@@ -24,6 +25,7 @@ PAGE = "report.html"
 _STYLE = """
 td small { color: var(--soft); display: block; }
 td.own { color: var(--soft); }
+td.n, td.name, td small { white-space: nowrap; }
 figure img { max-height: none; }
 """.strip()
 _SHOWN_CLASS = 7
@@ -46,6 +48,7 @@ def draw_report(folder: Path) -> Path:
     names = ", ".join(head["titles"][n] for n in head["networks"])
     body = [
         _section("Networks", _networks(found)),
+        _section("How long affine maps take", _taken(found)) if found["maps-taken"] else "",
         _section("Affine maps in use", _regions(found)),
         _section("What the maps look like", _pictures(found, folder)),
         _section("Maps of one network turned into those of another", _similarity(found, folder))
@@ -73,16 +76,20 @@ def draw_report(folder: Path) -> Path:
 
 
 def _intro(found: Facts) -> str:
-    if tables.has_paper(found):
+    if found["study"].get("is_trial"):
+        text = "A trial on few images or epochs: it shows that all works; its numbers say nothing of the networks."
+    elif tables.has_paper(found):
         text = f"In tables: ours, then the paper's and the difference in points. The paper: {published.SOURCE}."
     else:
         text = f"The paper ({published.SOURCE}) has no numbers on this data set: run the study with MNIST to compare."
-    return f"<p>{escape(text)}</p>"
+    said = "".join(f"<li>{escape(line)}</li>" for line in tables.main_numbers(found))
+    return f"<p>{escape(text)}</p><ul>{said}</ul>"
 
 
 def _networks(found: Facts) -> str:
     head = found["study"]
-    columns = ["network", "architecture", "training", *(f"seed {s}" for s in head["seeds"]), "mean"]
+    seeds = head["seeds"] if len(head["seeds"]) > 1 else []
+    columns = ["network", "architecture", "training", *(f"seed {s}" for s in seeds), "mean, %" if seeds else "right, %"]
     rows = []
     for name in head["networks"]:
         r = head["recipes"][name]
@@ -94,23 +101,51 @@ def _networks(found: Facts) -> str:
         values, theirs = tables.accuracies(found, name), tables.percent(published.ACCURACY.get(name))
         rows.append([
             _cell(head["titles"][name]), _cell(head["architectures"][name], "t"), _cell(how, "t"),
-            *(_cell(f"{v:.2f} %") for v in values), _beside(found, values, theirs),
+            *(_cell(f"{v:.2f}") for v in values if seeds), _beside(found, values, theirs),
         ])  # fmt: skip
-    return _table(columns, rows) + _note("Right out of the test images, which training never sees.")
+    seconds = [f.get("training_seconds") for f in found["networks"]]
+    took = f" Training took {sum(seconds):,.0f} s of one thread each, all together." if all(seconds) else ""
+    return _table(columns, rows) + _note("Right, in % of the test images, which training never sees." + took)
+
+
+def _taken(found: Facts) -> str:
+    columns = ["network", "seed", "training images", "s", "ms per image", "test images", "s", "ms per image"]
+    rows = []
+    for f in found["maps-taken"]:
+        cells = [_cell(f["title"]), _cell(str(f["seed"]))]
+        for part in ("train", "test"):
+            theirs = published.MAP_SECONDS.get(f["name"]) if part == "train" and tables.has_paper(found) else None
+            paper = "" if theirs is None else f"<small>paper {theirs:,}</small>"
+            how = "<small>as factors</small>" if f[part]["is_factored"] else ""
+            cells += [
+                f'<td class="n">{f[part]["n_images"]:,}{how}</td>',
+                f'<td class="n">{f[part]["seconds"]:,.1f}{paper}</td>',
+                _cell(f"{tables.ms_per_image(f[part]):.2f}"),
+            ]
+        rows.append(cells)
+    paper = (
+        " The paper reports times of its two large networks only: 19,740 s (Inception) and 30,755 s (ResNet) for all "
+        "classes at the training images, one image at a time on a GPU." if tables.has_paper(found) else ""
+    )  # fmt: skip
+    return _table(columns, rows) + _note(
+        "Wall time of the affine maps of all ten classes, written to a file in float32. As factors: with one hidden "
+        "layer a map is a pattern times fixed rows, and only patterns are kept." + paper
+    )
 
 
 def _regions(found: Facts) -> str:
-    columns = ["network", "seed", "different patterns", "different maps", "within 0.001 one", "images that share a map",
-               "patterns of the training images", "neurons", "max windows"]  # fmt: skip
+    columns = ["network", "seed", "different patterns", "different maps", "those within 0.001 as one",
+               "images that share a map", "patterns of the training images", "neurons", "max windows"]  # fmt: skip
     rows = []
     for f in found["regions"]:
         theirs = published.MAPS_IN_USE.get(f["name"]) if tables.has_paper(found) else None
         near = f"{f['n_near']:,}" + ("" if theirs is None else f"<small>paper {theirs:,}</small>")
+        seen = "" if f["n_train_patterns"] is None else f"{f['n_train_patterns']:,} of {f['n_train']:,}"
         exact = "" if f["is_exact"] else "<small>float64</small>"
         rows.append([
             _cell(f["title"]), _cell(str(f["seed"])), _cell(f"{f['n_patterns']:,}"),
             f'<td class="n">{f["n_maps"]:,}{exact}</td>', f'<td class="n">{near}</td>', _cell(f"{f['n_sharing']:,}"),
-            _cell(f"{f['n_train_patterns']:,} of {f['n_train']:,}"), _cell(f"{f['n_neurons']:,}"),
+            _cell(seen), _cell(f"{f['n_neurons']:,}"),
             _cell(f"{f['n_windows']:,}"),
         ])  # fmt: skip
     return _table(columns, rows) + _note(
@@ -156,7 +191,7 @@ def _similarity(found: Facts, folder: Path) -> str:
         for g in names:
             for bias in tables.BIASES if f != g else ():
                 p = tables.pairs(found, f, g, bias)
-                r2 = tables.r2_of(p)
+                r2 = [_cell(_from_to(tables.r2_of(p, which))) for which in tables.R2_KINDS]
                 shares = [
                     [100 * q["ridge"]["n_correct"] / n for q in p if q["ridge"]],
                     [100 * q["chance"]["any"]["n_correct"] / n for q in p if "any" in q["chance"]],
@@ -165,17 +200,25 @@ def _similarity(found: Facts, folder: Path) -> str:
                     [100 * q["predictions_agree"] for q in p],
                 ]
                 rows.append([
-                    _cell(f"{titles[f]} to {titles[g]}"), _cell(bias), _cell(f"{min(r2):.2f} to {max(r2):.2f}"),
+                    _cell(f"{titles[f]} to {titles[g]}", "name"), _cell(bias), *r2,
                     *(_cell("" if not s else f"{fmean(s):.2f}") for s in shares),
                     _cell(f"{fmean(tables.cka_of(p)):.2f}" if tables.cka_of(p) else ""),
                 ])  # fmt: skip
-    columns = ["pair", "bias", "R² of the classes", "right with ridge, %", "right by chance, %",
-               "by chance within classes, %", "mapped agrees with target, %", "networks agree, %", "CKA"]  # fmt: skip
+    paper = "".join(
+        f" The paper's, from {titles[f]} to {titles[g]}: about {_from_to(span)}; which of these it is we do not know."
+        for (f, g), span in published.R2.items() if tables.has_paper(found) and f in names and g in names
+    )  # fmt: skip
+    columns = [
+        "pair", "bias", "R², coordinates alike", "R², by variance", "R², no means", "right with ridge, %",
+        "right by chance, %", "by chance within classes, %", "mapped agrees with target, %", "networks agree, %", "CKA",
+    ]  # fmt: skip
     out.append("<h3>What tells more</h3>" + _table(columns, rows))
     out.append(_note(
-        "R² on the test images, averaged over the coordinates. Ridge: the penalty chosen on training images held back. "
-        "Chance: the matrix fitted to maps at images paired at random, all or within a class. CKA: linear centered "
-        "kernel alignment of the maps at the training images, mean over the classes."
+        "R² on the test images, smallest to largest of the classes: averaged over the coordinates, each alike (weights "
+        "of pixels at the border, which hardly vary, are met worst and pull this down); each in proportion to its "
+        f"variance; and as the share of the sum of squares, no means taken off.{paper} Ridge: the penalty chosen on "
+        "training images held back. Chance: the matrix fitted to maps at images paired at random, all or within a "
+        "class. CKA: linear centered kernel alignment of the maps at the training images, mean over the classes."
     ))  # fmt: skip
     drawn = _save(lambda: figures.ranks(found), folder / "figures" / "ranks")
     out.append(_figure(drawn, "How many dimensions the correspondence needs",
@@ -242,11 +285,14 @@ def _made(found: Facts) -> str:
     head = found["study"]
     m = head["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in m.items() if k not in ("processor", "cores"))
-    total = sum(found["seconds"].values())
+    total = sum(v for k, v in found["seconds"].items() if k != TRAINING)
+    training = found["seconds"].get(TRAINING)
+    trained = "" if training is None else f"Training took {training:,.0f} s, the rest {total:,.0f} s. "
+    trained = trained or f"Steps without training took {total:,.0f} s. "
     rows = [[_cell(k), _cell(f"{v:,.1f}")] for k, v in found["seconds"].items()]
     return (
         f"<p>{escape(m['processor'])}, {m['cores']} cores, device {escape(head['device'])}; {escape(versions)}; "
-        f"data SHA-256 <code>{escape(head['data_digest'][:16])}…</code>. Steps without training took {total:,.0f} s. "
+        f"data SHA-256 <code>{escape(head['data_digest'][:16])}…</code>. {trained}"
         "Tables as CSV: the folder tables; numbers as JSON: the folders named for the steps.</p>"
         f"<details><summary>Seconds of each step</summary>{_table(['step', 's'], rows)}</details>"
     )
@@ -263,6 +309,10 @@ def _range(values: Sequence[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
 
 
+def _from_to(values: Sequence[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f}" if values else ""
+
+
 def _several(items: Sequence[int], noun: str) -> str:
     return f"{noun} {items[0]}" if len(items) == 1 else f"{noun}s {items[0]} to {items[-1]}"
 
@@ -272,8 +322,9 @@ def _cell(text: str, kind: str = "n") -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th class="{"" if i == 0 else "n"}">{escape(c)}</th>' for i, c in enumerate(columns))
-    lines = "\n".join("<tr>" + row[0].replace('"n"', '""', 1) + "".join(row[1:]) + "</tr>" for row in rows)
+    is_text = [i == 0 or rows[0][i].startswith('<td class="t"') for i in range(len(columns))]
+    head = "".join(f'<th class="{"" if t else "n"}">{escape(c)}</th>' for c, t in zip(columns, is_text, strict=True))
+    lines = "\n".join("<tr>" + row[0].replace('"n"', '"name"', 1) + "".join(row[1:]) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
 
 

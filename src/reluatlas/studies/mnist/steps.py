@@ -20,6 +20,8 @@ from reluatlas.writing import whole_file
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 RECORDS = "steps"
+TRAINING = "training"
+"""Name of the record of how long training took; it is no step, as networks are kept in a cache of their own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,14 @@ def run_steps(folder: Path, steps: Sequence[Step], tell: Tell) -> None:
         tell(step.name, 0, 1)
         step.work(tell)
         record = {"step": step.name, "key": step.key, "files": step.files, "seconds": time.monotonic() - start}
-        write_json(_path(folder, step.name), record)
+        record_step(folder, step.name, record)
+
+
+def record_step(folder: Path, name: str, record: dict[str, Any]) -> None:
+    """Write what is known of a part of the study once it is done."""
+    path = _path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
 
 
 def seconds_of(folder: Path) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from reluatlas.errors import ArgumentError
 from reluatlas.studies.mnist import compare, measure
 from reluatlas.studies.mnist.folder import FORMAT, HEAD, VERSION, prepare_folder
 from reluatlas.studies.mnist.map_files import MapFiles
-from reluatlas.studies.mnist.networks import DEFAULT, describe, import_torch, recipe
+from reluatlas.studies.mnist.networks import DEFAULT, RECIPES, Recipe, describe, import_torch, recipe
 from reluatlas.studies.mnist.report import draw_report
-from reluatlas.studies.mnist.steps import Step, Tell, is_done, run_steps, write_json
-from reluatlas.studies.mnist.train import Trained
+from reluatlas.studies.mnist.steps import TRAINING, Step, Tell, is_done, record_step, run_steps, write_json
+from reluatlas.studies.mnist.train import Trained, trained_before
 from reluatlas.studies.mnist.train_all import train_all
 
 
@@ -61,6 +62,8 @@ def run_mnist_study(
     data_dir: str | Path | None = None,
     device: str | None = None,
     cache: str | Path | None = None,
+    images: int | None = None,
+    epochs: int | None = None,
     keep_maps: bool = False,
     jobs: int | None = None,
     progress: Tell | None = None,
@@ -79,9 +82,13 @@ def run_mnist_study(
     data_dir : path, optional
         See `reluatlas.datasets.mnist.load_images`.
     device : str, optional
-        Where torch trains and where maps are computed; the CPU when left out.
+        Where torch trains and where maps are computed; the CPU when left out, on which "inception" and "resnet" are
+        then refused, unless for a trial.
     cache : path, optional
         Folder for trained networks; RELUATLAS_CACHE or the user's cache when left out.
+    images, epochs : int, optional
+        For a trial: only so many training images and a sixth as many test images (`Images.few`), and so many epochs in
+        place of the recipes'. The report says that it was one, and leaves the paper's numbers out.
     keep_maps : bool
         Whether to keep the files with the affine maps of all images, which are large.
     jobs : int, optional
@@ -103,26 +110,31 @@ def run_mnist_study(
     of threads of BLAS. A step whose files are there is not done again; the report is drawn from the files alone.
     """
     tell = progress or (lambda what, done, of: None)
-    names, numbers = _checked(data, networks, seeds, seed, jobs)
+    names, numbers = _checked(data, networks, seeds, seed, jobs, epochs)
+    if device is None and images is None:
+        _refuse_large(names)
     where = device or "cpu"
-    images = load_images(data, data_dir=data_dir)  # type: ignore[arg-type]
+    read = load_images(data, data_dir=data_dir)  # type: ignore[arg-type]
+    read = read if images is None else read.few(images)
     import_torch()
     recipes = [recipe(name, data) for name in names]
+    recipes = [r if epochs is None else replace(r, epochs=epochs) for r in recipes]
     head = {
-        "reluatlas": __version__, "data": data, "data_digest": images.digest, "side": images.side,
-        "n_train": len(images.X_train), "n_test": len(images.y_test), "networks": list(names), "seeds": numbers,
+        "reluatlas": __version__, "data": data, "data_digest": read.digest, "side": read.side,
+        "n_train": len(read.X_train), "n_test": len(read.y_test), "networks": list(names), "seeds": numbers,
+        "is_trial": images is not None or epochs is not None,
         "titles": {r.name: r.title for r in recipes},
-        "architectures": {r.name: describe(r.kind, images.side) for r in recipes},
+        "architectures": {r.name: describe(r.kind, read.side) for r in recipes},
         "recipes": {r.name: r.settings for r in recipes}, "device": where, "machine": _machine(jobs),
     }  # fmt: skip
     folder = prepare_folder(out, head)
     store = (cache_folder() if cache is None else Path(cache)) / "networks"
     wanted = [(r, s) for s in numbers for r in recipes]
-    trained = train_all(wanted, images, folder=store, device=where, jobs=jobs, tell=tell)
-    maps = MapFiles(folder, images, jobs=jobs, device=where)
+    trained = _trained(folder, wanted, read, store, where, jobs, tell)
+    maps = MapFiles(folder, read, jobs=jobs, device=where)
     for s in numbers:
         group = [t for t in trained if t.seed == s]
-        steps = _steps(folder, group, images, maps, jobs)
+        steps = _steps(folder, group, read, maps, jobs)
         open_steps = [step for step in steps if not is_done(folder, step)]
         if open_steps:
             need = maps.check_space(group)
@@ -158,17 +170,19 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
                 )
             )
 
-        add("networks", "json", {"version": 1}, lambda p, tell, t=t: write_json(p, measure.network_facts(t)))
+        add("networks", "json", {"version": 2}, lambda p, tell, t=t: write_json(p, measure.network_facts(t)))
+        add("maps-taken", "json", {"version": 1}, lambda p, tell, t=t: measure.take_maps(t, data, maps, p, tell))
         add("regions", "json", {"version": 1, "tolerance": measure.TOLERANCE},
             lambda p, tell, t=t: measure.count_maps(t, maps, p, tell))  # fmt: skip
         add("images", "npz", {"version": 1}, lambda p, tell, t=t: measure.keep_images(t, data, maps, p))
         add("reduction", "json", {"version": 1, "k": compare.counts_for(data)},
             lambda p, tell, t=t: compare.reduce_maps(t, data, maps, p, jobs, tell))  # fmt: skip
-        add("standalone", "json", {"version": 1, "k": compare.pieces_for(data), "copies": compare.COPIES},
+        add("standalone", "json",
+            {"version": 1, "k": compare.pieces_for(data), "copies": compare.COPIES, **compare.fit_settings(data)},
             lambda p, tell, t=t: compare.stand_alone_models(t, data, maps, p, folder / "models", tell))  # fmt: skip
     if len(group) > 1:
         file = f"similarity/seed{seed}.json"
-        settings = {"step": "similarity", "version": 1, "networks": [t.path.stem for t in group]}
+        settings = {"step": "similarity", "version": 2, "networks": [t.path.stem for t in group]}
         steps.append(
             Step(f"similarity/seed{seed}", settings, (file,),
                  lambda tell: compare.compare_networks(group, data, maps, folder / file, seed, jobs, tell))
@@ -176,8 +190,23 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
     return steps
 
 
+def _trained(
+    folder: Path, wanted: list[tuple[Recipe, int]], data: Images, store: Path, device: str, jobs: int | None, tell: Tell
+) -> list[Trained]:
+    """Return the networks, trained where they are not in the cache; write how long that took, all together."""
+    missing = [
+        f"{r.name}-seed{s}" for r, s in wanted if trained_before(r, data, seed=s, folder=store, device=device) is None
+    ]
+    start = time.monotonic()
+    trained = train_all(wanted, data, folder=store, device=device, jobs=jobs, tell=tell)
+    if missing:
+        record = {"step": TRAINING, "networks": missing, "seconds": time.monotonic() - start}
+        record_step(folder, TRAINING, record)
+    return trained
+
+
 def _checked(
-    data: str, networks: Sequence[str], seeds: int, seed: int, jobs: int | None
+    data: str, networks: Sequence[str], seeds: int, seed: int, jobs: int | None, epochs: int | None
 ) -> tuple[tuple[str, ...], list[int]]:
     if data not in NAMES:
         raise ArgumentError(f"`data={data!r}` is no data set. Pass one of {', '.join(NAMES)}.")
@@ -186,10 +215,20 @@ def _checked(
         raise ArgumentError("`networks` is empty. Pass one or more names.")
     for name in names:
         recipe(name, data)
-    for what, value, least in (("seeds", seeds, 1), ("seed", seed, 0), *([("jobs", jobs, 1)] if jobs else [])):
+    optional = [(what, value, 1) for what, value in (("jobs", jobs), ("epochs", epochs)) if value is not None]
+    for what, value, least in (("seeds", seeds, 1), ("seed", seed, 0), *optional):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise ArgumentError(f"`{what}={value!r}` must be a whole number of at least {least}.")
     return names, list(range(int(seed), int(seed) + int(seeds)))
+
+
+def _refuse_large(names: Sequence[str]) -> None:
+    large = next((name for name in names if RECIPES[name].is_large), None)
+    if large is not None:
+        raise ArgumentError(
+            f"`networks={large!r}` is full size and wants a GPU. Pass `device='cuda'`; or small-{large}, which a CPU "
+            "trains in minutes; or `images=` for a trial; `device='cpu'` trains it here all the same."
+        )
 
 
 def _machine(jobs: int | None) -> dict[str, Any]:

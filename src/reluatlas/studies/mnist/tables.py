@@ -15,6 +15,7 @@ from reluatlas.studies.mnist.steps import read_json, seconds_of
 from reluatlas.writing import whole_file
 
 BIASES = ("not mapped", "mapped")
+R2_KINDS = ("r2", "r2_total", "r2_uncentered")
 PER_NETWORK = ("networks", "regions", "reduction", "standalone")
 Facts = dict[str, Any]
 
@@ -37,13 +38,15 @@ def numbers(folder: Path) -> Facts:
         ]
     seeds = head["seeds"] if len(head["networks"]) > 1 else []
     found["similarity"] = [read_json(folder / "similarity" / f"seed{seed}.json") for seed in seeds]
+    taken = [folder / "maps-taken" / f"{name}-seed{seed}.json" for seed in head["seeds"] for name in head["networks"]]
+    found["maps-taken"] = [read_json(path) for path in taken if path.exists()]  # runs of the first days have none
     found["seconds"] = seconds_of(folder)
     return found
 
 
 def has_paper(found: Facts) -> bool:
     """Return whether the paper has numbers on this data set."""
-    return found["study"]["data"] == "mnist"
+    return found["study"]["data"] == "mnist" and not found["study"].get("is_trial")
 
 
 def of_network(found: Facts, kind: str, name: str) -> list[Facts]:
@@ -92,6 +95,11 @@ def counts(found: Facts, kind: str) -> list[int]:
     return sorted({row["k"] for f in found[kind] for row in f["rows"]})
 
 
+def ms_per_image(part: Facts) -> float:
+    """Return how long the affine maps of all classes take at one image, in milliseconds."""
+    return 1000 * part["seconds"] / part["n_images"]
+
+
 def percent(correct: int | None) -> float | None:
     """Return a number of the paper's in percent."""
     return None if correct is None else 100 * correct / published.N_TEST
@@ -117,6 +125,14 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
         ],
     )
     columns = ["n_patterns", "n_maps", "n_near", "n_sharing", "largest_group", "n_train_patterns", "n_neurons"]
+    tables["maps-taken"] = (
+        ["network", "seed", "images", "seconds", "ms_per_image", "is_factored"],
+        [
+            [f["name"], f["seed"], part, f"{f[part]['seconds']:.3f}", f"{ms_per_image(f[part]):.4f}",
+             f[part]["is_factored"]]
+            for f in found["maps-taken"] for part in ("train", "test")
+        ],
+    )  # fmt: skip
     tables["regions"] = (
         ["network", "seed", *columns, "paper_n_near"],
         [
@@ -125,7 +141,8 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
         ],
     )
     tables["similarity"] = (
-        ["from", "to", "bias", *beside, "r2_mean", "ridge_percent_right", "chance_percent_right", "cka_mean"],
+        ["from", "to", "bias", *beside, "r2_mean", "r2_weighted_mean", "r2_uncentered_mean", "ridge_percent_right",
+         "chance_percent_right", "cka_mean"],
         [
             [
                 f, g, bias,
@@ -162,13 +179,17 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
 
 def _more(found: list[Facts], n_test: int) -> list[str]:
     ridge = [100 * p["ridge"]["n_correct"] / n_test for p in found if p["ridge"]]
+    r2 = [r2_of(found, which) for which in R2_KINDS]
     chance = [100 * p["chance"]["any"]["n_correct"] / n_test for p in found if "any" in p["chance"]]
-    return [_blank(mean_of(v), "{:.4f}") for v in (r2_of(found), ridge, chance, cka_of(found))]
+    return [_blank(mean_of(v), "{:.4f}") for v in (*r2, ridge, chance, cka_of(found))]
 
 
-def r2_of(found: list[Facts]) -> list[float]:
-    """Return the R^2 of all classes and seeds."""
-    return [v for p in found for v in p["least_squares"]["r2"] if v is not None]
+def r2_of(found: list[Facts], which: str = "r2") -> list[float]:
+    """Return the R^2 of all classes and seeds.
+
+    "r2": coordinates alike; "r2_total": weighted by their variance; "r2_uncentered": no means taken off.
+    """
+    return [v for p in found for v in p["least_squares"].get(which, []) if v is not None]
 
 
 def cka_of(found: list[Facts]) -> list[float]:
@@ -198,7 +219,13 @@ def summary(folder: Path) -> str:
     """Return the main numbers of a run in words."""
     found = numbers(folder)
     head = found["study"]
-    lines = [f"{head['data']}: {head['n_train']:,} training and {head['n_test']:,} test images."]
+    first = f"{head['data']}: {head['n_train']:,} training and {head['n_test']:,} test images."
+    return "\n".join([first, *main_numbers(found)])
+
+
+def main_numbers(found: Facts) -> list[str]:
+    """Return the main numbers of each network in words."""
+    head, lines = found["study"], []
     for name in head["networks"]:
         right = ", ".join(f"{a:.2f} %" for a in accuracies(found, name))
         maps = ", ".join(f"{f['n_maps']:,}" for f in of_network(found, "regions", name))
@@ -211,4 +238,4 @@ def summary(folder: Path) -> str:
             )
             line += f"; standing alone: {', '.join(told)}"
         lines.append(line + ".")
-    return "\n".join(lines)
+    return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Trained:
     side : int
         Of the images.
     info : dict
-        Correct out of the test images, losses of the epochs, versions.
+        Correct out of the test images, losses of the epochs, seconds of training (None where part of it was done by a
+        version that did not measure), versions.
     """
 
     path: Path
@@ -113,7 +115,7 @@ def train(
             "format": FORMAT, "key": key, "data": data.name, "data_digest": data.digest, "seed": seed, "device": device,
             "recipe": recipe.settings, "torch": str(torch.__version__), "losses": run.losses,
             "n_test": len(data.y_test), "n_test_right": run.count_right(data.X_test, data.y_test),
-            "n_parameters": sum(p.numel() for p in run.module.parameters()),
+            "n_parameters": sum(p.numel() for p in run.module.parameters()), "seconds": run.seconds,
         }  # fmt: skip
         _save(target, {k: v.cpu() for k, v in run.module.state_dict().items()}, info)
     begun.unlink(missing_ok=True)
@@ -162,6 +164,7 @@ class _Run:
             weight_decay=recipe.weight_decay,
         )  # fmt: skip
         self.losses: list[float] = []
+        self.seconds: float | None = 0.0
 
     def go_on(self, begun: Path, progress: Progress | None) -> None:
         """Train to the last epoch, writing the state after each."""
@@ -170,6 +173,7 @@ class _Run:
         y = torch.from_numpy(self.data.y_train).to(self.device)
         n_steps = -(-len(X) // recipe.batch)
         pulse = min(_PULSE, max(1, n_steps // 4))
+        start, before = time.monotonic(), self.seconds
         for epoch in range(len(self.losses), recipe.epochs):
             self.module.train()
             order = torch.randperm(len(X))  # drawn on the CPU on every device
@@ -192,6 +196,7 @@ class _Run:
             if not np.isfinite(mean):
                 raise ArgumentError(f"training of {recipe.title} diverged in epoch {epoch + 1}: the loss is {mean}.")
             self.losses.append(mean)
+            self.seconds = None if before is None else before + time.monotonic() - start
             if epoch + 1 < recipe.epochs:
                 self._keep(begun)
         if progress is not None:
@@ -214,7 +219,7 @@ class _Run:
         state["random"] = self.torch.get_rng_state()
         if self.device.startswith("cuda"):
             state["random_cuda"] = self.torch.cuda.get_rng_state(self.device)
-        _save(path, state, {"format": FORMAT, "losses": self.losses})
+        _save(path, state, {"format": FORMAT, "losses": self.losses, "seconds": self.seconds})
 
     def resume(self, path: Path) -> None:
         """Take up the state in a file, where there is a whole one."""
@@ -231,6 +236,7 @@ class _Run:
         if "random_cuda" in state:
             self.torch.cuda.set_rng_state(state["random_cuda"], self.device)
         self.losses = [float(v) for v in info["losses"]]
+        self.seconds = info.get("seconds")
 
 
 def _save(path: Path, state: dict[str, Any], info: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained, epochs_done, train, trained_before
 
 _LOOK_S = 1.0
+_WORTH_A_PROCESS = 1e8
+"""Pixels seen in all epochs above which training takes longer than to start processes, each of which imports torch."""
 
 
 def train_all(
@@ -20,15 +22,16 @@ def train_all(
 ) -> list[Trained]:
     """Return the networks trained by recipes from seeds, in order.
 
-    Those in the cache are taken from there. The others are trained, on the CPU in one process each; on another device
-    one after the other.
+    Those in the cache are taken from there. The others are trained, on the CPU in one process each; on another device,
+    or where it is a matter of seconds, one after the other.
 
     Guarantees: the same weights for any number of jobs; a stop loses at most an epoch of each.
     """
     import_torch()
     missing = [(r, s) for r, s in wanted if trained_before(r, data, seed=s, folder=folder, device=device) is None]
     n_jobs = min(jobs or available_cores(), len(missing))
-    if n_jobs > 1 and device == "cpu":
+    pixels = sum(r.epochs for r, _ in missing) * data.X_train.size
+    if n_jobs > 1 and device == "cpu" and pixels > _WORTH_A_PROCESS:
         missing.sort(key=lambda pair: pair[0].kind == "dense")  # the long ones first
         _in_processes(missing, data, folder, n_jobs, tell)
     done = []

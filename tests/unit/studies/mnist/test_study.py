@@ -2,46 +2,22 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections import namedtuple
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reluatlas.datasets.mnist import load_images
 from reluatlas.errors import ArgumentError, ResultFileError
-from reluatlas.studies.mnist import compare, measure, networks, published, tables
+from reluatlas.studies.mnist import map_files, measure, networks, published, tables
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.networks import recipe
 from reluatlas.studies.mnist.report import draw_report
 from reluatlas.studies.mnist.study import run_mnist_study
 from reluatlas.studies.mnist.train import train
 
-torch = pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")
-
-
-@pytest.fixture(scope="module")
-def quick():
-    """Few epochs and few models: the whole way in seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "_DIGITS_EPOCHS", {"dense": 4, "conv": 4})
-        patch.setattr(compare, "COUNTS", (1, 10))
-        patch.setattr(compare, "RANDOM_COUNTS", (10,))
-        patch.setattr(compare, "PIECES", (1, 3))
-        yield
-
-
-@pytest.fixture(scope="module")
-def run(quick, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("mnist")
-    run_mnist_study("digits", folder / "out", networks=("dense", "conv1"), cache=folder / "cache", jobs=1)
-    return folder / "out"
-
-
-@pytest.fixture
-def copy(run, tmp_path) -> Path:
-    return Path(shutil.copytree(run, tmp_path / "copy"))
+pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")
 
 
 def test_every_step_wrote_its_files_and_the_maps_are_gone(run):
@@ -51,7 +27,7 @@ def test_every_step_wrote_its_files_and_the_maps_are_gone(run):
     assert not list((run / "maps").iterdir())
     for f in found["regions"]:
         assert f["n_near"] <= f["n_maps"] <= f["n_patterns"] <= f["n_test"] == 359 and f["is_exact"]
-    for name in ("networks", "regions", "similarity", "reduction", "standalone"):
+    for name in ("networks", "maps-taken", "regions", "similarity", "reduction", "standalone"):
         rows = list(csv.DictReader((run / "tables" / f"{name}.csv").read_text().splitlines()))
         assert rows and all(len(row) == len(rows[0]) for row in rows)
     assert (run / "figures" / "region-images.png").exists() and (run / "figures" / "ranks.svg").exists()
@@ -69,11 +45,14 @@ def test_the_page_loads_nothing_and_has_the_numbers(run):
 @pytest.mark.parametrize(
     ("file", "where", "value", "shown"),
     [
-        ("networks/dense-seed0.json", ["n_test_right"], 123, f"{12300 / 359:.2f} %"),
+        ("networks/dense-seed0.json", ["n_test_right"], 123, f"{12300 / 359:.2f}"),
+        ("maps-taken/conv1-seed0.json", ["train", "seconds"], 4567.8, "4,567.8"),
         ("regions/conv1-seed0.json", ["n_maps"], 987654, "987,654"),
         ("reduction/conv1-seed0.json", ["rows", 1, "n_right"], 77, f"{7700 / 359:.2f}"),
         ("standalone/dense-seed0.json", ["rows", 0, "n_parameters"], 456789, "456,789"),
         ("similarity/seed0.json", ["pairs", 0, "least_squares", "n_correct"], 55, f"{5500 / 359:.2f}"),
+        ("similarity/seed0.json", ["pairs", 1, "least_squares", "r2_total", 3], -7.25, "-7.25 to "),
+        ("study.json", ["machine", "processor"], "an abacus", "an abacus"),
     ],
 )
 def test_a_number_changed_in_a_file_changes_the_page(copy, file, where, value, shown):
@@ -102,7 +81,7 @@ def test_a_missing_file_is_named(copy):
         draw_report(copy)
 
 
-def test_what_is_done_is_not_done_again_and_what_is_missing_is(quick, copy, run, monkeypatch):
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(quick, copy, run):
     told: list[str] = []
     cache = run.parent / "cache"
     again = {"networks": ("dense", "conv1"), "cache": cache, "jobs": 1}
@@ -178,6 +157,7 @@ def test_the_papers_tables():
         ({"seed": -1}, "at least 0"),
         ({"jobs": -1}, "at least 1"),
         ({"device": "nowhere"}, "nowhere"),
+        ({"networks": ("dense", "resnet")}, "small-resnet, which a CPU trains in minutes"),
     ],
 )
 def test_bad_arguments_are_refused(tmp_path, more, what):
@@ -187,3 +167,38 @@ def test_bad_arguments_are_refused(tmp_path, more, what):
 
 def test_the_tolerance_is_the_papers():
     assert measure.TOLERANCE == 1e-3
+
+
+def test_a_trial_on_few_images_says_so_and_leaves_other_networks_alone(tmp_path):
+    told: list[str] = []
+    few = {"networks": ("dense",), "images": 120, "epochs": 2, "cache": tmp_path / "cache", "jobs": 1}
+    run_mnist_study("digits", tmp_path / "out", **few, progress=lambda what, *more: told.append(what))
+    head = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert (head["n_train"], head["n_test"], head["is_trial"]) == (120, 20, True)
+    assert head["recipes"]["dense"]["epochs"] == 2 and "Dense, seed 0: training" in told
+    (tmp_path / "out" / "study.json").write_text(json.dumps(head | {"data": "mnist"}))
+    page = draw_report(tmp_path / "out").read_text()
+    assert "A trial on few images" in page and "96.03" not in page
+    with pytest.raises(ArgumentError, match="at least 10"):
+        run_mnist_study("digits", tmp_path / "other", **few | {"images": 9})
+    with pytest.raises(ArgumentError, match=r"epochs=0.* at least 1"):
+        run_mnist_study("digits", tmp_path / "other", **few | {"epochs": 0})
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_large_network_is_asked_by_torch_and_its_maps_get_the_memory_they_need(tmp_path, monkeypatch):
+    small = networks.RECIPES["small-resnet"]
+    monkeypatch.setitem(networks.RECIPES, "small-resnet", replace(small, is_large=True))
+    monkeypatch.setattr(map_files, "DEFAULT_MEMORY", 1)
+    few = {"networks": ("small-resnet",), "images": 60, "epochs": 1, "cache": tmp_path / "cache", "jobs": 1}
+    run_mnist_study("digits", tmp_path / "out", **few)
+    found = tables.numbers(tmp_path / "out")
+    assert found["regions"][0]["n_train_patterns"] is None and found["regions"][0]["n_test"] == 10
+    data = load_images("digits").few(60)
+    one_epoch = replace(recipe("small-resnet", "digits"), epochs=1)
+    trained = train(one_epoch, data, seed=0, folder=tmp_path / "cache" / "networks")
+    X = data.inputs(data.X_test)
+    asked = [MapFiles(tmp_path, data, jobs=1, device="cpu").outputs(replace(trained, recipe=r)) for r in (
+        small, replace(small, is_large=True))]  # fmt: skip
+    one, two = (ask(X) for ask in asked)
+    assert one.dtype == two.dtype == np.float64 and np.abs(one - two).max() < 1e-3 * np.abs(one).max()
