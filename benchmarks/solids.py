@@ -1,10 +1,11 @@
-"""Cells counted per second in boxes of three to six dimensions, against NumPy's forward pass.
+"""Cells counted and enumerated per second in boxes of three to six dimensions, against NumPy's forward pass.
 
     python benchmarks/solids.py [--out FILE.json]
 
 One process, one thread, warm, certainty on. For each network: (a) `count_cells` on [-1, 1]^k, (b) NumPy's float64
-forward pass of one random point per cell, ReLU in place, in batches of 1,024, timed in turn; medians of seven. Volumes
-of the cells are checked against the box before anything is timed.
+forward pass of one random point per cell, ReLU in place, in batches of 1,024, (c) `enumerate_cells` with maps, vertices
+and the dual graph, timed in turn; medians of seven. Volumes of the cells are checked against the box, counts against
+each other and the Euler characteristic against 1 before anything is timed.
 """
 
 from __future__ import annotations
@@ -66,15 +67,23 @@ def measure(shape: tuple[int, ...]) -> dict[str, object]:
     assert count.is_complete and count.exactness.status == "exact"
     assert abs(count.volume_done / 2**k - 1) < 1e-9
     X = np.random.default_rng(1).uniform(-1, 1, (count.n_cells, k))
-    tasks = (lambda: ra.count_cells(net, box, jobs=1)), (lambda: forward(layers, X))
+    cx = ra.enumerate_cells(net, box, jobs=1)
+    assert cx.n_cells == count.n_cells and cx.euler_characteristic == 1 and cx.exactness.status == "exact"
+    tasks = (
+        lambda: ra.count_cells(net, box, jobs=1),
+        lambda: forward(layers, X),
+        lambda: ra.enumerate_cells(net, box, jobs=1).dual_graph(),
+    )
     times = [[seconds(task) for task in tasks] for _ in range(REPEATS)]
-    taken, floor = (statistics.median(column) for column in zip(*times, strict=True))
+    taken, floor, listed = (statistics.median(column) for column in zip(*times, strict=True))
     return {
         "network": "-".join(map(str, shape)),
         "n_cells": count.n_cells,
         "cells_per_second": count.n_cells / taken,
         "asked_per_second": SHAPES[shape],
         "ratio_to_forward": taken / floor,
+        "enumerated_per_second": count.n_cells / listed,
+        "enumerate_ratio_to_forward": listed / floor,
     }
 
 
@@ -84,11 +93,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     rows = [measure(shape) for shape in SHAPES]
-    print(f"{'network':>12} {'cells':>8} {'cells/s':>10} {'asked':>10} {'x forward pass':>15}")
+    print(f"{'network':>12} {'cells':>8} {'cells/s':>10} {'asked':>10} {'x forward pass':>15} {'listed/s':>10}")
     for row in rows:
         print(
             f"{row['network']:>12} {row['n_cells']:>8,} {row['cells_per_second']:>10,.0f} "
-            f"{row['asked_per_second']:>10,} {row['ratio_to_forward']:>15.1f}"
+            f"{row['asked_per_second']:>10,} {row['ratio_to_forward']:>15.1f} "
+            f"{row['enumerated_per_second']:>10,.0f}"
         )
     if arguments.out:
         _record.write(arguments.out, {**_record.machine(), "rows": rows})

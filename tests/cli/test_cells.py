@@ -198,3 +198,44 @@ def test_the_file_of_another_run_is_refused_in_one_line(command, plane, tmp_path
         assert (outcome.code, outcome.out) == (2, "") and outcome.err.count("\n") == 1
         assert says in outcome.err and outcome.err.startswith("reluatlas: `--resume '")
     assert np.load(tmp_path / "numbers.npy").size == 1000
+
+
+def test_boxes_of_three_inputs_and_all_inputs(command, tmp_path):
+    model = write_onnx(tmp_path / "solid.onnx", dense_layers((3, 7, 6, 3), seed=2))
+    numbers = command("cells", model, "--box", "-1,1", "--json", "--out", "out", "--quiet").numbers
+    cx = ra.enumerate_cells(ra.load(model), ra.Box(-1, 1, dim=3))
+    assert numbers["method"] == "polytopes" and numbers["n_cells"] == numbers["n_bounded"] == cx.n_cells > 5
+    assert tuple(numbers["f_vector"]) == cx.f_vector and numbers["euler_characteristic"] == 1
+    assert numbers["volume"] == pytest.approx(8.0) and numbers["domain_volume"] == 8.0
+    assert {"report.html", "cells.npz", "cells.json", "figures/boundary.png"} <= set(contents(tmp_path / "out"))
+    assert ra.load_complex(tmp_path / "out" / "cells.npz").f_vector == cx.f_vector
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "cutting polytopes" in page and "polygons" in page
+
+    space = ra.enumerate_cells(ra.load(model), ra.Space(3))
+    numbers = command("cells", model, "--space", "--json", "--out", "all", "--quiet").numbers
+    assert numbers["n_cells"] == space.n_cells > cx.n_cells and numbers["euler_characteristic"] == -1
+    assert numbers["n_bounded"] == int(space.is_bounded.sum()) and numbers["domain_volume"] is None
+    assert numbers["domain"] == {"kind": "space", "n_inputs": 3}
+    assert "1 for the whole space" in (tmp_path / "all" / "report.html").read_text(encoding="utf-8")
+    text = command("cells", model, "--space").out
+    assert "alternating sum = -1" in text and "of bounded cells" in text and "cutting polytopes" in text
+    assert command("cells", model, "--space", "--count-only", "--json").numbers["n_cells"] == space.n_cells
+
+
+def test_more_than_six_inputs_need_a_limit(command, tmp_path):
+    model = write_onnx(tmp_path / "wide.onnx", dense_layers((8, 5, 3, 2), seed=3))
+    refused = command("cells", model, "--box", "-1,1")
+    assert refused.code == 2 and "8 dimensions" in refused.err and "max_cells=" in refused.err
+    numbers = command("cells", model, "--box", "-1,1", "--max-seconds", "60", "--json", "--out", "out").numbers
+    assert numbers["method"] == "linear programs" and numbers["is_complete"] and numbers["volume"] is None
+    assert numbers["n_cells"] == command(
+        "cells", model, "--box", "-1,1", "--max-seconds", "60", "--json", "--count-only"
+    ).numbers["n_cells"]
+    assert contents(tmp_path / "out") == {"cells.json"}
+    part = command("cells", model, "--space", "--max-cells", "3")
+    assert part.code == 3 and "linear programs" in part.out and "INCOMPLETE" in part.out
+    many = write_onnx(tmp_path / "many.onnx", dense_layers((30, 4, 2), seed=3))
+    refused = command("cells", many, "--space", "--max-cells", "3")
+    assert refused.code == 2 and "`explore`" in refused.err
+    assert "`--box` and `--space`" in command("cells", model, "--box", "-1,1", "--space").err
