@@ -273,6 +273,41 @@ def cell_at(record: Record) -> str:
     return _lines([str(name).replace("_", " ") for name in record["rows"][0]], rows) + _made(record)
 
 
+def acas_box(record: Record) -> str:
+    """Return the tables of exact counts, of the run on the whole box, and of the extrapolations."""
+    exact = [
+        [
+            f"[-{row['half']:g}, {row['half']:g}]^5", f"{row['n_cells']:,}", f"{row['prototype']:,}",
+            f"{row['one_thread_per_second']:,.0f}", f"{row['all_cores_per_second']:,.0f}",
+        ]
+        for row in record["exact"]
+    ]  # fmt: skip
+    text = _lines(["box", "cells", "by another program", "cells/s, one thread", f"{record['jobs']} jobs"], exact)
+    whole = record["whole_box"]
+    rows = [
+        ["cells found", f"{whole['n_cells']:,}"],
+        ["share of the volume", f"{100 * whole['share_of_volume']:.3g} %"],
+        ["seconds", _seconds(whole["seconds"])],
+        ["cells/s", f"{whole['cells_per_second']:,.0f}"],
+        ["size of the checkpoint", f"{whole['checkpoint_mb']:.1f} MB"],
+    ]
+    for number, part in enumerate(whole["parts"], 1):
+        early = f"{_megabytes(part['early_mb'])} after a tenth, " if "early_mb" in part else ""
+        rows.append([f"part {number}, ended by {part['ended_by']}: peak memory", early + _megabytes(part["peak_mb"])])
+    text += "\n" + _lines([f"[-{whole['half']:g}, {whole['half']:g}]^5", "as far as it reached"], rows)
+    if "extrapolations" in record:
+        share, sample = record["extrapolations"]["by_share"], record["extrapolations"]["by_sub_boxes"]
+        rows = [
+            ["cells over share of the volume: biased", f"{share['n_cells']:.2g}", ""],
+            [
+                f"mean of {sample['n_sub_boxes']:,} of {sample['grid']}^5 sub-boxes", f"{sample['n_cells']:.3g}",
+                f"{sample['standard_error']:.2g}",
+            ],
+        ]  # fmt: skip
+        text += "\n" + _lines(["**extrapolated**", "cells of the whole box", "standard error"], rows)
+    return text + _made(record)
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -284,6 +319,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "trace": trace,
     "solids": solids,
     "cell_at": cell_at,
+    "acas_box": acas_box,
 }
 
 

@@ -21,6 +21,8 @@ from reluatlas.geometry.volumes import new_scratch, volume
 from reluatlas.packs import pack
 
 _ROOM = 1 << 12
+_COARSER = 1e5
+"""Counts show no vertices: they are placed exactly from so many times the radius on, or when a sign asks for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,7 @@ class Worker:
     def do(self, item: Polytope, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
         before = self.state.stats.copy()
+        coarse = self.coarse if collect else _COARSER * self.coarse
         out = self._cells(0)
         while True:
             n, n_facets = item.radius.size, item.facets.size
@@ -91,7 +94,7 @@ class Worker:
                     self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
                 out = self._cells(budget)
             status, n_cells, corners, facets, depth = tree.subdivide(
-                packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
+                packed, state, pool, work, pack(out), 1, budget, stop, collect, coarse
             )
             if status == cuts.DONE:
                 break
