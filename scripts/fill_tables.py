@@ -253,7 +253,7 @@ def trace(record: Record) -> str:
 
 def solids(record: Record) -> str:
     """Return the table of counting cells in three to six dimensions."""
-    head = ["network", "cells", "cells/s", "asked", "× forward pass"]
+    head = ["network", "cells", "counted/s", "asked", "× forward pass", "enumerated/s", "× forward pass"]
     rows = [
         [
             row["network"],
@@ -261,6 +261,8 @@ def solids(record: Record) -> str:
             f"{row['cells_per_second']:,.0f}",
             f"{row['asked_per_second']:,}",
             f"{row['ratio_to_forward']:.1f}",
+            f"{row['enumerated_per_second']:,.0f}",
+            f"{row['enumerate_ratio_to_forward']:.1f}",
         ]
         for row in record["rows"]
     ]

@@ -56,7 +56,7 @@ class Asked:
         given = {"--box": self.box, "--through": self.through, "--space": self.space}
         named = [f"`{name}`" for name, value in given.items() if value]
         if len(named) > 1:
-            raise ArgumentError(f"{' and '.join(named)} were given; a domain is one of them. Leave the others out.")
+            raise ArgumentError(f"{' and '.join(named)} were both given; a domain is one of them. Leave one out.")
         if not named:
             raise ArgumentError(
                 "no domain was given. Pass `--box -1,1` (a box of the inputs), `--through a.npy b.npy c.npy` (the "

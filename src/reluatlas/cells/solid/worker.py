@@ -27,13 +27,17 @@ _COARSER = 1e5
 
 @dataclass(frozen=True, eq=False)
 class Polytope(Item):
-    """A polytope as a work item: its vertices, the rows that meet in each, their masks, the table of facets."""
+    """A polytope as a work item: its vertices, the rows that meet in each, their masks, the table of facets.
+
+    `volume` is one number; 0 on a space.
+    """
 
     x: NDArray[np.float64]
     radius: NDArray[np.float64]
     rows: NDArray[np.int64]
     mask: NDArray[np.uint64]
     facets: NDArray[np.int64]
+    volume: NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -105,7 +109,8 @@ class Worker:
         if collect:
             shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:9]] + [out.line[:facets]]
             cells = Cells._make(a.copy() for a in shown)
-        return Found(item.id, n_cells, self._volume(item, rest), cells, rest, self.state.stats - before)
+        done = float(item.volume[0]) - sum(float(p.volume[0]) for p in rest)
+        return Found(item.id, n_cells, done, cells, rest, self.state.stats - before)
 
     def _load(self, item: Polytope) -> None:
         n, k = item.radius.size, self.k
@@ -140,31 +145,28 @@ class Worker:
 
     def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Polytope:
         level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])
-        vertices, pool = self.work.arena_v[lo:hi], self.pool
+        vertices, pool, mask = self.work.arena_v[lo:hi], self.pool, self.work.arena_m[lo:hi].copy()
+        facets = self.work.arena_f[frame[tree.F_FACETS] : frame[tree.F_END]].copy()
+        x = pool.x[vertices]
         return Polytope(
             id,
             level,
             self.state.piece[: self.lowered.program.pat_off[level]].copy(),
-            pool.x[vertices],
+            x,
             pool.r[vertices],
             pool.rows[vertices],
-            self.work.arena_m[lo:hi].copy(),
-            self.work.arena_f[frame[tree.F_FACETS] : frame[tree.F_END]].copy(),
+            mask,
+            facets,
+            np.array([self._volume(x, mask, facets.size)]),
         )
 
-    def _volume(self, item: Polytope, rest: list[Polytope]) -> float:
+    def _volume(self, x: NDArray[np.float64], mask: NDArray[np.uint64], n_facets: int) -> float:
         if isinstance(self.lowered.domain, Space):
             return 0.0
-        most = max(p.radius.size for p in (item, *rest))
-        if most > self.scratch.members.shape[1] or self.words != self.scratch.closure.shape[1]:
-            self.scratch = new_scratch(self.k, 2 * most, self.words)
+        if len(x) > self.scratch.members.shape[1] or mask.shape[1] != self.scratch.closure.shape[1]:
+            self.scratch = new_scratch(self.k, 2 * len(x), mask.shape[1])
             self.packed_scratch = pack(self.scratch)
-        return self._volume_of(item) - sum(self._volume_of(p) for p in rest)
-
-    def _volume_of(self, item: Polytope) -> float:
-        mask = np.zeros((item.radius.size, self.words), dtype=np.uint64)
-        mask[:, : item.mask.shape[1]] = item.mask
-        return volume(item.x, mask, item.radius.size, item.facets.size, self.k, self.packed_scratch)
+        return volume(x, mask, len(x), n_facets, self.k, self.packed_scratch)
 
 
 def root(lowered: Lowered) -> Polytope:
@@ -179,4 +181,5 @@ def root(lowered: Lowered) -> Polytope:
     rows = -sides - 1
     facets = -np.arange(2 * k) - 1
     assert facets.min() > FREE
-    return Polytope((), 0, np.zeros(0, dtype=np.int32), x, np.zeros(len(ends)), rows, mask[:, None], facets)
+    size = np.array([0.0 if isinstance(domain, Space) else domain.box.volume])
+    return Polytope((), 0, np.zeros(0, dtype=np.int32), x, np.zeros(len(ends)), rows, mask[:, None], facets, size)
