@@ -21,8 +21,8 @@ from reluatlas.geometry.volumes import new_scratch, volume
 from reluatlas.packs import pack
 
 _ROOM = 1 << 12
-_COARSER = 1e5
-"""Counts show no vertices: they are placed exactly from so many times the radius on, or when a sign asks for it."""
+_SHOWN, _COUNTED = 10.0, 1e5
+"""From how many times the coarse radius on a vertex is placed anew: where it is shown, and where it only decides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Worker:
     def do(self, item: Polytope, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
         before = self.state.stats.copy()
-        coarse = self.coarse if collect else _COARSER * self.coarse
+        coarse = self.coarse * (_SHOWN if collect else _COUNTED)
         out = self._cells(0)
         while True:
             n, n_facets = item.radius.size, item.facets.size
