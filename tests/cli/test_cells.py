@@ -229,9 +229,10 @@ def test_more_than_six_inputs_need_a_limit(command, tmp_path):
     assert refused.code == 2 and "8 dimensions" in refused.err and "max_cells=" in refused.err
     numbers = command("cells", model, "--box", "-1,1", "--max-seconds", "60", "--json", "--out", "out").numbers
     assert numbers["method"] == "linear programs" and numbers["is_complete"] and numbers["volume"] is None
-    assert numbers["n_cells"] == command(
-        "cells", model, "--box", "-1,1", "--max-seconds", "60", "--json", "--count-only"
-    ).numbers["n_cells"]
+    assert (
+        numbers["n_cells"]
+        == command("cells", model, "--box", "-1,1", "--max-seconds", "60", "--json", "--count-only").numbers["n_cells"]
+    )
     assert contents(tmp_path / "out") == {"cells.json"}
     part = command("cells", model, "--space", "--max-cells", "3")
     assert part.code == 3 and "linear programs" in part.out and "INCOMPLETE" in part.out
