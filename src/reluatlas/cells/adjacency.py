@@ -8,6 +8,7 @@ together, and `behind` works out which.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -146,14 +147,17 @@ def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neigh
 
 
 @kernel
-def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, line, places, neighbor, twin):
-    """Match the facets left open by working out the pattern behind each."""
+def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, line, places, neighbor, twin, stop):
+    """Match the facets left open by working out the pattern behind each, until `stop[0]` is set."""
     mask = np.uint64(table.size - 1)
     units = pattern.shape[1]
     k = P.meta[M_K]
     for cell in range(hashes.size):
         for j in range(offsets[cell], offsets[cell + 1]):
             if twin[j] >= 0 or line[j] < 0:
+                continue
+            neighbor[j] = -2
+            if stop[0] != 0:
                 continue
             first_corner, n_corners = places.offsets[j], places.offsets[j + 1] - places.offsets[j]
             for v in range(n_corners):
@@ -172,7 +176,6 @@ def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, l
             if P.kind[P.cut[level]] != BREAK:
                 wanted = line_reference(level, unit, second, first)
             slot = key & mask
-            neighbor[j] = -2
             while table[slot] >= 0:
                 there = table[slot]
                 if hashes[there] == key:
@@ -199,6 +202,7 @@ def match_facets(
     places: Callable[[], Places],
     *,
     is_complete: bool,
+    max_seconds: float | None = None,
 ) -> Facets:
     """Return the facets of cells with their neighbors.
 
@@ -212,6 +216,8 @@ def match_facets(
         The reference of the row that vanishes on each.
     places : callable
         Gives the facets' vertices; asked where several units change across a facet.
+    max_seconds : float, optional
+        Of an incomplete set of cells, how long to work on such facets; those left then stay unexplored.
 
     Raises
     ------
@@ -233,10 +239,18 @@ def match_facets(
         k, at = int(program.meta[M_K]), places()
         pieces, row = np.zeros(pattern.shape[1], dtype=np.int32), np.zeros(k + 1)
         corners = np.zeros((int(np.diff(at.offsets).max(initial=1)), k + 2))
+        stop = np.zeros(1, dtype=np.int64)
+        timer = None
+        if max_seconds is not None and not is_complete:
+            timer = threading.Timer(max_seconds, stop.__setitem__, (0, 1))
+            timer.daemon = True
+            timer.start()
         match_several(
             lowered.packed, pack(new_state(program)), table, pieces, row, corners, pattern, hashes, offsets, line,
-            pack(at), neighbor, twin,
+            pack(at), neighbor, twin, stop,
         )  # fmt: skip
+        if timer is not None:
+            timer.cancel()
     if is_complete and np.any(neighbor == UNEXPLORED):
         raise InternalError(
             f"{int(np.sum(neighbor == UNEXPLORED))} facets inside the domain have no cell behind them. "

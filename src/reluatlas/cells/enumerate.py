@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells import tree
-from reluatlas.cells.adjacency import Facets, Places, match_facets
+from reluatlas.cells.adjacency import Places, match_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.corners import corners_of
 from reluatlas.cells.count import exactness_of
@@ -19,6 +20,9 @@ from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.cells.solid import work
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Network
+
+Joined = tuple[tree.Cells | work.Cells, Vertices, NDArray[np.int64], Callable[[], Places]]
+_LEAST_S = 0.5
 
 
 def enumerate_cells(
@@ -47,7 +51,8 @@ def enumerate_cells(
     max_cells : int, optional
         Keep at most so many cells: the first ones.
     max_seconds : float, optional
-        Stop after so many seconds.
+        Stop after so many seconds. To find neighbors takes up to a quarter more; of an incomplete answer, those not
+        found by then stay unexplored.
     jobs : int, optional
         Worker threads; all cores when None.
     progress : callable, optional
@@ -84,12 +89,13 @@ def enumerate_cells(
         return enumerate_beyond(net, domain, limits, checkpoint)
     lowered = lower(net, domain, certain=certain)
     outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
-    is_complete = outcome.stopped_by == "" and certain
     most = max_cells if outcome.stopped_by == "max_cells" else None
-    if is_plane(domain):
-        cells, vertices, facets = _plane(lowered, outcome, most, is_complete=is_complete)
-    else:
-        cells, vertices, facets = _solid(lowered, outcome, most, is_complete=is_complete)
+    cells, vertices, facet_offsets, places = (_plane if is_plane(domain) else _solid)(lowered, outcome, most)
+    facets = match_facets(
+        lowered, cells.pattern, cells.hash, facet_offsets, cells.line, places,
+        is_complete=outcome.stopped_by == "" and certain,
+        max_seconds=None if max_seconds is None else max(_LEAST_S, max_seconds / 4),
+    )  # fmt: skip
     return PolyhedralComplex(
         network=net,
         domain=domain,
@@ -103,10 +109,8 @@ def enumerate_cells(
     )
 
 
-def _plane(
-    lowered: Lowered, outcome: Run, most: int | None, *, is_complete: bool
-) -> tuple[tree.Cells, Vertices, Facets]:
-    """Return the cells of all items in order, as one, with their vertices and facets."""
+def _plane(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
+    """Return the cells of all items in order, as one, with their vertices, and where facets begin and lie."""
     parts = [found.cells for found in outcome.found if found.cells is not None]
     if not parts:
         parts = [tree.new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)]
@@ -121,15 +125,10 @@ def _plane(
     def places() -> Places:
         return Places(*corners_of(vertices, offsets), np.column_stack([points, np.ones(len(points))]), cells.radius)
 
-    facets = match_facets(
-        lowered, cells.pattern, cells.hash, offsets, cells.line, places, is_complete=is_complete
-    )  # fmt: skip
-    return cells, vertices, facets
+    return cells, vertices, offsets, places
 
 
-def _solid(
-    lowered: Lowered, outcome: Run, most: int | None, *, is_complete: bool
-) -> tuple[work.Cells, Vertices, Facets]:
+def _solid(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
     """Do what `_plane` does for polytopes; on a space, without the sides at infinity."""
     parts = [found.cells for found in outcome.found if found.cells is not None]
     if not parts:
@@ -151,10 +150,7 @@ def _solid(
     def places() -> Places:
         return Places(*corners_of(vertices, offsets), cells.x, cells.radius)
 
-    facets = match_facets(
-        lowered, cells.pattern, cells.hash, offsets, cells.line, places, is_complete=is_complete
-    )  # fmt: skip
-    return cells, vertices, facets
+    return cells, vertices, offsets, places
 
 
 def _without_sides(cells: work.Cells) -> work.Cells:
