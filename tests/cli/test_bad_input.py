@@ -197,7 +197,7 @@ def test_domains_that_do_not_fit(command, plane, deep):
     model, (a, b, c) = deep
     refused(command, "cells", plane, says=["no domain was given", "--box", "--through"])
     refused(command, "cells", model, "--box", "0,1", "--through", a, b, c, says=["both given"])
-    refused(command, "cells", model, "--box", "-1,1", says=["dimension 5", "--through"])
+    refused(command, "cells", model, "--space", "--through", a, b, c, says=["both given"])
     refused(command, "cells", plane, "--box", "-1,1", "--box", "0,1", "--box", "2,3", says=["3 sides", "2 inputs"])
     refused(command, "cells", plane, "--through", a, b, c, says=["shape (5,)", "(2,)"])
     refused(command, "cells", plane, "--box", "1,1", says=["`--box` is empty or flat"])
