@@ -127,6 +127,14 @@ def mnist_accuracy(record: Record) -> str:
         cells = ["not run" if n is None else f"{100 * n / record['n_test']:.2f} %" for n in row["n_right"]]
         beside = ["", ""] if paper is None else [f"{paper:.2f} %", f"{mean - paper:+.2f}"]
         rows.append([row["network"], *cells, f"{mean:.2f} %", *beside])
+        if "n_right_with_one_map" in row:
+            known = [100 * n / record["n_test"] for n in row["n_right_with_one_map"] if n is not None]
+            cells = [
+                "not run" if n is None else f"{100 * n / record['n_test']:.2f} %" for n in row["n_right_with_one_map"]
+            ]
+            mean, paper = sum(known) / len(known), row["paper_with_one_map"]
+            beside = ["", ""] if paper is None else [f"{paper:.2f} %", f"{mean - paper:+.2f}"]
+            rows.append([f"{row['network']}, one map a class", *cells, f"{mean:.2f} %", *beside])
     return _lines(head, rows) + _made(record)
 
 
