@@ -71,6 +71,11 @@ def points_of(net: ra.Network, data: Path) -> tuple[np.ndarray, str]:
 
 def peak_mb() -> float:
     """Return the peak memory of this process."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # not that of getrusage, which starts with the peak of the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return round(int(line.split()[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
