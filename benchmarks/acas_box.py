@@ -9,9 +9,9 @@ DATA (or the environment variable RELUATLAS_DATA) holds `models/ACASXU_run2a_1_1
    the first is stopped by its limit, the second by `kill -9`, the third goes on. Memory is read early and late in each.
    With --checkpoint a later call of this script goes on in the same file.
 3. Extrapolated, marked as such: (a) cells over share of the volume, which is biased, as a depth-first search does one
-   corner first; (b) from N sub-boxes of side 0.05, drawn uniformly from the 20^5 of a grid. A cell belongs to the
+   corner first; (b) from N sub-boxes of side 0.025, drawn uniformly from the 40^5 of a grid. A cell belongs to the
    sub-box that holds its lowest vertex in one fixed direction: a part of a cell has its lowest vertex off the walls
-   between sub-boxes exactly when that is the whole cell's. So each cell counts once, the mean over sub-boxes times 20^5
+   between sub-boxes exactly when that is the whole cell's. So each cell counts once, the mean over sub-boxes times 40^5
    is unbiased, and its standard error is that of a mean. That the parts add up is checked on [-0.05, 0.05]^5 first.
 """
 
@@ -43,7 +43,7 @@ from reluatlas.cells.program import lower
 from reluatlas.cells.run import run
 
 NAME = "ACASXU_run2a_1_1_batch_2000"
-K, HALF, GRID = 5, 0.5, 20
+K, HALF, GRID = 5, 0.5, 40
 PROTOTYPE = {0.05: 14_941, 0.1: 689_202}
 """Cells of [-r, r]^5 that another program found, without certainty."""
 DIRECTION = np.random.default_rng(0).normal(size=K)
@@ -247,6 +247,7 @@ def main() -> None:
             },
             "by_sub_boxes": sampled(net, arguments.sub_boxes),
         }
+    record["load"] = os.getloadavg()[0]
     if arguments.out:
         write(arguments.out, record)
 

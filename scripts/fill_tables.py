@@ -315,7 +315,7 @@ def acas_box(record: Record) -> str:
             ],
         ]  # fmt: skip
         text += "\n" + _lines(["**extrapolated**", "cells of the whole box", "standard error"], rows)
-    return text + _made(record)
+    return text + _made(record).rstrip(".\n") + f", load {record['load']:.0f} at the end.\n"
 
 
 TABLES: dict[str, Callable[[Record], str]] = {
