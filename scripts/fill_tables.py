@@ -170,8 +170,9 @@ def mnist_study(record: Record) -> str:
         text += "\n*Affine maps of all ten classes at all images.*\n\n" + _lines(head, rows)
     rows = [
         [
-            f["title"], f"{f['seed']}", f"{f['n_patterns']:,}", f"{f['n_maps']:,}", f"{f['n_near']:,}",
-            "" if f["paper_n_near"] is None else f"{f['paper_n_near']:,}", f"{f['n_sharing']:,}",
+            f["title"], f"{f['seed']}",
+            *("" if f[name] is None else f"{f[name]:,}"
+              for name in ("n_patterns", "n_maps", "n_near", "paper_n_near", "n_sharing")),
         ]
         for f in record["regions"]
     ]  # fmt: skip

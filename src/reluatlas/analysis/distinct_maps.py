@@ -132,6 +132,14 @@ def distinct_maps(
     return DistinctMaps(pattern_ids, equal, near.ids(), float(tolerance), n_compared, is_exact)
 
 
+def near_maps(maps: AffineMaps, tolerance: float, *, progress: Progress | None = None) -> NDArray[np.int64]:
+    """Return the `near_ids` of maps alone, whose network is not asked: groups by single linkage within `tolerance`."""
+    groups = _Groups(len(maps))
+    if len(maps):
+        _Near(_Rows(maps), progress).join(groups, tolerance)
+    return groups.ids()
+
+
 def pattern_digests(
     network: Network, X: NDArray, *, memory: int | None = None, progress: Progress | None = None
 ) -> list[bytes]:

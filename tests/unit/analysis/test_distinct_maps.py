@@ -9,7 +9,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.affine import AffineMaps
 from reluatlas.analysis import distinct_maps as module
-from reluatlas.analysis.distinct_maps import distinct_maps, exact_map
+from reluatlas.analysis.distinct_maps import distinct_maps, exact_map, near_maps
 from reluatlas.errors import ArgumentError, DimensionError
 
 
@@ -87,6 +87,7 @@ def test_it_agrees_with_fractions_and_with_all_pairs(seed, whole):
     assert found.map_ids.tolist() == grouped(rational_maps(layers, X))
     rows = np.concatenate([maps.A.reshape(60, -1), maps.b], axis=1).astype(float)
     assert found.near_ids.tolist() == single_linkage(rows, tolerance) or tolerance == 0.0
+    assert tolerance == 0.0 or near_maps(maps, tolerance).tolist() == single_linkage(rows, tolerance)
     assert found.n_near <= found.n_maps <= found.n_patterns
     sizes_of = np.bincount(found.map_ids)
     assert found.n_sharing == sum(s for s in sizes_of if s > 1) and found.largest_group == sizes_of.max()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError
-from reluatlas.network.batches import DEFAULT_MEMORY, available_cores, bytes_needed
+from reluatlas.studies.mnist.large_maps import torch_outputs, write_torch_maps
 from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained
 
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = "maps"
 _CLASSES = 10
-_AT_ONCE, _AT_ONCE_LARGE = 1000, 50
-_ROOM = 2**24  # for maps on their way to a file
+_AT_ONCE = 1000
 _FACTORED = ("dense",)
 
 
@@ -46,7 +46,7 @@ class MapFiles:
 
     def __init__(self, folder: Path, data: Images, *, jobs: int | None, device: str) -> None:
         self._folder, self._data = folder / FOLDER, data
-        self._jobs, self._device = jobs, None if device == "cpu" else device
+        self._jobs, self._device = jobs, device
         self._networks: dict[Path, Network] = {}
         self._inputs: dict[str, Any] = {}
 
@@ -68,28 +68,10 @@ class MapFiles:
 
         Of a large one torch does, in float32 and on the device; of others the opened network, in float64.
         """
-        if not trained.recipe.is_large:
-            network = self.network(trained)
-            return lambda X: np.concatenate([network(X[at : at + _AT_ONCE]) for at in range(0, len(X), _AT_ONCE)])
-        import torch
-
-        device = self._device or "cpu"
-        module = trained.module().to(device)
-
-        def outputs(X: NDArray) -> NDArray:
-            parts = []
-            with torch.no_grad():
-                for at in range(0, len(X), _AT_ONCE_LARGE):
-                    part = torch.from_numpy(np.asarray(X[at : at + _AT_ONCE_LARGE], dtype=np.float32)).to(device)
-                    parts.append(module(part).cpu().numpy())
-            return np.concatenate(parts).astype(np.float64)
-
-        return outputs
-
-    def memory(self, trained: Trained) -> int:
-        """Return how many bytes points of a network may take in work: the default, or what one a thread needs."""
-        jobs = self._jobs or available_cores()
-        return max(DEFAULT_MEMORY, jobs * bytes_needed(self.network(trained), _CLASSES, 1) + _ROOM)
+        if trained.recipe.is_large:
+            return partial(torch_outputs, self._module(trained), device=self._device)
+        network = self.network(trained)
+        return lambda X: np.concatenate([network(X[at : at + _AT_ONCE]) for at in range(0, len(X), _AT_ONCE)])
 
     def path(self, trained: Trained, part: str) -> Path:
         """Return the file of a network's maps at the "train" or "test" images."""
@@ -124,7 +106,10 @@ class MapFiles:
         return need
 
     def maps(self, trained: Trained, part: str, tell: Tell) -> Any:
-        """Return a network's maps at the "train" or "test" images: `AffineMaps` in a file, or `FactoredMaps`."""
+        """Return a network's maps at the "train" or "test" images: `AffineMaps` in a file, or `FactoredMaps`.
+
+        Of a large network they are torch's own (`write_torch_maps`); of others those of the opened network.
+        """
         net, X = self.network(trained), self.inputs(part)
         if part == "train" and trained.recipe.kind in _FACTORED:
             return net.factored_affine_at(X)
@@ -132,12 +117,22 @@ class MapFiles:
         if not path.exists():
             self.check_space([trained])
             what = f"{trained.recipe.title}, seed {trained.seed}: affine maps at the {part} images"
-            net.affine_at(
-                X, ties="torch", dtype=np.float32, out=path, memory=self.memory(trained), jobs=self._jobs,
-                device=self._device, progress=lambda done, of: tell(what, done, of),
-            )  # fmt: skip
+            if trained.recipe.is_large:
+                write_torch_maps(
+                    self._module(trained), X, _CLASSES, path, device=self._device,
+                    progress=lambda done, of: tell(what, done, of),
+                )  # fmt: skip
+            else:
+                net.affine_at(
+                    X, ties="torch", dtype=np.float32, out=path, jobs=self._jobs,
+                    device=None if self._device == "cpu" else self._device,
+                    progress=lambda done, of: tell(what, done, of),
+                )  # fmt: skip
         stored = np.load(path, mmap_mode="r")
         return AffineMaps(stored[:, :, :-1].reshape(*stored.shape[:2], *net.input_shape), stored[:, :, -1])
+
+    def _module(self, trained: Trained) -> Any:
+        return trained.module().to(self._device)
 
     def drop(self, trained: Trained) -> None:
         """Delete the files of a network, and close it."""

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from reluatlas.affine import AffineMaps
-from reluatlas.analysis.distinct_maps import distinct_maps, pattern_digests
+from reluatlas.analysis.distinct_maps import distinct_maps, near_maps, pattern_digests
 from reluatlas.datasets.mnist import Images
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
 from reluatlas.studies.mnist.train import Trained
 from reluatlas.writing import whole_file
 
+_EXACT = ("n_patterns", "n_maps", "n_sharing", "largest_group", "n_compared", "n_train_patterns")
 TOLERANCE = 1e-3
 """Euclidean distance within which the paper counts maps as one."""
 
@@ -52,37 +53,41 @@ def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell
 
 
 def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> None:
-    """Write how many different maps the test images fall on, and how many patterns the training images."""
+    """Write how many different maps the test images fall on, and how many patterns the training images.
+
+    Of a large network, whose patterns are not known, only how many maps there are within the paper's tolerance.
+    """
     network, X = maps.network(trained), maps.inputs("test")
     at_test = maps.maps(trained, "test", tell)
     what = f"{trained.recipe.title}, seed {trained.seed}: maps in use"
-    memory = maps.memory(trained)
-    found = distinct_maps(
-        network, X, at_test, tolerance=TOLERANCE, memory=memory, progress=lambda d, n: tell(what, d, n)
-    )
-    X_train, n_train_patterns = maps.inputs("train"), None
-    if not trained.recipe.is_large:  # those take seconds an image
+    X_train = maps.inputs("train")
+    if trained.recipe.is_large:
+        n_near = int(near_maps(at_test, TOLERANCE, progress=lambda d, n: tell(what, d, n)).max()) + 1
+        counts = dict.fromkeys(_EXACT) | {"n_near": n_near, "tolerance": TOLERANCE, "is_exact": False}
+    else:
+        found = distinct_maps(network, X, at_test, tolerance=TOLERANCE, progress=lambda d, n: tell(what, d, n))
         what = f"{trained.recipe.title}, seed {trained.seed}: patterns at the train images"
-        digests = pattern_digests(network, X_train, memory=memory, progress=lambda d, n: tell(what, d, n))
-        n_train_patterns = len(set(digests))
+        digests = pattern_digests(network, X_train, progress=lambda d, n: tell(what, d, n))
+        counts = {name: getattr(found, name) for name in (*_EXACT[:-1], "n_near", "tolerance", "is_exact")}
+        counts["n_train_patterns"] = len(set(digests))
     write_json(
         target,
         {
             "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed, "n_test": len(X),
             "n_neurons": network.n_neurons, "n_windows": network.n_windows,
-            "n_patterns": found.n_patterns, "n_maps": found.n_maps, "n_near": found.n_near,
-            "tolerance": found.tolerance, "n_sharing": found.n_sharing, "largest_group": found.largest_group,
-            "n_compared": found.n_compared, "is_exact": found.is_exact,
-            "n_train": len(X_train), "n_train_patterns": n_train_patterns,
+            "n_train": len(X_train), **counts,
         },
     )  # fmt: skip
 
 
-def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path) -> None:
+def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Tell) -> None:
     """Write the maps at the first test image of each class."""
     index = np.array([int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)])
-    X = maps.inputs("test")[index]
-    found = maps.network(trained).affine_at(X, ties="torch", memory=maps.memory(trained))
+    if trained.recipe.is_large:
+        stored = maps.maps(trained, "test", tell)
+        found = AffineMaps(stored.A[index], stored.b[index])
+    else:
+        found = maps.network(trained).affine_at(maps.inputs("test")[index], ties="torch")
     with whole_file(target) as temporary:
         np.savez(
             temporary, index=index, images=data.X_test[index], A=found.A.astype(np.float32),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from reluatlas import report as page_files
 from reluatlas._version import __version__
 from reluatlas.studies.mnist import figures, published, tables
+from reluatlas.studies.mnist.networks import RECIPES
 from reluatlas.studies.mnist.steps import TRAINING
 from reluatlas.studies.mnist.tables import Facts
 from reluatlas.writing import whole_file
@@ -25,6 +26,7 @@ PAGE = "report.html"
 _STYLE = """
 td small { color: var(--soft); display: block; }
 td.own { color: var(--soft); }
+figure + figure { margin-top: 1rem; }
 td.n, td.name, td small { white-space: nowrap; }
 figure img { max-height: none; }
 """.strip()
@@ -104,7 +106,7 @@ def _networks(found: Facts) -> str:
             *(_cell(f"{v:.2f}") for v in values if seeds), _beside(found, values, theirs),
         ])  # fmt: skip
     seconds = [f.get("training_seconds") for f in found["networks"]]
-    took = f" Training took {sum(seconds):,.0f} s of one thread each, all together." if all(seconds) else ""
+    took = f" Training: {sum(seconds):,.0f} s, the sum over the networks, each on one thread." if all(seconds) else ""
     return _table(columns, rows) + _note("Right, in % of the test images, which training never sees." + took)
 
 
@@ -123,10 +125,8 @@ def _taken(found: Facts) -> str:
                 _cell(f"{tables.ms_per_image(f[part]):.2f}"),
             ]
         rows.append(cells)
-    paper = (
-        " The paper reports times of its two large networks only: 19,740 s (Inception) and 30,755 s (ResNet) for all "
-        "classes at the training images, one image at a time on a GPU." if tables.has_paper(found) else ""
-    )  # fmt: skip
+    theirs = " and ".join(f"{s:,} s ({RECIPES[n].title})" for n, s in published.MAP_SECONDS.items())
+    paper = f" In the paper, one training image at a time on a GPU: {theirs}." if tables.has_paper(found) else ""
     return _table(columns, rows) + _note(
         "Wall time of the affine maps of all ten classes, written to a file in float32. As factors: with one hidden "
         "layer a map is a pattern times fixed rows, and only patterns are kept." + paper
@@ -141,10 +141,11 @@ def _regions(found: Facts) -> str:
         theirs = published.MAPS_IN_USE.get(f["name"]) if tables.has_paper(found) else None
         near = f"{f['n_near']:,}" + ("" if theirs is None else f"<small>paper {theirs:,}</small>")
         seen = "" if f["n_train_patterns"] is None else f"{f['n_train_patterns']:,} of {f['n_train']:,}"
-        exact = "" if f["is_exact"] else "<small>float64</small>"
+        exact = "" if f["is_exact"] or f["n_maps"] is None else "<small>float64</small>"
         rows.append([
-            _cell(f["title"]), _cell(str(f["seed"])), _cell(f"{f['n_patterns']:,}"),
-            f'<td class="n">{f["n_maps"]:,}{exact}</td>', f'<td class="n">{near}</td>', _cell(f"{f['n_sharing']:,}"),
+            _cell(f["title"]), _cell(str(f["seed"])), _cell(_count(f["n_patterns"])),
+            f'<td class="n">{_count(f["n_maps"])}{exact}</td>', f'<td class="n">{near}</td>',
+            _cell(_count(f["n_sharing"])),
             _cell(seen), _cell(f"{f['n_neurons']:,}"),
             _cell(f"{f['n_windows']:,}"),
         ])  # fmt: skip
@@ -307,6 +308,10 @@ def _beside(found: Facts, values: Sequence[float], theirs: float | None, *, is_o
 def _range(values: Sequence[float]) -> str:
     mean = f"{fmean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _from_to(values: Sequence[float]) -> str:

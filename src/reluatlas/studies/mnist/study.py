@@ -174,7 +174,7 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
         add("maps-taken", "json", {"version": 1}, lambda p, tell, t=t: measure.take_maps(t, data, maps, p, tell))
         add("regions", "json", {"version": 1, "tolerance": measure.TOLERANCE},
             lambda p, tell, t=t: measure.count_maps(t, maps, p, tell))  # fmt: skip
-        add("images", "npz", {"version": 1}, lambda p, tell, t=t: measure.keep_images(t, data, maps, p))
+        add("images", "npz", {"version": 1}, lambda p, tell, t=t: measure.keep_images(t, data, maps, p, tell))
         add("reduction", "json", {"version": 1, "k": compare.counts_for(data)},
             lambda p, tell, t=t: compare.reduce_maps(t, data, maps, p, jobs, tell))  # fmt: skip
         add("standalone", "json",

@@ -228,7 +228,7 @@ def main_numbers(found: Facts) -> list[str]:
     head, lines = found["study"], []
     for name in head["networks"]:
         right = ", ".join(f"{a:.2f} %" for a in accuracies(found, name))
-        maps = ", ".join(f"{f['n_maps']:,}" for f in of_network(found, "regions", name))
+        maps = ", ".join(f"{f['n_maps'] or f['n_near']:,}" for f in of_network(found, "regions", name))
         less = [f"{k:,} per class {mean_of(fewer(found, name, k)):.2f} %" for k in counts(found, "reduction")]
         line = f"{head['titles'][name]}: {right} right; {maps} maps at the test images; with centers: {', '.join(less)}"
         best = [(k, alone(found, name, k)) for k in counts(found, "standalone") if k in (10, 100)]

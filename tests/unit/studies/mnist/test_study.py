@@ -10,7 +10,7 @@ import pytest
 
 from reluatlas.datasets.mnist import load_images
 from reluatlas.errors import ArgumentError, ResultFileError
-from reluatlas.studies.mnist import map_files, measure, networks, published, tables
+from reluatlas.studies.mnist import measure, networks, published, tables
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.networks import recipe
 from reluatlas.studies.mnist.report import draw_report
@@ -186,19 +186,30 @@ def test_a_trial_on_few_images_says_so_and_leaves_other_networks_alone(tmp_path)
     assert not (tmp_path / "other").exists()
 
 
-def test_a_large_network_is_asked_by_torch_and_its_maps_get_the_memory_they_need(tmp_path, monkeypatch):
+def test_a_large_network_is_read_by_torch_and_so_gives_the_same(tmp_path, monkeypatch):
     small = networks.RECIPES["small-resnet"]
     monkeypatch.setitem(networks.RECIPES, "small-resnet", replace(small, is_large=True))
-    monkeypatch.setattr(map_files, "DEFAULT_MEMORY", 1)
     few = {"networks": ("small-resnet",), "images": 60, "epochs": 1, "cache": tmp_path / "cache", "jobs": 1}
-    run_mnist_study("digits", tmp_path / "out", **few)
+    run_mnist_study("digits", tmp_path / "out", **few, keep_maps=True)
     found = tables.numbers(tmp_path / "out")
-    assert found["regions"][0]["n_train_patterns"] is None and found["regions"][0]["n_test"] == 10
+    assert found["regions"][0]["n_near"] == 10 and found["regions"][0]["n_maps"] is None
+    assert "small ResNet" in (tmp_path / "out" / "report.html").read_text()
     data = load_images("digits").few(60)
     one_epoch = replace(recipe("small-resnet", "digits"), epochs=1)
-    trained = train(one_epoch, data, seed=0, folder=tmp_path / "cache" / "networks")
+    large = train(one_epoch, data, seed=0, folder=tmp_path / "cache" / "networks")
+    assert large.recipe.is_large
+    both = [replace(large, recipe=replace(large.recipe, is_large=flag)) for flag in (False, True)]
+    stores = [MapFiles(tmp_path / str(i), data, jobs=1, device="cpu") for i in range(2)]
     X = data.inputs(data.X_test)
-    asked = [MapFiles(tmp_path, data, jobs=1, device="cpu").outputs(replace(trained, recipe=r)) for r in (
-        small, replace(small, is_large=True))]  # fmt: skip
-    one, two = (ask(X) for ask in asked)
-    assert one.dtype == two.dtype == np.float64 and np.abs(one - two).max() < 1e-3 * np.abs(one).max()
+    one, two = (store.outputs(t)(X) for store, t in zip(stores, both, strict=True))
+    assert one.dtype == two.dtype == np.float64 and np.abs(one - two).max() < 1e-4 * np.abs(one).max()
+    for part in ("train", "test"):
+        told: list[tuple] = []
+        ours, theirs = (s.maps(t, part, lambda *now: told.append(now)) for s, t in zip(stores, both, strict=True))  # noqa: B023
+        assert ours.A.shape == theirs.A.shape and theirs.A.dtype == np.float32
+        for name in ("A", "b"):
+            one, two = getattr(ours, name), getattr(theirs, name)
+            assert np.abs(one - two).max() < 1e-4 * np.abs(one).max()
+        assert told[-1][1:] == (len(theirs), len(theirs))
+    with np.load(tmp_path / "out" / "images" / "small-resnet-seed0.npz") as kept:
+        assert np.array_equal(kept["A"], theirs.A[[int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)]])
