@@ -140,11 +140,16 @@ def test_a_count_stops_at_its_budget_and_says_how_far_it_got():
     assert 0 < part.volume_done < whole.volume_done == pytest.approx(8.0)
 
 
-def test_more_than_six_dimensions_need_a_budget_and_say_so():
+def test_more_than_six_dimensions_need_a_budget_and_say_so(tmp_path):
     wide = ra.load([(np.ones((3, 7)), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
     for find in (ra.count_cells, ra.enumerate_cells):
         with pytest.raises(ra.errors.DomainError, match=r"7 dimensions.*max_cells="):
             find(wide, ra.Box(-1, 1, dim=7))
+        with pytest.raises(ra.errors.DomainError, match="checkpoint"):
+            find(wide, ra.Box(-1, 1, dim=7), max_cells=3, checkpoint=tmp_path / "run")
+    wider = ra.load([(np.ones((3, 25)), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
+    with pytest.raises(ra.errors.DomainError, match=r"up to 24.*`explore`"):
+        ra.count_cells(wider, ra.Space(25), max_cells=3)
 
 
 @pytest.mark.parametrize("k", [7, 12])

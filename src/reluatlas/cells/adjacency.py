@@ -242,7 +242,8 @@ def match_facets(
         stop = np.zeros(1, dtype=np.int64)
         timer = None
         if max_seconds is not None and not is_complete:
-            timer = threading.Timer(max_seconds, stop.__setitem__, (0, 1))
+            stop[0] = max_seconds <= 0
+            timer = threading.Timer(max(max_seconds, 0.0), stop.__setitem__, (0, 1))
             timer.daemon = True
             timer.start()
         match_several(

@@ -118,6 +118,25 @@ def test_limits_that_make_no_sense(limits):
         ra.count_cells(network(4), BOX, **limits)
 
 
+def test_neighbors_of_an_incomplete_answer_are_looked_for_in_time(monkeypatch):
+    """Facets across which several units turn take a pass each; once time is up, those left stay unexplored."""
+    from reluatlas.cells import enumerate as module
+
+    rng = np.random.default_rng(0)
+    W, b = rng.normal(size=(12, 2)), rng.normal(size=12) / 2
+    doubled = ra.load([(np.repeat(W, 2, axis=0), np.repeat(b, 2)), (rng.normal(size=(1, 24)), np.zeros(1))])
+    whole = ra.enumerate_cells(doubled, BOX)
+    part = ra.enumerate_cells(doubled, BOX, max_cells=20, max_seconds=100)
+    assert part.stopped_by == "max_cells" and part.n_cells == 20 and np.sum(part.facets.neighbor >= 0) > 20
+    kept = module.match_facets
+    monkeypatch.setattr(module, "match_facets", lambda *a, **k: kept(*a, **(k | {"max_seconds": 0.0})))
+    hurried = ra.enumerate_cells(doubled, BOX, max_cells=20, max_seconds=100)
+    assert np.array_equal(hurried.patterns, part.patterns)
+    assert np.sum(hurried.facets.neighbor == -2) > np.sum(part.facets.neighbor == -2)
+    # a complete answer takes the time that it needs
+    assert np.array_equal(ra.enumerate_cells(doubled, BOX, max_seconds=100).facets.neighbor, whole.facets.neighbor)
+
+
 def test_domains_that_do_not_fit():
     net = network(4)
     with pytest.raises(DimensionError, match="dimension 3 but the network takes 2 inputs"):
