@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reluatlas.datasets.mnist import Images
+from reluatlas.network.batches import available_cores
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
 from reluatlas.studies.mnist.train import Trained
+
+if TYPE_CHECKING:
+    from reluatlas.analysis.pieces.sample import OutputSample
 
 COUNTS = (1, 10, 100, 1000, 10000)
 """Centers per class, as in the paper."""
@@ -23,6 +27,7 @@ COPIES = 4
 DIGITS_EPOCHS = 40
 """Epochs of the models that stand alone on scikit-learn's digits, half of the default: a run takes a minute there."""
 _MEMORY = 2 * 2**30
+_WORTH_A_PROCESS = 10_000  # training images; with fewer, processes take longer to start than models to fit
 
 
 def compare_networks(
@@ -116,7 +121,15 @@ def fit_settings(data: Images) -> dict[str, Any]:
     return {"epochs": DIGITS_EPOCHS} if data.name == "digits" else {}
 
 
-def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, tell: Tell) -> None:
+def _fit_alone(k: int, path: Path, settings: dict[str, Any], sample: OutputSample) -> None:
+    from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
+
+    PiecewiseAffineClassifier(k, **settings).fit_outputs(sample).save(path)
+
+
+def stand_alone_models(
+    trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, jobs: int | None, tell: Tell
+) -> None:
     """Write models of k affine pieces that need no network, and how good and how near to the network they are.
 
     All are fitted to the training images; the test images are opened once, with the models that the files hold.
@@ -134,13 +147,21 @@ def stand_alone_models(trained: Trained, data: Images, maps: MapFiles, target: P
     )  # fmt: skip
     counts = pieces_for(data)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for i, k in enumerate(counts):
-        tell(title, i, len(counts))
-        model = PiecewiseAffineClassifier(k, random_state=trained.seed, **fit_settings(data)).fit_outputs(sample)
-        paths.append(folder / f"{trained.recipe.name}-seed{trained.seed}-{k}.npz")
-        model.save(paths[-1])
-    tell(title, len(counts), len(counts))
+    paths = [folder / f"{trained.recipe.name}-seed{trained.seed}-{k}.npz" for k in counts]
+    settings = {"random_state": trained.seed, **fit_settings(data)}
+    tasks = sorted(zip(counts, paths, strict=True), reverse=True)  # the long ones first
+    tell(title, 0, len(counts))
+    n_jobs = min(jobs or available_cores(), len(counts))
+    if n_jobs == 1 or len(X) < _WORTH_A_PROCESS:
+        done: Iterable[None] = (_fit_alone(k, path, settings, sample) for k, path in tasks)
+    else:
+        from joblib import Parallel, delayed, parallel_config
+
+        with parallel_config("loky", inner_max_num_threads=1):
+            work = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
+            done = work(delayed(_fit_alone)(k, path, settings, sample) for k, path in tasks)
+    for i, _ in enumerate(done):
+        tell(title, i + 1, len(counts))
     X_test = maps.inputs("test").reshape(len(data.y_test), -1)
     outputs = maps.outputs(trained)(maps.inputs("test"))
     rows = []

@@ -179,7 +179,8 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
             lambda p, tell, t=t: compare.reduce_maps(t, data, maps, p, jobs, tell))  # fmt: skip
         add("standalone", "json",
             {"version": 1, "k": compare.pieces_for(data), "copies": compare.COPIES, **compare.fit_settings(data)},
-            lambda p, tell, t=t: compare.stand_alone_models(t, data, maps, p, folder / "models", tell))  # fmt: skip
+            lambda p, tell, t=t: compare.stand_alone_models(
+                t, data, maps, p, folder / "models", jobs, tell))  # fmt: skip
     if len(group) > 1:
         file = f"similarity/seed{seed}.json"
         settings = {"step": "similarity", "version": 2, "networks": [t.path.stem for t in group]}

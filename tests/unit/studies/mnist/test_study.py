@@ -10,7 +10,7 @@ import pytest
 
 from reluatlas.datasets.mnist import load_images
 from reluatlas.errors import ArgumentError, ResultFileError
-from reluatlas.studies.mnist import measure, networks, published, tables
+from reluatlas.studies.mnist import compare, measure, networks, published, tables
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.networks import recipe
 from reluatlas.studies.mnist.report import draw_report
@@ -213,3 +213,18 @@ def test_a_large_network_is_read_by_torch_and_so_gives_the_same(tmp_path, monkey
         assert told[-1][1:] == (len(theirs), len(theirs))
     with np.load(tmp_path / "out" / "images" / "small-resnet-seed0.npz") as kept:
         assert np.array_equal(kept["A"], theirs.A[[int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)]])
+
+
+@pytest.mark.slow
+def test_models_fitted_in_processes_are_the_same(quick, run, tmp_path, monkeypatch):
+    data = load_images("digits")
+    trained = train(recipe("conv1", "digits"), data, seed=0, folder=run.parent / "cache" / "networks")
+    maps = MapFiles(tmp_path, data, jobs=1, device="cpu")
+    monkeypatch.setattr(compare, "_WORTH_A_PROCESS", 0)
+    told: list[tuple[str, int, int]] = []
+    for jobs in (1, 2):
+        made = tmp_path / str(jobs), tmp_path / f"{jobs}.json"
+        compare.stand_alone_models(trained, data, maps, made[1], made[0], jobs, lambda *now: told.append(now))
+        assert told[-1][1:] == (2, 2)
+    one, two = (json.loads((tmp_path / f"{jobs}.json").read_text()) for jobs in (1, 2))
+    assert one == two and one == json.loads((run / "standalone" / "conv1-seed0.json").read_text())
