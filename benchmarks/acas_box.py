@@ -69,9 +69,14 @@ def exactly(net: ra.Network, half: float) -> dict[str, Any]:
     }
 
 
-def peak_mb() -> float:
-    """Return the peak memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+def peak_mb(process: int | str = "self") -> float:
+    """Return the peak memory of a process that runs; elsewhere than on Linux, of this one or of those that ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF if process == "self" else resource.RUSAGE_CHILDREN).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def one_part(model: Path, file: str, seconds: float) -> None:
@@ -106,22 +111,13 @@ def part(model: Path, file: Path, seconds: float, *, kill: bool) -> dict[str, An
         try:
             out, _ = process.communicate(timeout=seconds if kill else None)
         except subprocess.TimeoutExpired:
-            late = _peak_of(process.pid)
+            late = peak_mb(process.pid)
             process.kill()
             out, _ = process.communicate()
             return {"ended_by": "kill -9", "peak_mb": late}
     assert process.returncode == 0
     last = json.loads(out.splitlines()[-1])
     return {"ended_by": last["stopped_by"] or "nothing left to do"} | last
-
-
-def _peak_of(process: int) -> float | None:
-    """Return the peak memory of another process, where the system says it."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
-        return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return None
 
 
 def as_far_as(model: Path, seconds: float, checkpoint: Path | None) -> dict[str, Any]:
