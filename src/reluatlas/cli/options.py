@@ -229,7 +229,7 @@ KeepMaps = Annotated[
 Points = Annotated[
     list[str] | None,
     typer.Option(
-        "--data", metavar="X.npy ...", show_default=False,
+        "--data", metavar="X.npy", show_default=False,
         help="Points: a .npy or .csv file with a point in each row, or several files, or chosen rows of one "
         "(digits.npy:0,5).",
     ),

@@ -157,7 +157,7 @@ def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str
     return [
         (f"{numbers['n_points']:,}", "point" if numbers["n_points"] == 1 else "points"),
         (f"{numbers['n_cells']:,}", "cell" if numbers["n_cells"] == 1 else "different cells"),
-        (f"{facets:,}", "facets, each proved"),
+        (f"{facets:,}", "facets, each proved" if numbers["exactness"]["n_uncertain"] == 0 else "facets so far"),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'decision')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
@@ -176,8 +176,10 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
             turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
-            other = "none" if cell.other is None else f"{cell.other.distance:.4g} to class {cell.other.output}"
+            other = f"{cell.other.distance:.4g} to class {cell.other.output}" if cell.other else "none"
             inradius = f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any"
+            if cell.n_undecided:
+                other = inradius = ""
             rows.append(
                 (
                     label, str(point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,

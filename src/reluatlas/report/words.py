@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 _SIDES = 6
-_STOPS = {
+STOPS = {
     "max_cells": "the limit of cells was reached",
     "max_seconds": "the limit of time was reached",
     "interrupt": "it was interrupted",
@@ -76,7 +76,7 @@ def _short(values: NDArray) -> str:
 
 def stopped(stopped_by: str, share_done: float) -> str:
     """Return why an answer is incomplete, and how much of the domain it covers."""
-    reason = _STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
+    reason = STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
     return f"Incomplete: {reason} when {share(share_done)} of the area was done. Numbers and figures are of that part."
 
 
