@@ -26,6 +26,8 @@ _IN_OPTIONS = {
     "`dtype=np.float32`": "`--dtype float32`",
     "`out=": "`--out ",
     "`memory=": "`--memory ",
+    "`checkpoint=": "`--checkpoint ",
+    "`target`": "`--target`",
     "`device=`": "`--device`",
     "`device=": "`--device ",
     "`data_dir=`": "`--data-dir`",

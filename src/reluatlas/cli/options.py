@@ -266,3 +266,26 @@ OneJob = Annotated[
         help="Every command takes it; this one works in one thread.",
     ),
 ]  # fmt: skip
+SearchCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells", metavar="N", parser=whole(1), show_default=False,
+        help="Stop after this many cells, with exit code 3.",
+    ),
+]  # fmt: skip
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="T.npy", show_default=False,
+        help="Do not look around, but go along the straight line to this point: a file, a row of one (digits.npy:5), "
+        "or numbers with commas.",
+    ),
+]  # fmt: skip
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", show_default=False,
+        help="Keep in this file what is found, cell by cell. When it exists, go on from there: the result is that of a "
+        "search that never stopped.",
+    ),
+]  # fmt: skip

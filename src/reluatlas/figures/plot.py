@@ -9,6 +9,7 @@ from __future__ import annotations
 from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
+from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
 from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
@@ -20,6 +21,7 @@ __all__ = [
     "affine_images",
     "cells",
     "dual",
+    "dual_graph",
     "facet_distances",
     "film",
     "layers",
@@ -27,4 +29,5 @@ __all__ = [
     "path_density",
     "surface",
     "trajectory",
+    "walk",
 ]
