@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -58,7 +59,8 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     seconds = _limit(max_seconds)
     pattern, on_face = _pattern_at(chart, u)
     if on_face:
-        several = list(meeting_cells(chart, u, pattern, 2))
+        # on the domain's boundary a row may touch the cell without another cell behind
+        several = [] if chart.is_strictly_inside(u) else list(meeting_cells(chart, u, pattern, 2))
         if len(several) != 1:
             raise OnFaceError(
                 f"`x` lies on a face where several cells meet: {names_of(chart, u, pattern)}. "
@@ -83,14 +85,16 @@ def cells_at(
 
     Parameters
     ----------
-    net, x, domain, max_seconds
+    net, x, domain
         As in `cell_at`.
     max_cells : int, optional
         Stop after so many.
+    max_seconds : float, optional
+        As in `cell_at`; and after so long no further cell is looked for.
 
     Guarantees
     ----------
-    Exact and deterministic; all of them, each once, unless `max_cells` stops.
+    Exact and deterministic; all of them, each once, unless a limit stops.
     """
     chart = chart_of(net, domain)
     u = point_of(chart, x)
@@ -101,11 +105,12 @@ def cells_at(
         raise ArgumentError(f"`max_cells={max_cells!r}` must be a whole number of at least 1, or None.")
 
     def stream() -> Iterator[Cell]:
+        deadline = time.monotonic() + seconds
         pattern, on_face = _pattern_at(chart, u)
         if not on_face:
             yield _cell(chart, pattern, _inside(chart, u), u, seconds)
             return
-        for found, inside in meeting_cells(chart, u, pattern, max_cells):
+        for found, inside in meeting_cells(chart, u, pattern, max_cells, deadline):
             yield _cell(chart, found, inside, u, seconds)
 
     return stream()
@@ -170,10 +175,10 @@ def _inside(chart: Chart, u: FloatArray) -> Iterator[Coordinates]:
         yield chart.to_inner(u)
         yield chart.to_inner_exactly(u)
         return
-    low, high = chart.bounds
-    if np.all((low < u) & (u < high)):
+    if chart.is_strictly_inside(u):
         yield u
         return
+    low, high = chart.bounds
     middle = low + 0.5 * (high - low)
     exact, goal = [Fraction(float(v)) for v in u], [Fraction(float(v)) for v in middle]
     share = Fraction(1, 2**10)

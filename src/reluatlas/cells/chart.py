@@ -73,6 +73,10 @@ class Chart:
             return np.full(n, -np.inf), np.full(n, np.inf)
         return self.domain.box.low, self.domain.box.high
 
+    def is_strictly_inside(self, u: FloatArray) -> bool:
+        """Return whether a point is off the domain's boundary."""
+        return isinstance(self.domain, Space) or bool(np.all((self.domain.box.low < u) & (u < self.domain.box.high)))
+
     @cached_property
     def linear(self) -> tuple[FloatArray, FloatArray]:
         """Float64 `L` and `c` with `z = L u + c`; only where they differ."""

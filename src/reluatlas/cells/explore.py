@@ -76,6 +76,13 @@ class Exploration:
         return self.stopped_by == ""
 
     @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """The class at the point of each cell: the largest output, or 1 where a single one is above 0, else 0."""
+        inputs = self.points if isinstance(self.domain, Space) else self.domain.embed(self.points)
+        outputs = np.asarray(self.network(inputs)).reshape(self.n_cells, -1)
+        return (outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] > 0).astype(np.int64)
+
+    @cached_property
     def graph(self) -> DualGraph:
         """The dual graph of the cells, as far as it is known; `facet` holds the positions of its edges in `edges`."""
         n = self.n_cells

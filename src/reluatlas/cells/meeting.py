@@ -6,6 +6,7 @@ of all cells at the point are connected through their facets.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -29,9 +30,12 @@ _NAMED = 5
 
 
 def meeting_cells(
-    chart: Chart, u: FloatArray, perturbed: NDArray[np.integer], max_cells: int | None
+    chart: Chart, u: FloatArray, perturbed: NDArray[np.integer], max_cells: int | None, deadline: float = float("inf")
 ) -> Iterator[tuple[NDArray[np.integer], Iterator[Coordinates]]]:
-    """Yield the patterns of the cells that hold `u`, and for each points inside, nearer and nearer to it."""
+    """Yield the patterns of the cells that hold `u`, and for each points inside, nearer and nearer to it.
+
+    After `deadline` (of `time.monotonic`) there come no more.
+    """
     at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
     start = _start(chart, u, at, perturbed)
     if start is None:
@@ -49,7 +53,9 @@ def meeting_cells(
         n_found += 1
         if n_found == max_cells:
             return
-        for facet in find_facets(cone).facets:
+        for facet in find_facets(cone, deadline=deadline).facets:
+            if time.monotonic() > deadline:
+                return
             constraints = tuple(places[c] for c in facet.constraints)
             if not all(isinstance(rows.owner[c], RowOf) for c in constraints):
                 continue
@@ -111,7 +117,7 @@ def _start(
         for t, s in chart.local.pattern_slices().items():
             pattern[s] = walk.choice[t][0]
         system = Composer(chart, pattern).build(at).system
-        if min(system.signs_at(ratio_of(at)).values(), default=0) >= 0:
+        if system.holds_at(ratio_of(at)):
             there = chart.to_inner_exactly(moved) if chart.is_reduced else [Fraction(float(v)) for v in moved]
             exact = [b - a for a, b in zip(at, there, strict=True)]
             return pattern, iter([to_floats(exact), exact])

@@ -14,6 +14,7 @@ from reluatlas.cli.options import (
     BoxSides,
     Cache,
     Check,
+    Checkpoint,
     Corners,
     CountOnly,
     Data,
@@ -42,9 +43,11 @@ from reluatlas.cli.options import (
     Problem,
     Quiet,
     Resume,
+    SearchCells,
     Seed,
     Seeds,
     SeedsOfEach,
+    Target,
     Through,
     Ties,
     TrainOn,
@@ -186,6 +189,35 @@ def _at(
     from reluatlas.cli.at_search import Asked
 
     return at_(source, Asked(data or [], at or [], box or [], max_cells, max_seconds, check), common, typed=context.obj)
+
+
+@app.command("explore", short_help="Find the cells around data points, or between two.")
+@grouped
+def _explore(
+    *,
+    context: typer.Context,
+    data: Points = None,
+    at: TypedPoints = None,
+    max_cells: SearchCells,
+    target: Target = None,
+    box: AnyBox = None,
+    checkpoint: Checkpoint = None,
+    max_seconds: MaxSeconds = None,
+    jobs: OneJob = None,
+    source: Source,
+    common: Common,
+) -> int:
+    """Find the cells around data points, from neighbor to neighbor, or those on the line to another point.
+
+    In any dimension, exactly. With --out: report.html (the local dual graph, and what lies between the points),
+    exploration.json, exploration.npz.
+
+    Example: reluatlas explore model.onnx --data X.npy --max-cells 1000 --out result
+    """
+    from reluatlas.cli.explore import Asked, explore
+
+    asked = Asked(data or [], at or [], box or [], target, max_cells, max_seconds, checkpoint)
+    return explore(source, asked, common, typed=context.obj)
 
 
 @app.command("affine", short_help="Write the affine map at each point of a file.")

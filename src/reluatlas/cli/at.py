@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reluatlas.cli import console
 from reluatlas.cli.at_search import Asked, Search, require_inside
 from reluatlas.cli.cells import exit_code, line
@@ -126,8 +128,8 @@ def _table(net: Network, points: Sequence[PointFacts]) -> None:
                     label, str(point.class_), f"{len(cell.owners):,}",
                     "" if nearest is None else cell_words.distance_of(cell),
                     "" if nearest is None else cell_words.name(cell.owners[nearest], 2),
-                    "none" if other is None else f"{other.distance:.4g} to {other.output}",
-                    "unbounded" if not cell.is_bounded else f"{cell.inradius:.4g}",
+                    f"{other.distance:.4g} to {other.output}" if other else "" if cell.n_undecided else "none",
+                    "" if cell.n_undecided else f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any",
                     cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 MOST_DRAWN = 16
+_LEAST_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -113,33 +114,33 @@ class Search:
             self.stopped_by = "max_cells"
 
     def _look(self, point: Point, deadline: float) -> bool:
-        """Take a point's cells; return False when the time was over before they were known."""
-        cells, is_on_face, is_complete = self._cells(point, deadline)
+        """Take a point's cells; return False when the time was over before all was known of them."""
+        cells, is_complete = self._cells(point, deadline)
         taken: list[CellFacts] = []
         certificates: list[Packed] = []
         for cell in cells:
-            if cell.facets.n_undecided or time.monotonic() >= deadline:
-                return False
-            taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates)))
+            cell.max_seconds = max(deadline - time.monotonic(), _LEAST_S)
+            is_known = cell.facets.n_undecided == 0
+            taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None))
+            if time.monotonic() >= deadline:
+                break
         outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
-        known = PointFacts(point.label, point.code, point.x, outputs, taken, is_on_face, is_complete)
+        is_complete = is_complete and len(taken) == len(cells)
+        known = PointFacts(point.label, point.code, point.x, outputs, taken, len(cells) > 1, is_complete)
         self.found.append((known, certificates))
         if self.keeps and len(self.drawn) < MOST_DRAWN:
             self.drawn.setdefault(point.label, cells[0])
-        return True
+        return time.monotonic() < deadline or known.is_done
 
-    def _cells(self, point: Point, deadline: float) -> tuple[list[Cell], bool, bool]:
-        from reluatlas.cells.cell_at import cell_at, cells_at
-        from reluatlas.errors import OnFaceError
+    def _cells(self, point: Point, deadline: float) -> tuple[list[Cell], bool]:
+        """Return the cells that hold a point, and whether these are all."""
+        from reluatlas.cells.cell_at import cells_at
 
-        left = None if deadline == float("inf") else max(deadline - time.monotonic(), 1e-3)
-        try:
-            return [cell_at(self.net, point.x, self.domain, max_seconds=left)], False, True
-        except OnFaceError:
-            most = self.asked.max_cells
-            several = cells_at(self.net, point.x, self.domain, max_cells=most + 1, max_seconds=left)
-            cells = list(islice(several, most))
-            return cells, True, len(cells) < most or next(several, None) is None
+        left = None if deadline == float("inf") else max(deadline - time.monotonic(), _LEAST_S)
+        most = self.asked.max_cells
+        several = cells_at(self.net, point.x, self.domain, max_cells=most + 1, max_seconds=left)
+        cells = list(islice(several, most))
+        return cells, next(several, None) is None and (len(cells) == 1 or time.monotonic() < deadline)
 
     def _check(self, cell: Cell, point: Point, certificates: list[Packed]) -> CheckReport | None:
         if not self.keeps and not self.asked.check:

@@ -30,6 +30,8 @@ _IN_OPTIONS = {
     "`device='cpu'`": "`--device cpu`",
     "`networks=": "`--networks ",
     "`images=`": "`--images`",
+    "`checkpoint=": "`--checkpoint ",
+    "`target`": "`--target`",
     "`device=`": "`--device`",
     "`device=": "`--device ",
     "`data_dir=`": "`--data-dir`",

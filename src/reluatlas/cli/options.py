@@ -251,7 +251,7 @@ KeepMaps = Annotated[
 Points = Annotated[
     list[str] | None,
     typer.Option(
-        "--data", metavar="X.npy ...", show_default=False,
+        "--data", metavar="X.npy", show_default=False,
         help="Points: a .npy or .csv file with a point in each row, or several files, or chosen rows of one "
         "(digits.npy:0,5).",
     ),
@@ -286,5 +286,28 @@ OneJob = Annotated[
     typer.Option(
         "--jobs", metavar="N", parser=whole(1), show_default=False,
         help="Every command takes it; this one works in one thread.",
+    ),
+]  # fmt: skip
+SearchCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells", metavar="N", parser=whole(1), show_default=False,
+        help="Stop after this many cells, with exit code 3.",
+    ),
+]  # fmt: skip
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="T.npy", show_default=False,
+        help="Do not look around, but go along the straight line to this point: a file, a row of one (digits.npy:5), "
+        "or numbers with commas.",
+    ),
+]  # fmt: skip
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", show_default=False,
+        help="Keep in this file what is found, cell by cell. When it exists, go on from there: the result is that of a "
+        "search that never stopped.",
     ),
 ]  # fmt: skip

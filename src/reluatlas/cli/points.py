@@ -68,6 +68,11 @@ def read_files(items: list[str], input_shape: tuple[int, ...], option: str, *, m
     return [point for item in items for point in _read(item, input_shape, option, most)]
 
 
+def is_file(text: str) -> bool:
+    """Return whether a value of an option names a file, rather than numbers."""
+    return _ITEM.match(text) is not None
+
+
 def typed_points(texts: list[str], n_inputs: int, option: str) -> list[Point]:
     """Return points that were typed as numbers with commas.
 

@@ -46,7 +46,7 @@ def facet_distances(cells: Cell | Mapping[str, Cell], *, ax: Any = None) -> Axes
     n_layers = max(len(cell.network.cuts) for cell in rows.values())
     hues = palette.series(max(n_layers, 1))
     found = [_distances(cell) for cell in rows.values()]
-    others = [cell.nearest_other_class() for cell in rows.values()]
+    others = [None if c.facets.n_undecided else c.nearest_other_class() for c in rows.values()]
     positive = [d[d > 0] for d, _ in found] + [
         np.array([o.distance for o in others if o is not None and o.distance > 0])
     ]

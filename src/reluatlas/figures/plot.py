@@ -10,6 +10,7 @@ from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
+from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
 from reluatlas.figures.film import film
 from reluatlas.figures.layers import layers
@@ -22,6 +23,7 @@ __all__ = [
     "boundary",
     "cells",
     "dual",
+    "dual_graph",
     "facet_distances",
     "film",
     "layers",
@@ -29,4 +31,5 @@ __all__ = [
     "path_density",
     "surface",
     "trajectory",
+    "walk",
 ]

@@ -119,21 +119,31 @@ class System:
 
     def signs_at(self, at: Ratio) -> dict[int, int]:
         """Return the exact sign of the slack of every constraint at an exact point."""
-        z = to_floats(at.fractions)
-        out: dict[int, int] = {}
-        if self.g:
-            value, length = self.h - self.G @ z, float(np.linalg.norm(z))
-            # as in `signs`, and once more for the rounding of the point
-            rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
-            bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + 2.0**-900
-            certain = np.abs(value) > bound
-            out = dict(enumerate(np.sign(value).astype(int).tolist()))
-            for c in np.flatnonzero(~certain).tolist():
-                out[c] = _sign(self.row(c).slack(at))
-                self.n_settled += 1
-        for c in self.constraints()[self.g :]:
+        sure = self._sure_signs(at)
+        out = dict(enumerate(sure.tolist()))
+        for c in np.flatnonzero(sure == 0).tolist():
             out[c] = _sign(self.row(c).slack(at))
-        return out
+            self.n_settled += 1
+        return out | {c: _sign(self.row(c).slack(at)) for c in self.constraints()[self.g :]}
+
+    def holds_at(self, at: Ratio) -> bool:
+        """Return whether an exact point satisfies every constraint."""
+        sure = self._sure_signs(at)
+        if np.any(sure < 0):
+            return False
+        open_ = [*np.flatnonzero(sure == 0).tolist(), *self.constraints()[self.g :]]
+        return all(self.row(c).slack(at) >= 0 for c in open_)
+
+    def _sure_signs(self, at: Ratio) -> NDArray[np.int8]:
+        """Return the signs of the slacks of all rows at an exact point; 0 where float64 cannot tell."""
+        if self.g == 0:
+            return np.zeros(0, dtype=np.int8)
+        z = to_floats(at.fractions)
+        value, length = self.h - self.G @ z, float(np.linalg.norm(z))
+        # as in `signs`, and once more for the rounding of the point
+        rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
+        bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + 2.0**-900
+        return np.where(np.abs(value) > bound, np.sign(value), 0).astype(np.int8)
 
     def violated(self, Z: FloatArray) -> list[set[int] | None]:
         """Return, for each float64 point, the constraints that it violates; None when it lies on some constraint."""

@@ -34,6 +34,7 @@ from reluatlas.network.operators import terms
 from reluatlas.network.rounding import SLACK, low_bits
 
 _FLINT_FROM = 2048
+_SPARSE_FROM = 32  # of so many entries of a row, one that is not zero
 _CHUNK = 2**17  # terms of sparse products that are held as integers at once
 
 
@@ -126,6 +127,10 @@ class IntegerArithmetic:
         """Return `row @ matrix` of the operator."""
         if isinstance(operator, Dense):
             return self._product(operator, row, transposed=True)
+        if isinstance(operator, Sparse | Convolution) and len(row.numbers) >= _SPARSE_FROM:
+            used = [i for i, number in enumerate(row.numbers) if number]
+            if len(used) * _SPARSE_FROM <= len(row.numbers):
+                return _sparse_rows(operator.sparse if isinstance(operator, Convolution) else operator, row, used)
         if isinstance(operator, Sparse):
             return _sparse_product(operator.transposed, row)
         if isinstance(operator, Convolution):
@@ -182,6 +187,20 @@ def _sparse_entry(operator: Sparse, vector: Dyadic, i: int) -> Dyadic:
     taken = (vector.numbers[j] for j in operator.indices[run].tolist())
     total = sum(map(mul, factors.numbers, taken))
     return Dyadic([total], factors.exponent + vector.exponent, operator.denominator * vector.denominator)
+
+
+def _sparse_rows(operator: Sparse, row: Dyadic, used: list[int]) -> Dyadic:
+    """Return `row @ matrix` for a row that is zero but at a few places."""
+    runs = [slice(operator.indptr[i], operator.indptr[i + 1]) for i in used]
+    out = [0] * operator.n_in
+    if not runs:
+        return Dyadic(out, 0)
+    factors = dyadic(np.concatenate([operator.values[run] for run in runs]))
+    columns = [j for run in runs for j in operator.indices[run].tolist()]
+    times = [row.numbers[i] for i, run in zip(used, runs, strict=True) for _ in range(run.stop - run.start)]
+    for j, factor, number in zip(columns, factors.numbers, times, strict=True):
+        out[j] += factor * number
+    return Dyadic(out, factors.exponent + row.exponent, operator.denominator * row.denominator)
 
 
 def _sparse_product(operator: Sparse, vector: Dyadic) -> Dyadic:

@@ -34,9 +34,12 @@ class CellFacts:
         The affine map `x -> A x + b`.
     n_rows : int
         Rows of the cell that are not constant, facets or not.
-    is_bounded : bool
+    n_undecided : int
+        Rows that may or may not be facets: the time was over. Then facets and neighbors are those known so far (the
+        nearest one among them), and boundedness, ball and the other class are not known.
+    is_bounded : bool or None
     inradius : float
-        inf where balls of any size fit.
+        inf where balls of any size fit; NaN when not known.
     center : ndarray, shape (n,), or None
         Of a largest ball.
     distances : ndarray, shape (F,)
@@ -56,7 +59,8 @@ class CellFacts:
     A: FloatArray
     b: FloatArray
     n_rows: int
-    is_bounded: bool
+    n_undecided: int
+    is_bounded: bool | None
     inradius: float
     center: FloatArray | None
     distances: FloatArray
@@ -109,6 +113,11 @@ class PointFacts:
     is_complete: bool
 
     @property
+    def is_done(self) -> bool:
+        """Whether all cells are there, and all is known of them."""
+        return self.is_complete and all(cell.n_undecided == 0 for cell in self.cells)
+
+    @property
     def class_(self) -> int:
         """The largest output, or for a single one whether it is above 0."""
         return int(self.outputs.argmax()) if self.outputs.size > 1 else int(self.outputs[0] > 0)
@@ -117,8 +126,16 @@ class PointFacts:
 def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
     """Return the numbers of a cell; what is expensive is computed here."""
     facets = cell.facets
-    order = np.argsort(facets.distances, kind="stable")
+    is_known = facets.n_undecided == 0
+    distances, owners, is_domain = facets.distances, list(facets.owners), facets.is_domain
     behind = {neighbor.facet: neighbor.flips for neighbor in cell.neighbors()}
+    if not is_known:
+        nearest, owner = _nearest_row(cell)
+        if not np.any(distances <= nearest):
+            distances = np.append(distances, nearest)
+            owners.append((owner,))
+            is_domain = np.append(is_domain, owner.kind == "domain")
+    order = np.argsort(distances, kind="stable")
     nothing = np.zeros(0, dtype=np.int64)
     m = cell.affine.b.shape[1]
     return CellFacts(
@@ -126,17 +143,26 @@ def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
         A=cell.affine.A[0].reshape(m, -1),
         b=cell.affine.b[0],
         n_rows=len(cell.halfspaces),
-        is_bounded=cell.is_bounded,
-        inradius=float(cell.inradius),
-        center=cell.chebyshev_center,
-        distances=facets.distances[order],
-        owners=[facets.owners[i] for i in order],
-        is_domain=facets.is_domain[order],
+        n_undecided=facets.n_undecided,
+        is_bounded=cell.is_bounded if is_known else None,
+        inradius=float(cell.inradius) if is_known else float("nan"),
+        center=cell.chebyshev_center if is_known else None,
+        distances=distances[order],
+        owners=[owners[i] for i in order],
+        is_domain=is_domain[order],
         flips=[behind.get(int(i), nothing) for i in order],
-        other=cell.nearest_other_class(),
+        other=cell.nearest_other_class() if is_known else None,
         exactness=cell.exactness,
         check=check,
     )
+
+
+def _nearest_row(cell: Cell) -> tuple[float, Owner]:
+    """Return the distance of the nearest row, and whose it is: no facet is nearer, and it is one."""
+    rows = cell.halfspaces
+    distances = np.maximum(rows.b - rows.A @ cell.x, 0.0) / cell.lengths(rows.A)
+    first = int(distances.argmin())
+    return float(distances[first]), cell.owner(int(cell.constraints[first]))
 
 
 def of_points(points: Sequence[PointFacts], net: Network, *, n_asked: int, stopped_by: str) -> Facts:
@@ -147,7 +173,8 @@ def of_points(points: Sequence[PointFacts], net: Network, *, n_asked: int, stopp
     return {
         "is_complete": stopped_by == "",
         "stopped_by": stopped_by,
-        "share_done": 1.0 if stopped_by == "" else len(points) / n_asked,
+        "n_asked": n_asked,
+        "n_done": sum(point.is_done for point in points),
         "n_points": len(points),
         "n_on_face": sum(point.is_on_face for point in points),
         "n_cells": len({cell.pattern.tobytes() for cell in cells}),
@@ -181,6 +208,7 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
         "pattern_short": short_pattern(net, cell.pattern),
         "affine": {"A": cell.A.tolist() if with_vectors else None, "b": cell.b.tolist()},
         "n_rows": cell.n_rows,
+        "n_undecided": cell.n_undecided,
         "n_facets": len(cell.owners),
         "n_domain_facets": int(cell.is_domain.sum()),
         "is_bounded": cell.is_bounded,

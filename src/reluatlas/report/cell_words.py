@@ -65,7 +65,8 @@ def stopped(numbers: Facts) -> str:
             "Incomplete: at a point on a face, more cells meet than the limit of cells allows. The first ones are "
             "told, which are connected."
         )
-    return words.stopped(numbers["stopped_by"], numbers["share_done"]).replace("of the area", "of the points")
+    done = f"{numbers['n_done']:,} of {words.counted(numbers['n_asked'], 'point')} done"
+    return f"Incomplete: {words.STOPS[numbers['stopped_by']]}; {done}."
 
 
 def class_of(point: PointFacts) -> str:
@@ -81,6 +82,8 @@ def facets_of(cell: CellFacts) -> str:
     """Return how many facets there are, of how many rows, and what lies behind."""
     on_domain = int(cell.is_domain.sum())
     rest = f", {on_domain:,} on the domain's boundary" if on_domain else ""
+    if cell.n_undecided:
+        return f"{len(cell.owners):,} so far, of {words.counted(cell.n_rows, 'row')}; {cell.n_undecided:,} undecided"
     behind = words.counted(cell.n_neighbors, "neighbor")
     return f"{len(cell.owners):,} of {words.counted(cell.n_rows, 'row')}{rest}; {behind}"
 
@@ -102,6 +105,8 @@ def nearest_of(cell: CellFacts) -> str:
 
 def other_of(cell: CellFacts) -> str:
     """Return how far the nearest point of another class in the cell is."""
+    if cell.n_undecided:
+        return "not known: rows are undecided"
     if cell.other is None:
         return "none in this cell"
     return f"{cell.other.distance:.4g} to class {cell.other.output}, in this cell"
@@ -109,6 +114,8 @@ def other_of(cell: CellFacts) -> str:
 
 def size_of(cell: CellFacts) -> str:
     """Return whether the cell is bounded, and how large a ball fits."""
+    if cell.is_bounded is None:
+        return "not known: rows are undecided"
     bounded = "bounded" if cell.is_bounded else "unbounded"
     ball = f"inradius {cell.inradius:.4g}" if np.isfinite(cell.inradius) else "balls of any size fit"
     return f"{bounded}, {ball}"
@@ -116,6 +123,10 @@ def size_of(cell: CellFacts) -> str:
 
 def exactness_of(exactness: Facts) -> str:
     """Return how facets and neighbors were decided."""
+    if exactness["n_uncertain"]:
+        return (
+            f"{exactness['status']}: {words.counted(exactness['n_uncertain'], 'row')} undecided when the time was over"
+        )
     settled = exactness["n_escalated"]
     how = f"{words.counted(settled, 'decision')} settled beyond float64" if settled else "float64 bounds were enough"
     return f"{exactness['status']}: every facet is proved, {how}"

@@ -92,6 +92,16 @@ def tiles(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<div class="tiles">{inside}</div>'
 
 
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return a table of texts under names; the columns in `right` end flush."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        starts = [f'<{tag} class="n">' if i in right else f"<{tag}>" for i in range(len(cells))]
+        return "".join(f"{start}{escape(cell)}</{tag}>" for start, cell in zip(starts, cells, strict=True))
+
+    return _table(line(head, "th"), [f"<tr>{line(row, 'td')}</tr>" for row in rows])
+
+
 def _section(title: str, inside: str) -> str:
     return f"<section>\n<h2>{escape(title)}</h2>\n{inside}\n</section>"
 

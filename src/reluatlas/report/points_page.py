@@ -157,15 +157,10 @@ def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str
     return [
         (f"{numbers['n_points']:,}", "point" if numbers["n_points"] == 1 else "points"),
         (f"{numbers['n_cells']:,}", "cell" if numbers["n_cells"] == 1 else "different cells"),
-        (f"{facets:,}", "facets, each proved"),
+        (f"{facets:,}", "facets, each proved" if numbers["exactness"]["n_uncertain"] == 0 else "facets so far"),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'decision')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
-
-
-def _row(cells: Sequence[str], right: Sequence[int] = (), tag: str = "td") -> str:
-    starts = (f'<{tag} class="n">' if i in right else f"<{tag}>" for i in range(len(cells)))
-    return "".join(f"{start}{escape(cell)}</{tag}>" for start, cell in zip(starts, cells, strict=True))
 
 
 def _points(net: Network, points: Sequence[PointFacts]) -> str:
@@ -176,8 +171,10 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
             turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
-            other = "none" if cell.other is None else f"{cell.other.distance:.4g} to class {cell.other.output}"
+            other = f"{cell.other.distance:.4g} to class {cell.other.output}" if cell.other else "none"
             inradius = f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any"
+            if cell.n_undecided:
+                other = inradius = ""
             rows.append(
                 (
                     label, str(point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
@@ -185,13 +182,12 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
                 )
             )  # fmt: skip
     right = (2, 3, 6)
-    lines = [f"<tr>{_row(row, right)}</tr>" for row in rows[:_ROWS]]
     note = (
         "<p class='soft'>Distances are in input units; units, layers and outputs are counted from 0. The inradius is "
         "the radius of a largest ball in the cell: <i>any</i> where balls of any size fit. A pattern is written layer "
         "by layer and unit by unit, or for many units as how many are on in each layer, and a digest.</p>"
     )
-    return page._table(_row(names, right, "th"), lines) + page._and_more(len(rows) - _ROWS, "cell") + note
+    return page.columns(names, rows[:_ROWS], right) + page._and_more(len(rows) - _ROWS, "cell") + note
 
 
 def _cells(net: Network, points: Sequence[PointFacts]) -> list[str]:
@@ -249,9 +245,8 @@ def _nearest_facets(net: Network, cell: CellFacts) -> str:
             behind = f"{', '.join(names)}{more}"
         at_least = "at least " if cell.distances[i] > cell.distances[0] else ""
         rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(cell.owners[i]), behind))
-    lines = [f"<tr>{_row(row)}</tr>" for row in rows]
-    head = _row(("distance", "what turns there", "units that are on another piece behind it"), (), "th")
-    return page._table(head, lines) + page._and_more(len(cell.owners) - _FACETS, "facet")
+    head = ("distance", "what turns there", "units that are on another piece behind it")
+    return page.columns(head, rows) + page._and_more(len(cell.owners) - _FACETS, "facet")
 
 
 def _vector(values: Any) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 _SIDES = 6
-_STOPS = {
+STOPS = {
     "max_cells": "the limit of cells was reached",
     "max_seconds": "the limit of time was reached",
     "interrupt": "it was interrupted",
@@ -90,7 +90,7 @@ def measure(dim: int) -> str:
 
 def stopped(stopped_by: str, share_done: float | None, what: str = "area") -> str:
     """Return why an answer is incomplete, and how much of the domain it covers."""
-    reason = _STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
+    reason = STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
     done = "" if share_done is None else f" when {share(share_done)} of the {what} was done"
     return f"Incomplete: {reason}{done}. Numbers and figures are of that part."
 

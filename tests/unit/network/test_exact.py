@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from reluatlas.network import exact
 from reluatlas.network.exact import Dyadic, ExactPoint, IntegerArithmetic, compare, dyadic, to_float
-from reluatlas.network.graph import Dense, Gather
+from reluatlas.network.graph import Convolution, Dense, Gather
 from reluatlas.network.walk import Walk
 from tests.unit.network.nets import FAMILIES, network
 from tests.unit.network.reference import germ
@@ -87,3 +88,21 @@ def test_values_at_a_point(family, flint_from, monkeypatch):
         found = [Fraction(n) * Fraction(2) ** e / d for n, e, d in point.entries(net.output, range(net.n_outputs))]
         assert found == [f[0] for f in forms]
         assert fractions(point.values(net.output)) == found
+
+
+@pytest.mark.parametrize("n_used", [0, 1, 3])
+def test_rows_that_are_nearly_zero_go_back_through_few_weights(n_used, monkeypatch):
+    rng = np.random.default_rng(5)
+    weight = rng.normal(size=(4, 2, 3)) * 10.0 ** rng.integers(-20, 20, (4, 2, 3))
+    places = np.array([[i + k - 1 if 0 <= i + k - 1 < 40 else -1 for k in range(3)] for i in range(40)])
+    convolution = Convolution(weight, places, 40, 1)
+    averages = replace(convolution.sparse, denominator=9)
+    row = [0] * convolution.n_out
+    for i in rng.choice(len(row), n_used, replace=False).tolist():
+        row[i] = int(rng.integers(-(2**60), 2**60)) * 3**40
+    for operator in (convolution, averages):
+        few = IntegerArithmetic().adjoint(operator, Dyadic(row, -7, 5))
+        with monkeypatch.context() as patch:
+            patch.setattr(exact, "_SPARSE_FROM", 10**9)
+            whole = IntegerArithmetic().adjoint(operator, Dyadic(row, -7, 5))
+        assert fractions(few) == fractions(whole) and any(few.numbers) == bool(n_used)
