@@ -71,17 +71,15 @@ def test_a_search_goes_on_from_its_checkpoint(command, model, points, tmp_path):
     whole = command("explore", model, "--data", "X.npy", "--max-cells", "60", "--json").numbers
     for most in ("7", "25", "60"):
         outcome = command(
-            "explore", model, "--data", "X.npy", "--max-cells", most, "--checkpoint", "search.sqlite", "--json"
+            "explore", model, "--data", "X.npy", "--max-cells", most, "--resume", "search.sqlite", "--json"
         )
         assert outcome.code == 3 and outcome.numbers["n_cells"] == int(most)
     assert {**outcome.numbers, "seconds": 0} == {**whole, "seconds": 0}
-    says = ["`--checkpoint search.sqlite`", "another network", "delete it"]
-    refused(
-        command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--checkpoint", "search.sqlite", says=says
-    )
+    says = ["`--resume search.sqlite`", "another network", "delete it"]
+    refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--resume", "search.sqlite", says=says)
     (tmp_path / "junk").write_bytes(b"no database" * 1000)
-    says = ["`--checkpoint junk`", "no file of a search"]
-    refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--checkpoint", "junk", says=says)
+    says = ["`--resume junk`", "no file of a search"]
+    refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--resume", "junk", says=says)
 
 
 @pytest.mark.parametrize("line", [False, True])
@@ -135,8 +133,8 @@ def test_bad_input(command, model, points, tmp_path):
     refused(command, *ask, "--data", "a.npy", "--target", "1,2", says=["`--target 1,2` has 2 numbers"])
     refused(command, *ask, "--data", "a.npy", "--target", "there", says=["`--target there` is not numbers"])
     refused(command, *ask, "--data", "X.npy", "--box", "0,0.1", says=["the point X[0] is outside of `--box`"])
-    refused(command, *ask, "--data", "a.npy", "--checkpoint", "no/such", says=["there is no folder `no`"])
-    refused(command, *ask, "--data", "a.npy", "--checkpoint", tmp_path, says=["is a folder"])
+    refused(command, *ask, "--data", "a.npy", "--resume", "no/such", says=["there is no folder `no`"])
+    refused(command, *ask, "--data", "a.npy", "--resume", tmp_path, says=["is a folder"])
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "0", says=["--max-cells", "at least 1"])
     octants = write_onnx(tmp_path / "octants.onnx", [(np.eye(3), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
     says = ["the point (0, 1, 1) lies on a face", "neuron 0 of layer 0", "reluatlas at"]

@@ -55,7 +55,7 @@ class Asked:
             what = (
                 "is a folder" if self.checkpoint.is_dir() else f"lies in `{self.checkpoint.parent}`, which is no folder"
             )
-            raise ArgumentError(f"`--checkpoint {self.checkpoint}` {what}. Name a file.")
+            raise ArgumentError(f"`--resume {self.checkpoint}` {what}. Name a file.")
 
     def points(self, net: Network) -> list[Point]:
         """Return the points to start from, those of files first."""

@@ -30,7 +30,6 @@ _IN_OPTIONS = {
     "`device='cpu'`": "`--device cpu`",
     "`networks=": "`--networks ",
     "`images=`": "`--images`",
-    "`checkpoint=": "`--checkpoint ",
     "`target`": "`--target`",
     "`device=`": "`--device`",
     "`device=": "`--device ",

@@ -306,7 +306,7 @@ Target = Annotated[
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", metavar="FILE", show_default=False,
+        "--resume", metavar="FILE", show_default=False,
         help="Keep in this file what is found, cell by cell. When it exists, go on from there: the result is that of a "
         "search that never stopped.",
     ),
