@@ -133,7 +133,7 @@ def test_bad_input(command, model, points, tmp_path):
     refused(command, *ask, "--data", "a.npy", "--target", "1,2", says=["`--target 1,2` has 2 numbers"])
     refused(command, *ask, "--data", "a.npy", "--target", "there", says=["`--target there` is not numbers"])
     refused(command, *ask, "--data", "X.npy", "--box", "0,0.1", says=["the point X[0] is outside of `--box`"])
-    refused(command, *ask, "--data", "a.npy", "--resume", "no/such", says=["there is no folder `no`"])
+    refused(command, *ask, "--data", "a.npy", "--resume", "no/such", says=["lies in `no`, which is no folder"])
     refused(command, *ask, "--data", "a.npy", "--resume", tmp_path, says=["is a folder"])
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "0", says=["--max-cells", "at least 1"])
     octants = write_onnx(tmp_path / "octants.onnx", [(np.eye(3), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])

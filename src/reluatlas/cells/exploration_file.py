@@ -50,12 +50,12 @@ class Stored:
             kept = dict(self._base.execute("SELECT name, value FROM about"))
         except sqlite3.Error as error:
             raise ResultFileError(
-                f"`checkpoint={str(path)!r}` is no file of a search: {error}. Pass another."
+                f"`checkpoint={path}` is no file of a search: {error}. Pass another."
             ) from None
         if kept and {name: kept.get(name) for name in about} != about:
             self._base.close()
             raise ResultFileError(
-                f"`checkpoint={str(path)!r}` belongs to a search in another network or domain, from other points, or "
+                f"`checkpoint={path}` belongs to a search in another network or domain, from other points, or "
                 "by another version. Pass another file, or delete it."
             )
         with self._base:
