@@ -182,7 +182,7 @@ def _numbers(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
             f"{numbers['volume']:.9g}" + ("" if unbounded else f" of {numbers['domain_volume']:.9g}"),
             f"sum over the {'bounded ' if unbounded else ''}cells, in input units{power}",
         ),
-        ("found by", f"cutting {numbers['method']}", "of all cells, none is searched for"),
+        ("found by", f"cutting {numbers['method']}", "how the cells were found"),
         ("exactness", exact["status"], words.exactness(exact)),
         ("visits", f"{exact['n_visits']:,}", "times that a piece of the domain met a node of the network"),
         ("in doubt", f"{exact['n_doubtful_visits']:,}", "visits in which the first float64 bound left some sign open"),
