@@ -49,9 +49,7 @@ class Stored:
             self._base.executescript(_TABLES)
             kept = dict(self._base.execute("SELECT name, value FROM about"))
         except sqlite3.Error as error:
-            raise ResultFileError(
-                f"`checkpoint={path}` is no file of a search: {error}. Pass another."
-            ) from None
+            raise ResultFileError(f"`checkpoint={path}` is no file of a search: {error}. Pass another.") from None
         if kept and {name: kept.get(name) for name in about} != about:
             self._base.close()
             raise ResultFileError(
