@@ -161,7 +161,7 @@ def mnist_study(record: Record) -> str:
             [
                 f["title"], f"{f['seed']}",
                 *(v for part in (f["train"], f["test"])
-                  for v in (f"{part['seconds']:,.1f}", f"{1000 * part['seconds'] / part['n_images']:.2f}")),
+                  for v in (f"{part['seconds']:,.1f}", _digits(1000 * part["seconds"] / part["n_images"]))),
                 "factors" if f["train"]["is_factored"] else "all numbers",
             ]
             for f in record["maps_taken"]
