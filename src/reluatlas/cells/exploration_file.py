@@ -18,7 +18,7 @@ from reluatlas.cells.run_file import text_of
 from reluatlas.errors import ResultFileError
 from reluatlas.network.stored import digest_of
 
-FORMAT = "2"
+FORMAT = "3"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cells (
@@ -44,6 +44,10 @@ class Stored:
         about = {"format": FORMAT, "search": _digest(chart, starts, target)}
         try:
             self._base = sqlite3.connect(path)
+            names = {name for (name,) in self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if names and names != {"about", "cells", "edges"}:
+                self._base.close()
+                raise ResultFileError(f"`checkpoint={path}` is no file of a search: it has other tables. Pass another.")
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
             self._base.executescript(_TABLES)
@@ -97,13 +101,14 @@ class Stored:
 def _written(z: Any) -> str:
     if isinstance(z, np.ndarray):
         return json.dumps([float(v).hex() for v in z])
-    return json.dumps([[str(v.numerator), str(v.denominator)] for v in z])
+    # in base 16: Python does not read long numbers in base 10
+    return json.dumps([[f"{v.numerator:x}", f"{v.denominator:x}"] for v in z])
 
 
 def _read(text: str) -> Any:
     values = json.loads(text)
     if values and isinstance(values[0], list):
-        return [Fraction(int(p), int(q)) for p, q in values]
+        return [Fraction(int(p, 16), int(q, 16)) for p, q in values]
     return np.array([float.fromhex(v) for v in values])
 
 

@@ -103,7 +103,9 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         "network": facts.of_network(net),
         "domain": facts.of_domain(domain),
         **exploration_facts.of_exploration(found, labels, target=None if goal is None else goal.label),
-        "between": exploration_facts.between(found, [p.x for p in ends], [p.label for p in ends]),
+        "between": exploration_facts.between(
+            found, [p.x for p in ends], [p.label for p in ends], max_seconds=asked.max_seconds
+        ),
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
@@ -189,8 +191,9 @@ def _show(numbers: facts.Facts, heading: str, common: Common) -> None:
 def _between(numbers: facts.Facts) -> None:
     rows = [
         (
-            pair["from"], pair["to"], f"{pair['hamming']:,}", f"{pair['n_pieces']:,}",
-            "" if pair["n_steps"] is None else f"{pair['n_steps']:,}", f"{pair['length']:.4g}",
+            pair["from"], pair["to"],
+            *("" if pair[name] is None else f"{pair[name]:,}" for name in ("hamming", "n_pieces", "n_steps")),
+            f"{pair['length']:.4g}",
         )
         for pair in numbers["between"]
     ]  # fmt: skip

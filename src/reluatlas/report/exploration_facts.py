@@ -48,12 +48,18 @@ def of_exploration(found: Exploration, labels: Sequence[str], *, target: str | N
     }
 
 
-def between(found: Exploration, points: Sequence[NDArray[np.float64]], labels: Sequence[str]) -> list[Facts]:
+def between(
+    found: Exploration,
+    points: Sequence[NDArray[np.float64]],
+    labels: Sequence[str],
+    *,
+    max_seconds: float | None = None,
+) -> list[Facts]:
     """Return for pairs of points how many cells lie on the line between, and how much their patterns differ.
 
-    `n_pieces` counts the cells that the straight segment meets, exactly, both ends with it. `n_steps` is the number of
-    facets on a shortest way through the cells that were visited, None when there is none: the true shortest way may be
-    shorter. `hamming` counts the units that differ.
+    `n_pieces` counts the cells that the straight segment meets, exactly, both ends with it; it and `hamming` are None
+    when the time was over. `n_steps` is the number of facets on a shortest way through the cells that were visited,
+    None when there is none: the true shortest way may be shorter. `hamming` counts the units that differ.
     """
     from reluatlas.cells.trace import trace
     from reluatlas.domain import Segment
@@ -62,7 +68,7 @@ def between(found: Exploration, points: Sequence[NDArray[np.float64]], labels: S
     pairs = [(i, j) for i, j in pairs if not np.array_equal(points[i], points[j])]
     if not pairs:
         return []
-    paths = trace(found.network, [Segment(points[i], points[j]) for i, j in pairs])
+    paths = trace(found.network, [Segment(points[i], points[j]) for i, j in pairs], max_seconds=max_seconds)
     cells = _cells_of(found, points)
     out = []
     for (i, j), path, length in zip(pairs, paths, paths.lengths.tolist(), strict=True):
@@ -73,8 +79,8 @@ def between(found: Exploration, points: Sequence[NDArray[np.float64]], labels: S
                 "from": labels[i],
                 "to": labels[j],
                 "length": float(length),
-                "hamming": int(path.hamming),
-                "n_pieces": int(path.n_pieces),
+                "hamming": int(path.hamming) if path.is_complete else None,
+                "n_pieces": int(path.n_pieces) if path.is_complete else None,
                 "n_steps": None if way is None else len(way) - 1,
             }
         )

@@ -130,8 +130,8 @@ def _between(numbers: facts.Facts) -> str:
     head = ("from", "to", "length", "Hamming distance", "cells on the straight line", "facets on a known way")
     rows = [
         (
-            pair["from"], pair["to"], f"{pair['length']:.6g}", f"{pair['hamming']:,}", f"{pair['n_pieces']:,}",
-            "none known" if pair["n_steps"] is None else f"{pair['n_steps']:,}",
+            pair["from"], pair["to"], f"{pair['length']:.6g}",
+            *("not known" if pair[name] is None else f"{pair[name]:,}" for name in ("hamming", "n_pieces", "n_steps")),
         )
         for pair in numbers["between"][:_ROWS]
     ]  # fmt: skip

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from reluatlas.cli.main import main
 from reluatlas.report.page import About, page
+from tests.cli.run import dense_layers, write_onnx
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -108,3 +110,36 @@ def test_a_page_that_loads_something_would_be_noticed(text, tmp_path):
     with served(POLICY.sub("", more)) as (url, asked):
         browse(url, tmp_path / "p", f"--screenshot={tmp_path / 'page.png'}")
     assert asked == ["/report.html", "/extra.png"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with pages of `at` (of a point, and of one on a face) and `explore` (around, along a line)."""
+    home = tmp_path_factory.mktemp("pages")
+    model = write_onnx(home / "net.onnx", dense_layers((3, 8, 6, 2)))
+    octants = write_onnx(home / "octants.onnx", [(np.eye(3), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
+    asked = {
+        "point": ("at", model, "--at", "0.1,0.2,0.3", "--box", "-1,1", "--check"),
+        "face": ("at", octants, "--at", "0,0,1", "--at", "1,2,3"),
+        "around": ("explore", model, "--at", "0.1,0.2,0.3", "--max-cells", "30"),
+        "line": ("explore", model, "--at", "0.1,0.2,0.3", "--target", "-0.9,0.8,-0.7", "--max-cells", "99"),
+    }
+    for name, arguments in asked.items():
+        assert main([*map(str, arguments), "--out", str(home / name), "--quiet"]) in (0, 3)
+    return home
+
+
+@pytest.mark.parametrize("width", [1300, 500])
+@pytest.mark.parametrize("name", ["point", "face", "around", "line"])
+def test_pages_of_cells_and_searches(folder, tmp_path, name, width):
+    text = (folder / name / "report.html").read_text(encoding="utf-8")
+    with served(text) as (url, asked):
+        ended = browse(url, tmp_path / "p", f"--screenshot={tmp_path / 'page.png'}")
+    assert asked == ["/report.html"] and "CONSOLE" not in ended.stderr, ended.stderr
+    path = tmp_path / "report.html"
+    path.write_text(POLICY.sub("", text).replace("</head>", SHOWN + "</head>"), encoding="utf-8")
+    ended = browse(
+        path.as_uri(), tmp_path / "q", f"--window-size={width},900", "--virtual-time-budget=5000", "--dump-dom"
+    )
+    found = re.search(r"<title>(.*?)</title>", ended.stdout)
+    assert found and found[1] == "images 1 broken 0 wide false", ended.stdout[:300]
