@@ -10,6 +10,7 @@ import numpy as np
 from reluatlas.cells.exactness import Exactness
 from reluatlas.domain import Space
 from reluatlas.errors import DimensionError
+from reluatlas.geometry.boundedness import is_surely_bounded, open_direction
 from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
 from reluatlas.geometry.linear_program import Program
@@ -47,8 +48,9 @@ class Volume:
 def is_bounded(cell: Cell) -> bool:
     """Return whether a cell is bounded, decided exactly.
 
-    A polyhedron is bounded when its facets' normals span the space and no direction decreases all of them. The sum
-    of the normals then has a least value, and the exact linear program that finds it ends.
+    A polyhedron is bounded when its facets' normals span the space and no direction decreases all of them. Nearly
+    always float64 finds a proof either way; else the sum of the normals has a least value, which an exact linear
+    program finds.
     """
     if not isinstance(cell.domain, Space):
         return True
@@ -56,15 +58,28 @@ def is_bounded(cell: Cell) -> bool:
     facets = [f.constraints[0] for f in cell.found.facets]
     if system.k < cell.k or len(facets) <= system.k or _open_direction(cell) is not None:
         return False
+    G, error = _directions(cell)
+    if is_surely_bounded(G, error):
+        return True
+    rows = [system.row(c) for c in facets]
+    if open_direction(G, rows) is not None:
+        return False
     from flint import fmpz_mat
 
-    rows = [system.row(c) for c in facets]
     if fmpz_mat([row.a for row in rows]).rank() < system.k:
         return False
     scaled = [[v / row.scale for v in row.a] for row in rows]
     total = [-sum(column) for column in zip(*scaled, strict=True)]
     shared = np.lcm.reduce([t.denominator for t in total], dtype=object)
     return maximize_exactly([int(t * shared) for t in total], rows, ratio_of(cell.inside)).is_bounded
+
+
+def _directions(cell: Cell) -> tuple[FloatArray, FloatArray]:
+    """Return the facets' rows on z, and a bound on the error of each coefficient."""
+    system = cell.system.system
+    first = [f.constraints[0] for f in cell.found.facets]
+    error = np.array([system.error[c] if c < system.g else 0.0 for c in first])
+    return _facet_rows(cell)[0], error
 
 
 def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
