@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from reluatlas.cli import console
 from reluatlas.cli.at_search import Asked, Search, require_inside
 from reluatlas.cli.cells import exit_code, line
@@ -129,11 +127,11 @@ def _table(net: Network, points: Sequence[PointFacts]) -> None:
                     "" if nearest is None else cell_words.distance_of(cell),
                     "" if nearest is None else cell_words.name(cell.owners[nearest], 2),
                     f"{other.distance:.4g} to {other.output}" if other else "" if cell.n_undecided else "none",
-                    "" if cell.n_undecided else f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any",
+                    cell_words.short_size_of(cell),
                     cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip
-    head = ("point", "class", "facets", "nearest", "where it turns", "other class", "inradius", "pattern")
+    head = ("point", "class", "facets", "nearest", "where it turns", "other class", "bounded, inradius", "pattern")
     console.table(head, rows[:_SHOWN], right=(2, 3))
     if len(rows) > _SHOWN:
         console.result(f"and {len(rows) - _SHOWN:,} more: pass --json or --out for all.")

@@ -146,7 +146,7 @@ def _edges(ax: Axes, found: Exploration, at: Any, parent: Any) -> None:
     i, j = found.edges.T
     is_tree = (parent[i] == j) | (parent[j] == i)
     faint = float(np.clip(2000.0 / len(found.edges), 0.05, 0.6))
-    for chosen, color, alpha, width in ((~is_tree, "#A0A0A0", faint, 0.5), (is_tree, "#606060", 0.6, 0.6)):
+    for chosen, color, alpha, width in ((~is_tree, "#A0A0A0", faint, 0.5), (is_tree, "#606060", max(faint, 0.25), 0.6)):
         ends = np.stack([at[i[chosen]], at[j[chosen]]], axis=1)
         lines = LineCollection(
             list(ends), colors=color, alpha=alpha, linewidths=width, zorder=1.0, rasterized=len(ends) > _RASTER_FROM

@@ -121,6 +121,13 @@ def size_of(cell: CellFacts) -> str:
     return f"{bounded}, {ball}"
 
 
+def short_size_of(cell: CellFacts) -> str:
+    """Return whether the cell is bounded, and the inradius, for a table; "" when not known."""
+    if cell.is_bounded is None:
+        return ""
+    return f"{'yes' if cell.is_bounded else 'no'}, {f'{cell.inradius:.4g}' if np.isfinite(cell.inradius) else 'any'}"
+
+
 def exactness_of(exactness: Facts) -> str:
     """Return how facets and neighbors were decided."""
     if exactness["n_uncertain"]:

@@ -8,8 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.certificate_file import Packed, save_certificates
 from reluatlas.domain import Box, Space
@@ -164,24 +162,25 @@ def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str
 
 
 def _points(net: Network, points: Sequence[PointFacts]) -> str:
-    names = ("point", "class", "facets", "nearest facet", "what turns there", "other class in the cell", "inradius",
-             "pattern")  # fmt: skip
+    names = (
+        "point", "class", "facets", "nearest facet", "what turns there", "other class in the cell",
+        "bounded, inradius", "pattern",
+    )  # fmt: skip
     rows = []
     for point in points:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
             turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
             other = f"{cell.other.distance:.4g} to class {cell.other.output}" if cell.other else "none"
-            inradius = f"{cell.inradius:.4g}" if np.isfinite(cell.inradius) else "any"
             if cell.n_undecided:
-                other = inradius = ""
+                other = ""
             rows.append(
                 (
                     label, str(point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
-                    inradius, cell_words.short_pattern(net, cell.pattern),
+                    cell_words.short_size_of(cell), cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip
-    right = (2, 3, 6)
+    right = (2, 3)
     note = (
         "<p class='soft'>Distances are in input units; units, layers and outputs are counted from 0. The inradius is "
         "the radius of a largest ball in the cell: <i>any</i> where balls of any size fit. A pattern is written layer "
