@@ -31,6 +31,7 @@ td.n, td.name, td small { white-space: nowrap; }
 figure img { max-height: none; }
 """.strip()
 _SHOWN_CLASS = 7
+_NBSP = "\u00a0"
 
 
 def draw_report(folder: Path) -> Path:
@@ -84,7 +85,7 @@ def _intro(found: Facts) -> str:
         text = f"In tables: ours, then the paper's and the difference in points. The paper: {published.SOURCE}."
     else:
         text = f"The paper ({published.SOURCE}) has no numbers on this data set: run the study with MNIST to compare."
-    said = "".join(f"<li>{escape(line)}</li>" for line in tables.main_numbers(found))
+    said = "".join(f"<li>{escape(line.replace(' %', _NBSP + '%'))}</li>" for line in tables.main_numbers(found))
     return f"<p>{escape(text)}</p><ul>{said}</ul>"
 
 
@@ -122,7 +123,7 @@ def _taken(found: Facts) -> str:
             cells += [
                 f'<td class="n">{f[part]["n_images"]:,}{how}</td>',
                 f'<td class="n">{f[part]["seconds"]:,.1f}{paper}</td>',
-                _cell(f"{tables.ms_per_image(f[part]):.2f}"),
+                _cell(f"{tables.ms_per_image(f[part]):.3g}"),
             ]
         rows.append(cells)
     theirs = " and ".join(f"{s:,} s ({RECIPES[n].title})" for n, s in published.MAP_SECONDS.items())
