@@ -39,7 +39,7 @@ from _record import machine, write
 
 import reluatlas as ra
 from reluatlas.cells.limits import Limits
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.cells.run import run
 
 NAME = "ACASXU_run2a_1_1_batch_2000"

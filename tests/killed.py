@@ -21,7 +21,8 @@ import reluatlas as ra
 from reluatlas.cells import frontier
 from reluatlas.cells import run as run_module
 from reluatlas.cells.limits import Limits
-from reluatlas.cells.program import Lowered, lower
+from reluatlas.cells.lower import lower
+from reluatlas.cells.program import Lowered
 from reluatlas.cells.run import Run, run
 
 

@@ -9,8 +9,8 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.cells.limits import Limits
+from reluatlas.cells.lower import lower
 from reluatlas.cells.polyhedra import Tree
-from reluatlas.cells.program import lower
 from reluatlas.cells.run import run
 from reluatlas.geometry.volumes import new_scratch, volumes
 from reluatlas.packs import pack

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.behind import vanishes_on
 from reluatlas.cells.corners import following
+from reluatlas.cells.lower import lower
 from reluatlas.cells.plane import Polygon, Worker
-from reluatlas.cells.program import Lowered, lower
+from reluatlas.cells.program import Lowered
 from reluatlas.cells.regions import ExactMap, ExactMaps, map_errors
 from reluatlas.cells.state import new_state
 from reluatlas.errors import DimensionError, DomainError

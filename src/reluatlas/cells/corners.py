@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.components import components
 from reluatlas.cells.exact import load_line, slot_of
-from reluatlas.cells.program import M_INFINITE, M_K, M_LEVELS, lower
+from reluatlas.cells.lower import lower
+from reluatlas.cells.program import M_INFINITE, M_K, M_LEVELS
 from reluatlas.cells.state import new_state, restore_path
 from reluatlas.cells.whole_rows import Reference, WholeRows
 from reluatlas.errors import InternalError

@@ -7,7 +7,7 @@ from os import PathLike
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
-from reluatlas.cells.program import check_domain, lower
+from reluatlas.cells.lower import check_domain, lower
 from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Network

@@ -15,7 +15,8 @@ from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.corners import corners_of
 from reluatlas.cells.count import exactness_of
 from reluatlas.cells.limits import Limits, ProgressCallback
-from reluatlas.cells.program import Lowered, check_domain, lower
+from reluatlas.cells.lower import check_domain, lower
+from reluatlas.cells.program import Lowered
 from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.cells.solid import work
 from reluatlas.domain import Box, Slice, Space

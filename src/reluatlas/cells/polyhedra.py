@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.cells.whole_rows import Reference, WholeRows
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.components import components
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
 from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Network
 from reluatlas.network.maps import Choice, FloatRows, slopes_of, winners_of

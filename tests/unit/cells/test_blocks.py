@@ -7,7 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.cells.blocks import LANES, row_blocks
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.cells.state import new_state, restore_path
 from reluatlas.importers.load import load
 from reluatlas.network.graph import Affine, Convolution

@@ -10,7 +10,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.cells import frontier, plane
 from reluatlas.cells.items import Found
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.solid import worker
 from reluatlas.cells.tally import Tally

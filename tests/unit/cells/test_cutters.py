@@ -7,7 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.cells import run
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 from reluatlas.cells.state import new_state, state_bytes
 from reluatlas.errors import DomainError
 from reluatlas.importers.load import load

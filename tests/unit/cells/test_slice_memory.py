@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import reluatlas as ra
 from reluatlas.cells.plane import Worker
-from reluatlas.cells.program import lower
+from reluatlas.cells.lower import lower
 
 def resident(name):
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
