@@ -18,7 +18,7 @@ from reluatlas.cells.lower import lower
 from reluatlas.cells.whole_rows import Reference, WholeRows
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
-from reluatlas.geometry import rational, sides
+from reluatlas.geometry import rational, sides, splitting, sure_shape
 from reluatlas.geometry.simplex import new_dictionary
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.network.operators import apply_operator
@@ -215,9 +215,9 @@ class Tree:
         buffers.con[:m0] = cell.con
         buffers.frames[0] = (m0, 0, 0, -1, cell.points.shape[0])
         buffers.points[0, : cell.points.shape[0]] = cell.points
-        depth, status = 1, sides.DONE
+        depth, status = 1, splitting.DONE
         while depth:
-            status, n, depth = sides.split(
+            status, n, depth = splitting.split(
                 buffers.con, rows, order, order.size, buffers.frames, buffers.points, buffers.choice, depth,
                 buffers.out_choice, buffers.out_points, buffers.out_n, collect, _PARTS if collect else 1 << 16,
                 self._dictionary, self._scratch,
@@ -228,7 +228,7 @@ class Tree:
                 choice = buffers.out_choice[i, : order.size].copy()
                 points = buffers.out_points[i, : int(buffers.out_n[i])].copy()
                 yield self._part(cell, rows, references, order, choice, base, unit, at, points)
-            if status == sides.DOUBT:
+            if status == splitting.DOUBT:
                 self._settle_frame(buffers, depth - 1, cell, rows, references, order)
 
     def _seen(self, node: Breakpoints, cell: Polyhedron, unit: NDArray, knot: NDArray) -> NDArray[np.int64]:
@@ -259,7 +259,7 @@ class Tree:
         here = base.copy()
         np.add.at(here, unit[order[(choice & 3) == sides.ABOVE]], 1)
         pieces[at] = here
-        cuts = np.flatnonzero(choice & sides.CUT)
+        cuts = np.flatnonzero(choice & splitting.CUT)
         chosen, side = order[cuts], choice[cuts] & 3
         up = np.where(side == sides.BELOW, 1.0, -1.0)
         con = rows[chosen].copy()
@@ -314,11 +314,11 @@ class Tree:
         self, buffers: _Buffers, top: int, cell: Polyhedron, rows: FloatArray, references: list[Reference],
         order: NDArray,
     ) -> None:  # fmt: skip
-        q = int(buffers.frames[top, sides.F_NEXT])
+        q = int(buffers.frames[top, splitting.F_NEXT])
         choice = buffers.choice[:q]
-        made = [Constraint(references[order[i]], int(choice[i]) & 3) for i in range(q) if choice[i] & sides.CUT]
-        buffers.frames[top, sides.F_GIVEN] = self._exactly(
-            cell.pieces, [*cell.constraints, *made], references[order[q]], int(buffers.frames[top, sides.F_GIVEN])
+        made = [Constraint(references[order[i]], int(choice[i]) & 3) for i in range(q) if choice[i] & splitting.CUT]
+        buffers.frames[top, splitting.F_GIVEN] = self._exactly(
+            cell.pieces, [*cell.constraints, *made], references[order[q]], int(buffers.frames[top, splitting.F_GIVEN])
         )
 
     def _windows(
@@ -372,7 +372,7 @@ class Tree:
         out = np.zeros((len(points), self.k))
         n = 0
         for p in points:
-            if sides.certainly_inside(con, con.shape[0], self.k, p):
+            if sure_shape.certainly_inside(con, con.shape[0], self.k, p):
                 out[n] = p
                 n += 1
         return out[:n]
@@ -382,7 +382,7 @@ class Tree:
         m = cell.con.shape[0]
         found = np.full(m, -1, dtype=np.int64)
         if cell.points.shape[0]:
-            sides.find_facets(cell.con, m, cell.points[0], self._dictionary, self._scratch, found)
+            sure_shape.find_facets(cell.con, m, cell.points[0], self._dictionary, self._scratch, found)
         if np.any(found < 0):
             rows = [self.whole_constraint(c, cell.pieces) for c in cell.constraints]
             for i in np.flatnonzero(found < 0):
@@ -395,7 +395,7 @@ class Tree:
         """Return whether a cell is bounded, exactly."""
         if not isinstance(self.domain, Space):
             return True
-        known = sides.bounded(cell.con, cell.con.shape[0], self.k, self._dictionary, self._cone, self._scratch)
+        known = sure_shape.bounded(cell.con, cell.con.shape[0], self.k, self._dictionary, self._cone, self._scratch)
         if known >= 0:
             return bool(known)
         self.n_escalated += 1
