@@ -11,9 +11,8 @@ from reluatlas.cells.pieces import (
     DOUBTFUL,
     classify,
     classify_relu,
-    list_cutters,
-    list_relu_cutters,
     list_window,
+    settle,
 )
 from reluatlas.cells.program import BREAK
 from reluatlas.cells.signs import polygon_signs
@@ -35,7 +34,6 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
     """Find which units of a breakpoint node cut the polygon; settle the pieces of the others."""
     t = P.cut[level]
     s, size, n_knots = P.off[P.src[t]], P.size[t], P.n_knots[t]
-    at, first_cut = P.pat_off[level], S.cut_at[level]
     side = W.side
     extremes(
         S.rows[0][s : s + size], S.rows[1][s : s + size], S.rows[2][s : s + size],
@@ -52,16 +50,7 @@ def _enter_breaks(P, S, pool, W, level, lo, n):
                 if side[j * n_knots + q] == DOUBTFUL:
                     above, below = row_sides(P, S, pool, W, level, j, q, np.int64(0), lo, n)
                     side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
-    if P.relu[t]:
-        S.n_cut[level] = list_relu_cutters(
-            side, size, S.piece[at : at + size], S.settled[at : at + size],
-            S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-        )  # fmt: skip
-        return
-    S.n_cut[level] = list_cutters(
-        side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
-        S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-    )  # fmt: skip
+    settle(P, S, level, side)
 
 
 @inner

@@ -70,8 +70,8 @@ def classify(low, high, error, knots, n_knots, size, side):
 
 
 @inner
-def list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
-    """Do what `list_cutters` does for rows with one knot."""
+def _list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
+    """Do what `_list_cutters` does for rows with one knot."""
     for j in range(size):
         piece[j] = side[j] == ABOVE
         settled[j] = side[j] != ACROSS
@@ -84,7 +84,7 @@ def list_relu_cutters(side, size, piece, settled, cut_unit, cut_knot, cut_base, 
 
 
 @inner
-def list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
+def _list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_base, cut_choice):
     """Write the settled pieces and list the rows that cut; return how many."""
     n_cut = 0
     for j in range(size):
@@ -103,6 +103,21 @@ def list_cutters(side, n_knots, size, piece, settled, cut_unit, cut_knot, cut_ba
         piece[j] = here
         settled[j] = n_cut == before
     return n_cut
+
+
+@inner
+def settle(P, S, level, side):
+    """Settle the pieces of a breakpoint node's units by the sides of their rows, and list the rows that cut."""
+    t = P.cut[level]
+    size, n_knots, at, first_cut = P.size[t], P.n_knots[t], P.pat_off[level], S.cut_at[level]
+    piece, settled = S.piece[at : at + size], S.settled[at : at + size]
+    unit, knot, base, choice = (
+        S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:]
+    )  # fmt: skip
+    if P.relu[t]:
+        S.n_cut[level] = _list_relu_cutters(side, size, piece, settled, unit, knot, base, choice)
+    else:
+        S.n_cut[level] = _list_cutters(side, n_knots, size, piece, settled, unit, knot, base, choice)
 
 
 @inner

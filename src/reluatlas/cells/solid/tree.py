@@ -18,10 +18,9 @@ from reluatlas.cells.pieces import (
     classify,
     classify_relu,
     close,
-    list_cutters,
-    list_relu_cutters,
     list_window,
     rehash,
+    settle,
     write_cell,
 )
 from reluatlas.cells.program import BREAK, M_INFINITE, M_K, M_LEVELS
@@ -42,7 +41,6 @@ def _enter_breaks(P, S, pool, W, level, lo, hi, flo, fhi):
     """Find which units of a breakpoint node cut the polytope; settle the pieces of the others."""
     t = P.cut[level]
     s, size, n_knots = P.off[P.src[t]], P.size[t], P.n_knots[t]
-    at, first_cut = P.pat_off[level], S.cut_at[level]
     side = W.side
     extremes(
         S.rows, s, P.err_g[s : s + size], P.err_c[s : s + size], size, pool.x, pool.size, pool.r,
@@ -63,16 +61,7 @@ def _enter_breaks(P, S, pool, W, level, lo, hi, flo, fhi):
                 if side[j * n_knots + q] == DOUBTFUL:
                     above, below = polytope_sides(P, S, pool, W, level, j, q, np.int64(0), lo, hi, flo, fhi)
                     side[j * n_knots + q] = ACROSS if above and below else (ABOVE if above else BELOW)
-    if P.relu[t]:
-        S.n_cut[level] = list_relu_cutters(
-            side, size, S.piece[at : at + size], S.settled[at : at + size],
-            S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-        )  # fmt: skip
-        return
-    S.n_cut[level] = list_cutters(
-        side, n_knots, size, S.piece[at : at + size], S.settled[at : at + size],
-        S.cut_unit[first_cut:], S.cut_knot[first_cut:], S.cut_base[first_cut:], S.cut_choice[first_cut:],
-    )  # fmt: skip
+    settle(P, S, level, side)
 
 
 @inner
