@@ -17,3 +17,9 @@ def whole_file(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that a broken one is never left behind."""
+    with whole_file(target) as temporary:
+        temporary.write_bytes(content)

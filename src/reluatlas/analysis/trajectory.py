@@ -196,7 +196,13 @@ class Trajectory:
         return measure(self, self.positions(times), jobs=jobs, progress=progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trajectory to an `.npz` file (no pickle, with a format version), then put it in place."""
+        """Write the trajectory to an `.npz` file (no pickle, with a format version), then put it in place.
+
+        Raises
+        ------
+        ResultFileError
+            When it cannot be written there.
+        """
         from reluatlas.analysis.trajectory_file import save_trajectory
 
         save_trajectory(self, path)

@@ -5,8 +5,6 @@ Like the check itself, this shares nothing with the search: a file is plain numb
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.archives import Archive, json_array, json_value
 from reluatlas.cells.check_cell import CellCertificate, CheckReport, Key, check_certificate
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DimensionError, ResultFileError
+from reluatlas.errors import DimensionError
 from reluatlas.network.graph import Network
-from reluatlas.writing import whole_file
 
-FORMAT, VERSION = "reluatlas cell certificates", 1
+ARCHIVE = Archive("reluatlas cell certificates", 1, what="a file of certificates", again="Write it again")
 Domain = Box | Slice | Space
 
 
@@ -68,19 +66,12 @@ def save_certificates(path: str | Path, domain: Domain, given: Sequence[CellCert
     ----------
     Every number is kept exactly; equal certificates give equal files.
     """
-    target = Path(path)
-    arrays = _arrays(domain, [c if isinstance(c, Packed) else packed(c) for c in given])
-    try:
-        with whole_file(target) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise ResultFileError(
-            f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
-        ) from None
+    kept = [c if isinstance(c, Packed) else packed(c) for c in given]
+    head = {"domain": type(domain).__name__, "n_inputs": domain.n_inputs}
+    ARCHIVE.write(path, head | (kept[0].shared if kept else {}), _arrays(domain, kept))
 
 
 def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
-    head = {"format": FORMAT, "version": VERSION, "domain": type(domain).__name__, "n_inputs": domain.n_inputs}
     exact: dict[str, list[str]] = {}
     first = len(given)  # points: those inside of all cells, then those beyond all facets
     for i, c in enumerate(given):
@@ -88,15 +79,14 @@ def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
         first += len(c.facets)
     points = [c.points[:1] for c in given] + [c.points[1:] for c in given]
     arrays = {
-        "head": _text(head | (given[0].shared if given else {})),
         **_sides(domain),
         "columns": given[0].columns if given else np.zeros(0, dtype=np.int64),
         "patterns": np.array([c.pattern for c in given]),
         "n_facets": np.array([len(c.facets) for c in given], dtype=np.int64),
         "n_implied": np.array([len(c.implied) for c in given], dtype=np.int64),
         "points": np.concatenate(points) if points else np.zeros((0, 0)),
-        "exact": _text(exact),
-        "factors": _text([text for c in given for group in c.factors for text in group.values()]),
+        "exact": json_array(exact),
+        "factors": json_array([text for c in given for group in c.factors for text in group.values()]),
     }
     groups: dict[str, list[list[Key]]] = {
         "facet": [keys for c in given for keys in c.facets],
@@ -117,25 +107,8 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
     ResultFileError
         When the file is missing, truncated, of another version, or not such a file.
     """
-    source = Path(path)
-    try:
-        with np.load(source, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise ResultFileError(f"`{source}` does not exist. Check the path.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ResultFileError(f"`{source}` is no file of certificates: {error}. Write it again.") from None
-    try:
-        head = _read(arrays["head"])
-        if head.get("format") != FORMAT or head.get("version") != VERSION:
-            raise ResultFileError(
-                f"`{source}` is no file of certificates of version {VERSION}. Write it again with this version."
-            )
+    with ARCHIVE.opening(path) as (head, arrays):
         return _domain(head, arrays), _certificates(head, arrays)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, ResultFileError):
-            raise
-        raise ResultFileError(f"`{source}` is a damaged file of certificates: {error}. Write it again.") from None
 
 
 def check_file(net: Network, path: str | Path) -> list[CheckReport]:
@@ -169,7 +142,7 @@ def _as_floats(points: Sequence[Sequence[Fraction]]) -> tuple[NDArray[np.float64
 
 
 def _certificates(head: dict[str, Any], arrays: dict[str, NDArray]) -> list[CellCertificate]:
-    exact, factors = _read(arrays["exact"]), [_fraction(text) for text in _read(arrays["factors"])]
+    exact, factors = json_value(arrays["exact"]), [_fraction(text) for text in json_value(arrays["factors"])]
     n_cells, used, left = len(arrays["patterns"]), 0, 0
     out = []
 
@@ -215,14 +188,6 @@ def _domain(head: dict[str, Any], arrays: dict[str, NDArray]) -> Domain:
 
 def _keys(rows: NDArray, offsets: NDArray, i: int) -> list[Key]:
     return [(a, b, c, d) for a, b, c, d in rows[offsets[i] : offsets[i + 1]].tolist()]
-
-
-def _text(value: Any) -> NDArray[np.uint8]:
-    return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
-
-
-def _read(text: NDArray[np.uint8]) -> Any:
-    return json.loads(bytes(text))
 
 
 def _written(value: Fraction) -> str:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
+from reluatlas.archives import Archive
 from reluatlas.cells.adjacency import named_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.exactness import Exactness
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import ResultFileError
 from reluatlas.network.stored import pack_network, unpack_network
-from reluatlas.writing import whole_file
 
-FORMAT, VERSION = "reluatlas.PolyhedralComplex", 2
+ARCHIVE = Archive("reluatlas.PolyhedralComplex", 2, what="a saved complex", again="Enumerate the cells again")
 
 
 def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
@@ -35,16 +31,12 @@ def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
     ----------
     Equal complexes give equal files, byte for byte.
     """
-    target = Path(path)
     head = {
-        "format": FORMAT,
-        "version": VERSION,
         "stopped_by": cx.stopped_by,
         "exactness": asdict(cx.exactness),
         "domain": type(cx.domain).__name__,
     }
     arrays: dict[str, NDArray] = {
-        "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
         "patterns": cx.patterns,
         "affine_A": cx.affine.A,
         "affine_b": cx.affine.b,
@@ -63,13 +55,7 @@ def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
         arrays |= {"low": cx.box.low, "high": cx.box.high}
     if isinstance(cx.domain, Slice):
         arrays["origin"], arrays["basis"] = cx.domain.frame()
-    try:
-        with whole_file(target) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise ResultFileError(
-            f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
-        ) from None
+    ARCHIVE.write(path, head, arrays)
 
 
 def load_complex(path: str | Path) -> PolyhedralComplex:
@@ -80,29 +66,8 @@ def load_complex(path: str | Path) -> PolyhedralComplex:
     ResultFileError
         When the file is missing, truncated, of another version, or not such a file.
     """
-    source = Path(path)
-    try:
-        with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except FileNotFoundError:
-        raise ResultFileError(f"`{source}` does not exist. Pass a file that `.save` wrote.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ResultFileError(f"`{source}` is not a saved complex, or is damaged ({error}). Save it again.") from None
-    try:
-        head = json.loads(bytes(arrays["head"]).decode())
-    except (KeyError, ValueError):
-        head = {}
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise ResultFileError(f"`{source}` is an .npz file but not a saved complex. Pass a file that `.save` wrote.")
-    if head["version"] != VERSION:
-        raise ResultFileError(
-            f"`{source}` has format version {head['version']}; this reluatlas reads version {VERSION}. "
-            "Enumerate the cells again, or use the version that wrote it."
-        )
-    try:
+    with ARCHIVE.opening(path) as (head, arrays):
         return _assembled(head, arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ResultFileError(f"`{source}` is damaged ({type(error).__name__}: {error}). Save it again.") from None
 
 
 def _assembled(head: dict[str, Any], arrays: dict[str, NDArray]) -> PolyhedralComplex:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluatlas.analysis.trajectory import Trajectory
-from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.figures.film_frames import Film, make_film
-from reluatlas.writing import whole_file
+from reluatlas.writing import whole_file, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

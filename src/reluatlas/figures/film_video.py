@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from reluatlas.analysis.trajectory import Trajectory
-from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.errors import ReluAtlasError
 from reluatlas.figures.film_frames import Film, make_film
+from reluatlas.writing import write_whole
 
 Progress = Callable[[int, int], None]
 _POLL = 0.2

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.archives import json_array
 from reluatlas.errors import ResultFileError
 from reluatlas.network import graph
 from reluatlas.network.graph import Network, Note
@@ -42,7 +43,7 @@ def pack_network(network: Network) -> dict[str, NDArray]:
         "notes": [[n.kind, n.node, n.text] for n in network.notes],
         "source": network.source,
     }
-    arrays[_PREFIX + "layout"] = np.frombuffer(json.dumps(layout).encode(), dtype=np.uint8)
+    arrays[_PREFIX + "layout"] = json_array(layout)
     return arrays
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from html import escape
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reluatlas.archives import json_array
 from reluatlas.report import drawings, exploration_facts, facts, page, words
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import SEARCH, SEARCH_INDEX, fill_folder
@@ -66,7 +66,7 @@ def _write_arrays(found: Exploration, labels: Sequence[str], path: Path) -> None
     head = {"format": FORMAT, "version": VERSION, "labels": list(labels), "stopped_by": found.stopped_by}
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
-            file, head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8), patterns=found.patterns,
+            file, head=json_array(head), patterns=found.patterns,
             points=found.points, starts=found.starts, depth=found.depth, is_expanded=found.is_expanded,
             classes=found.classes, edges=found.edges,
         )  # fmt: skip

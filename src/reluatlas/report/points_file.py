@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.archives import json_array
 from reluatlas.report.cell_facts import PointFacts
 from reluatlas.writing import whole_file
 
@@ -23,7 +23,7 @@ def write_points(path: Path, points: Sequence[PointFacts], *, n_inputs: int, n_o
     head = {"format": FORMAT, "version": VERSION, "labels": [point.label for point in points]}
     nowhere = np.full(n_inputs, np.nan)
     arrays: dict[str, NDArray] = {
-        "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
+        "head": json_array(head),
         "x": np.array([point.x for point in points]).reshape(-1, n_inputs),
         "outputs": np.array([point.outputs for point in points]).reshape(-1, n_outputs),
         "point": np.repeat(np.arange(len(points)), [len(point.cells) for point in points]),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from reluatlas._version import __version__
-from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.errors import ArgumentError
 from reluatlas.studies.toy_words import FORMAT, VERSION
+from reluatlas.writing import write_whole
 
 FilmKind = Literal["html", "mp4", "gif", "none"]
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reluatlas._version import __version__
-from reluatlas.analysis.trajectory_file import write_whole
 from reluatlas.figures.film import film as write_film
 from reluatlas.figures.film import still
 from reluatlas.studies import toy_figures, toy_words
+from reluatlas.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -42,23 +42,23 @@ def test_every_truncated_file_is_refused(tmp_path):
 def _with_header(path, change):
     with np.load(path, allow_pickle=False) as archive:
         parts = dict(archive)
-    header = json.loads(parts["header"].tobytes())
+    header = json.loads(parts["head"].tobytes())
     change(header, parts)
-    parts["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    parts["head"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez(path, **parts)
 
 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda header, parts: header.update(version=2), "version 2; this reluatlas reads version 1"),
-        (lambda header, parts: header.update(format="something"), "not a trajectory"),
-        (lambda header, parts: header.pop("sizes"), "cannot be read"),
-        (lambda header, parts: header.update(sizes=[2, 4, 3]), "cannot be read"),
-        (lambda header, parts: parts.pop("weights"), "cannot be read"),
+        (lambda header, parts: header.update(version=3), "version 3; this reluatlas reads version 2"),
+        (lambda header, parts: header.update(format="something"), "not a saved trajectory"),
+        (lambda header, parts: header.pop("sizes"), "is damaged"),
+        (lambda header, parts: header.update(sizes=[2, 4, 3]), "is damaged"),
+        (lambda header, parts: parts.pop("weights"), "is damaged"),
         (lambda header, parts: parts.update(weights=parts["weights"] * np.nan), "NaN"),
-        (lambda header, parts: parts.update(low=parts["high"]), "cannot be read"),
-        (lambda header, parts: parts.update(weights=np.array([{}], dtype=object)), "cannot be read"),
+        (lambda header, parts: parts.update(low=parts["high"]), "is damaged"),
+        (lambda header, parts: parts.update(weights=np.array([{}], dtype=object)), "is damaged"),
     ],
 )
 def test_other_versions_and_broken_contents_are_refused(tmp_path, change, what):
@@ -76,7 +76,7 @@ def test_other_files_and_none_are_refused(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "text.npz").write_text("hello")
     for name in ("other.npz", "array.npy", "text.npz", "."):
-        with pytest.raises(ResultFileError, match="cannot be read"):
+        with pytest.raises(ResultFileError, match="is not a saved trajectory"):
             ra.Trajectory.load(tmp_path / name)
 
 
@@ -88,7 +88,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     def refuse(*names):
         raise OSError("disk full")
 
-    monkeypatch.setattr("reluatlas.analysis.trajectory_file.os.replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("reluatlas.writing.os.replace", refuse)
+    with pytest.raises(ResultFileError, match="cannot be written: disk full"):
         moving(seed=1).save(path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["path.npz"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas.archives import json_array
 from reluatlas.cells.certificate import certificate_of
 from reluatlas.cells.certificate_file import check_file, load_certificates, packed, save_certificates
 from reluatlas.errors import DimensionError, ResultFileError
@@ -115,12 +116,12 @@ def test_files_of_others(tmp_path):
     with pytest.raises(ResultFileError, match="does not exist"):
         load_certificates(tmp_path / "missing.npz")
     (tmp_path / "junk.npz").write_bytes(b"junk")
-    with pytest.raises(ResultFileError, match="no file of certificates"):
+    with pytest.raises(ResultFileError, match="is not a file of certificates"):
         load_certificates(tmp_path / "junk.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(2))
-    with pytest.raises(ResultFileError, match="damaged"):
+    with pytest.raises(ResultFileError, match="it holds other arrays"):
         load_certificates(tmp_path / "other.npz")
-    altered(path, head=np.frombuffer(json.dumps({"format": "other"}).encode(), dtype=np.uint8))
+    altered(path, head=json_array({"format": "reluatlas cell certificates", "version": 7}))
     with pytest.raises(ResultFileError, match="version 1"):
         load_certificates(path)
 

@@ -55,7 +55,7 @@ class _Pieces(BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to one `.npz` file, without pickle; `load` reads it, no network is needed.
 
-        A `random_state` that is not a whole number is kept as None.
+        A `random_state` that is not a whole number is kept as None. `ResultFileError` where it cannot be written.
         """
         check_is_fitted(self)
         save_estimator(self, path)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import zipfile
-import zlib
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -15,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.pieces.model import GatedPieces
-from reluatlas.errors import ArgumentError, ReluAtlasError, ResultFileError
-from reluatlas.writing import whole_file
+from reluatlas.archives import Archive
+from reluatlas.errors import ArgumentError, ResultFileError
 
-FORMAT = "reluatlas gated pieces"
-VERSION = 1
+ARCHIVE = Archive("reluatlas gated pieces", 1, what="a saved model of affine pieces", again="Fit the model again")
 CLASSIFIER = "PiecewiseAffineClassifier"  # the kind that has classes
 _ARRAYS = ("mean", "basis", "gate_slopes", "gate_offsets", "slopes", "offsets")
 
@@ -29,14 +24,7 @@ def write_pieces(path: str | os.PathLike[str], pieces: GatedPieces, head: dict[s
     target = Path(path)
     if target.suffix.lower() != ".npz":
         raise ArgumentError(f"`path={str(path)!r}` must end with .npz.")
-    text = json.dumps({**head, "format": FORMAT, "version": VERSION}, sort_keys=True)
-    parts = {name: getattr(pieces, name) for name in _ARRAYS}
-    try:
-        with whole_file(target) as temporary, temporary.open("wb") as file:
-            head_bytes = np.frombuffer(text.encode(), dtype=np.uint8)
-            np.savez_compressed(file, allow_pickle=False, head=head_bytes, **parts, **more)
-    except OSError as problem:
-        raise ArgumentError(f"`path={str(path)!r}` cannot be written: {problem.strerror or problem}.") from None
+    ARCHIVE.write(target, head, {name: getattr(pieces, name) for name in _ARRAYS} | more)
 
 
 def read_pieces(path: str | os.PathLike[str]) -> tuple[GatedPieces, dict[str, Any], dict[str, NDArray]]:
@@ -47,28 +35,8 @@ def read_pieces(path: str | os.PathLike[str]) -> tuple[GatedPieces, dict[str, An
     ResultFileError
         When the file is missing, truncated, of another version, or holds something else.
     """
-    where = Path(path)
-    try:
-        with np.load(io.BytesIO(where.read_bytes()), allow_pickle=False) as archive:
-            head = json.loads(archive["head"].tobytes().decode())
-            if not isinstance(head, dict) or head.get("format") != FORMAT:
-                raise ResultFileError(f"`{where.name}` does not hold gated pieces of reluatlas.")
-            if head.get("version") != VERSION:
-                raise ResultFileError(
-                    f"`{where.name}` has format version {head.get('version')!r}; this reluatlas reads version "
-                    f"{VERSION}. Fit the model again, or read it with the version that wrote it."
-                )
-            parts = {name: archive[name] for name in archive.files if name != "head"}
+    with ARCHIVE.opening(path) as (head, parts):
         return GatedPieces(*[parts.pop(name) for name in _ARRAYS]), head, parts
-    except ResultFileError:
-        raise
-    except FileNotFoundError:
-        raise ResultFileError(f"`{where.name}` does not exist. Pass the path of a saved model.") from None
-    except (
-        OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError,
-    ) as problem:  # fmt: skip
-        reason = str(problem) if isinstance(problem, ReluAtlasError) else "it is truncated or not a saved model"
-        raise ResultFileError(f"`{where.name}` cannot be read: {reason.rstrip('.')}. Save it again.") from None
 
 
 def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:
