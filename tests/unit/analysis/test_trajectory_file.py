@@ -58,7 +58,7 @@ def _with_header(path, change):
         (lambda header, parts: parts.pop("weights"), "is damaged"),
         (lambda header, parts: parts.update(weights=parts["weights"] * np.nan), "NaN"),
         (lambda header, parts: parts.update(low=parts["high"]), "is damaged"),
-        (lambda header, parts: parts.update(weights=np.array([{}], dtype=object)), "is damaged"),
+        (lambda header, parts: parts.update(weights=np.array([{}], dtype=object)), "is not a saved trajectory"),
     ],
 )
 def test_other_versions_and_broken_contents_are_refused(tmp_path, change, what):

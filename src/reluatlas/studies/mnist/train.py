@@ -203,13 +203,20 @@ class _Run:
             progress(recipe.epochs * n_steps, recipe.epochs * n_steps)
 
     def count_right(self, X: NDArray[np.uint8], y: NDArray[np.int64]) -> int:
-        """Return how many images the network gets right."""
+        """Return how many images the network gets right; refuse one whose outputs are not finite."""
         self.module.eval()
-        right = 0
+        right, at_once = 0, self.recipe.batch if self.recipe.is_large else _AT_ONCE
         with self.torch.no_grad():
-            for at in range(0, len(X), _AT_ONCE):
-                batch = self.torch.from_numpy(self.data.inputs(X[at : at + _AT_ONCE])).to(self.device)
-                right += int((self.module(batch).argmax(1).cpu().numpy() == y[at : at + _AT_ONCE]).sum())
+            for at in range(0, len(X), at_once):
+                batch = self.torch.from_numpy(self.data.inputs(X[at : at + at_once])).to(self.device)
+                outputs = self.module(batch)
+                if not bool(outputs.isfinite().all()):
+                    n_steps = len(self.losses) * -(-len(self.data.X_train) // self.recipe.batch)
+                    raise ArgumentError(
+                        f"after {n_steps} training steps the outputs of {self.recipe.title} are not finite in float32: "
+                        "the averages of its batch norms have not settled. Train on more images, or for more epochs."
+                    )
+                right += int((outputs.argmax(1).cpu().numpy() == y[at : at + at_once]).sum())
         return right
 
     def _keep(self, path: Path) -> None:

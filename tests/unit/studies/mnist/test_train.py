@@ -136,6 +136,13 @@ def test_the_large_networks_take_a_step(name):
 
 
 @pytest.mark.slow
+def test_outputs_that_are_not_finite_are_told(tmp_path, digits):
+    # after one step the batch norms of 72 blocks still hold their starts, and every block doubles what it is given
+    few = digits.few(200)
+    with pytest.raises(ArgumentError, match="after 1 training steps the outputs of ResNet are not finite"):
+        train(replace(recipe("resnet", "digits"), epochs=1), few, seed=0, folder=tmp_path)
+
+
 def test_processes_train_the_same_networks_as_one_after_the_other(tmp_path, digits, monkeypatch):
     from reluatlas.studies.mnist import train_all as module
     from reluatlas.studies.mnist.train_all import train_all
