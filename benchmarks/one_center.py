@@ -9,11 +9,15 @@ network of the cache, this counts the test images that are right
 - with the exact mean;
 - with centers by `MiniBatchKMeans(1)`, its start and stop as they are, in batches of 100 (the default of scikit-learn
   when the paper was written, from which its `init_size` of 300 follows) and of 1,024 (today's), `--starts` times each.
+
+With `--epochs-of NAME` that network is trained anew from seed 0, and after every epoch scored with the exact mean of
+its maps at the first 10,000 training images.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -28,11 +32,13 @@ from numpy.typing import NDArray
 
 from reluatlas.datasets.mnist import Images, cache_folder, load_images
 from reluatlas.studies.mnist import published
+from reluatlas.studies.mnist.large_maps import write_torch_maps
 from reluatlas.studies.mnist.networks import DEFAULT, recipe
-from reluatlas.studies.mnist.train import Trained, trained_before
+from reluatlas.studies.mnist.train import Trained, train, trained_before
 
 BATCHES = (100, 1024)
 _AT_ONCE = 2000
+_SOME = 10_000
 
 
 def maps_of(trained: Trained, data: Images, target: Path) -> NDArray[np.float32]:
@@ -68,6 +74,37 @@ def by_batches(maps: NDArray[np.float32], batch: int, seed: int) -> tuple[NDArra
     return np.array(centers, dtype=np.float64), counts
 
 
+def by_epochs(name: str, data: Images, folder: Path) -> list[dict[str, int]]:
+    """Return how many test images a network gets right after each epoch, itself and with one map a class."""
+    import torch
+    from safetensors.torch import load_file
+
+    made = recipe(name, "mnist")
+    steps = -(-len(data.X_train) // made.batch)
+
+    def keep(done: int, of: int) -> None:
+        epoch, begun = done // steps, next(folder.glob("*.begun.safetensors"), None)
+        if begun is not None and not (folder / f"{epoch}.state").exists() and done < of:
+            shutil.copy(begun, folder / f"{epoch}.state")
+
+    last = train(made, data, seed=0, folder=folder, progress=keep)
+    X = data.inputs(data.X_train[:_SOME])
+    X_test = torch.from_numpy(data.inputs(data.X_test))
+    rows = []
+    for epoch in range(1, made.epochs + 1):
+        module = last.module()
+        if epoch < made.epochs:
+            state = load_file(folder / f"{epoch}.state")
+            module.load_state_dict({k[7:]: v for k, v in state.items() if k.startswith("weight.")})
+        write_torch_maps(module, X, 10, folder / "maps.npy", device="cpu")
+        centers = np.load(folder / "maps.npy", mmap_mode="r").mean(axis=0, dtype=np.float64)
+        with torch.no_grad():
+            right = int((module(X_test).argmax(1).numpy() == data.y_test).sum())
+        rows.append({"epoch": epoch, "n_right": right, "n_right_one_map": n_right(centers, data)})
+        print(rows[-1], flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path)
@@ -75,10 +112,18 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(DEFAULT))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--epochs-of")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     data = load_images("mnist", data_dir=asked.data_dir)
+    if asked.epochs_of:
+        with tempfile.TemporaryDirectory() as place:
+            found = by_epochs(asked.epochs_of, data, Path(place))
+        about = {**machine(), "network": asked.epochs_of, "n_images": _SOME, "n_test": len(data.y_test)}
+        write(asked.out, about | {"rows": found})
+        return
     folder = (asked.cache or cache_folder()) / "networks"
+    about = {**machine(), "n_test": len(data.y_test), "starts": asked.starts, "batches": BATCHES}
     rows: list[dict[str, Any]] = []
     for name in asked.networks.split(","):
         for seed in range(asked.seeds):
@@ -98,7 +143,7 @@ def main() -> None:
                     row[f"images_{batch}"] = [int(np.median(counts)) for _, counts in found]
             rows.append(row)
             print(row, flush=True)
-            write(asked.out, {**machine(), "n_test": len(data.y_test), "starts": asked.starts, "rows": rows})
+            write(asked.out, about | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -138,8 +138,60 @@ def mnist_accuracy(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def one_center(record: Record) -> str:
+    """Return the table of what the centers with k = 1 depend on."""
+
+    def percent(counts: list[int]) -> str:
+        low, high = (f"{100 * n / record['n_test']:.2f}" for n in (min(counts), max(counts)))
+        return low if low == high else f"{low} to {high}"
+
+    batches = record["batches"]
+    head = ["network", "seed", "mean of all maps, %", *(f"batches of {b:,}, %" for b in batches), "paper, %"]
+    rows = [
+        [
+            row["network"], f"{row['seed']}", percent([row["n_right_exact"]]),
+            *(percent(row[f"n_right_{b}"]) for b in batches), percent([row["n_right_paper"]]),
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    return _lines(head, rows) + f"\n{record['starts']} starts of the clustering." + _made(record).replace("\n", " ", 1)
+
+
+def one_center_epochs(record: Record) -> str:
+    """Return the table of how one map a class does while a network learns."""
+    rows = [
+        [f"{row['epoch']}", *(f"{100 * row[name] / record['n_test']:.2f}" for name in ("n_right", "n_right_one_map"))]
+        for row in record["rows"]
+    ]
+    return _lines(["epoch", "the network, %", "one map a class, %"], rows) + _made(record)
+
+
+def mnist_small(record: Record) -> str:
+    """Return the tables of a run of the MNIST study with the small networks: their rows alone."""
+    small = {name: title for name, title in record["titles"].items() if name.startswith("small")}
+    rows = {
+        "accuracy": lambda row: row["network"] in small,
+        "maps_taken": lambda row: row["name"] in small,
+        "regions": lambda row: row["name"] in small,
+        "similarity": lambda row: row["from"] in small or row["to"] in small,
+        "reduction": lambda row: row["network"] in small,
+        "standalone": lambda row: row["network"] in small,
+    }
+    kept = {part: [row for row in record[part] if choose(row)] for part, choose in rows.items()}
+    took = " and ".join(f"{row['training_seconds'][0]:,.0f} s ({small[row['network']]})" for row in kept["accuracy"])
+    made = _made(record).replace("\n", " ", 1)
+    return _study_tables(record | kept) + f"\nTraining took {took}, each on one thread.{made}"
+
+
 def mnist_study(record: Record) -> str:
     """Return the tables of a run of the MNIST study, the paper's numbers and the differences in points beside."""
+    training = record["seconds"].get("training")
+    rest = sum(v for k, v in record["seconds"].items() if k != "training")
+    took = f"Training took {training:,.0f} s, the rest" if training is not None else "Without training it took"
+    return _study_tables(record) + f"\n{took} {rest:,.0f} s." + _made(record).replace("\n", " ", 1)
+
+
+def _study_tables(record: Record) -> str:
     n, titles = record["n_test"], record["titles"]
 
     def percent(counts: list[int]) -> str:
@@ -212,11 +264,7 @@ def mnist_study(record: Record) -> str:
         for row in record["standalone"]
     ]  # fmt: skip
     head = ["network", "seed", "pieces", "numbers stored", "right, %", "agrees with the network, %"]
-    text += "\n*Models that stand alone.*\n\n" + _lines([*head, "mean deviation", "largest"], rows)
-    training = record["seconds"].get("training")
-    rest = sum(v for k, v in record["seconds"].items() if k != "training")
-    took = f"Training took {training:,.0f} s, the rest" if training is not None else "Without training it took"
-    return text + f"\n{took} {rest:,.0f} s." + _made(record).replace("\n", " ", 1)
+    return text + "\n*Models that stand alone.*\n\n" + _lines([*head, "mean deviation", "largest"], rows)
 
 
 def _digits(value: float) -> str:
@@ -327,6 +375,9 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "affine_maps": affine_maps,
     "mnist_accuracy": mnist_accuracy,
     "mnist_study": mnist_study,
+    "mnist_small": mnist_small,
+    "one_center": one_center,
+    "one_center_epochs": one_center_epochs,
     "trace": trace,
     "solids": solids,
     "cell_at": cell_at,
@@ -334,7 +385,13 @@ TABLES: dict[str, Callable[[Record], str]] = {
 }
 
 
-MADE_BY = {"mnist_study": "reluatlas study mnist --data mnist --out run; python scripts/record_mnist_study.py run"}
+MADE_BY = {
+    "mnist_study": "reluatlas study mnist --data mnist --out run; python scripts/record_mnist_study.py run",
+    "mnist_small": "reluatlas study mnist --data mnist --networks dense,conv1,conv2,small-inception,small-resnet "
+    "--out run; python scripts/record_mnist_study.py run --out benchmarks/records/mnist_small.json",
+    "one_center_epochs": "python benchmarks/one_center.py --epochs-of conv2 "
+    "--out benchmarks/records/one_center_epochs.json",
+}
 
 
 def filled(text: str) -> str:
