@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ class Archive:
     what: str
     again: str
 
-    def write(self, path: str | Path, head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    def write(self, path: str | os.PathLike[str], head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write a head and arrays; the file appears only when it is whole. Equal contents give equal files.
 
         Raises
@@ -65,7 +66,7 @@ class Archive:
                 f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
             ) from None
 
-    def read(self, path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def read(self, path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the head and the arrays of a file.
 
         Raises
@@ -97,7 +98,7 @@ class Archive:
         return head, arrays
 
     @contextmanager
-    def opening(self, path: str | Path) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[Any]]]]:
+    def opening(self, path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any], dict[str, NDArray[Any]]]]:
         """Yield the head and the arrays; contents that do not agree in the block are a damaged file.
 
         Raises
