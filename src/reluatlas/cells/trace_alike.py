@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
-from reluatlas.network.graph import Affine, FloatArray, Max, Network
+from reluatlas.network.graph import FloatArray, Max, Network
 
 Labels = NDArray[np.int64]
 """Shape (segments, positions): positions of one label are equal in each channel, along the whole segment."""
@@ -32,13 +32,18 @@ def alike_entries(network: Network, starts: FloatArray, stops: FloatArray) -> di
     labels: list[Labels | None] = [_numbered(pixels.transpose(0, 2, 1))]
     last = max(network.nodes[t].input for t in windows)  # type: ignore[union-attr]
     for t in range(1, last + 1):
-        node, table = network.nodes[t], background.reads(t)
-        source = labels[node.inputs[0] if isinstance(node, Affine) and node.inputs else getattr(node, "input", 0)]
-        if table is None or source is None or table.size == 0:
-            labels.append(None if table is None else source)
-            continue
-        padded = np.concatenate([source, np.full((n, 1), -1)], axis=1)
-        labels.append(_numbered(padded[:, table]))
+        reads, columns = background.reads(t), []
+        for before, table in reads or ():
+            source = labels[before]
+            if source is None:
+                columns.clear()
+                break
+            padded = np.concatenate([source, np.full((n, 1), -1)], axis=1)
+            columns.append(padded[:, table] if table.size else source[:, :, None])
+        if len(columns) == 1 and columns[0].shape[2] == 1:
+            labels.append(columns[0][:, :, 0])
+        else:
+            labels.append(_numbered(np.concatenate(columns, axis=2)) if columns else None)
     return none | {t: labels[network.nodes[t].input] for t in windows}  # type: ignore[union-attr]
 
 

@@ -7,10 +7,28 @@ is needed to know it, and no exact arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Affine, Breakpoints, Convolution, FloatArray, Gather, Input, Max, Network, Node
+from reluatlas.network.equal_values import EqualValues, Read
+from reluatlas.network.graph import (
+    Affine,
+    Breakpoints,
+    Convolution,
+    FloatArray,
+    Gather,
+    Input,
+    LinearOperator,
+    Max,
+    Network,
+    Node,
+    Sparse,
+)
+from reluatlas.network.rounding import Bounded
+
+_OWN = np.empty((0, 1), dtype=np.int64)
 
 
 class Background:
@@ -31,12 +49,12 @@ class Background:
         self.classes: list[NDArray[np.int64] | None] = []
         self.positions: list[int] = []
         self._network = network
-        self._tables: list[NDArray[np.int64] | None] = []
+        self._reads: list[list[Read] | None] = []
         places: list[NDArray[np.int64] | None] = []
         for node in network.nodes:
-            table, at = self._describe(node, places)
+            reads, at = self._describe(node, places)
             places.append(at)
-            self._tables.append(table)
+            self._reads.append(reads)
             size = int(np.prod(node.shape))
             self.positions.append(size if at is None else at.size)
             channel = np.arange(size) // max(1, self.positions[-1])
@@ -55,58 +73,99 @@ class Background:
 
     def through(self, t: int, done: list[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
         """Return which positions (N, positions) of node `t` read background only, from those of the nodes before."""
-        table, node = self._tables[t], self._network.nodes[t]
-        if table is None or isinstance(node, Input):
-            return None
-        source = done[node.inputs[0] if isinstance(node, Affine) else node.input]
-        if source is None or table.size == 0:
-            return source
-        padded = np.concatenate([source, np.ones((source.shape[0], 1), dtype=bool)], axis=1)
-        out = padded[:, table[:, 0]]
-        for column in table.T[1:]:
-            out &= padded[:, column]
+        out = None
+        for source, table in self._reads[t] or ():
+            plain = done[source]
+            if plain is None:
+                return None
+            if table.size:
+                padded = np.concatenate([plain, np.ones((plain.shape[0], 1), dtype=bool)], axis=1)
+                plain = padded[:, table[:, 0]]
+                for column in table.T[1:]:
+                    plain &= padded[:, column]
+            out = plain if out is None else out & plain
         return out
 
-    def reads(self, t: int) -> NDArray[np.int64] | None:
-        """Return which positions of its input each position of node `t` reads, channel by channel in the same way.
+    def reads(self, t: int) -> list[Read] | None:
+        """Return what each position of node `t` reads; None where the node has no such form."""
+        return self._reads[t]
 
-        Shape (positions, taps), -1 for padding; without taps where each position reads its own. None where the node has
-        no such form.
-        """
-        return self._tables[t]
+    def values(self, done: Sequence[Bounded], choice: Mapping[int, NDArray[np.integer]], point: int) -> EqualValues:
+        """Return what tells which entries of an image are equal though they are not background."""
+        return EqualValues(self._network, self._reads, self.positions, done, choice, point)
 
-    def _describe(self, node: Node, places: list) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-        # What each position reads (-1: padding), and the class of each position if all of it were background.
+    def _describe(self, node: Node, places: list) -> tuple[list[Read] | None, NDArray[np.int64] | None]:
+        # What each position reads, and the class of each position if all of it were background.
         if isinstance(node, Input):
             spatial = int(np.prod(node.shape[1:])) if len(node.shape) > 1 else 0
             return None, np.zeros(spatial, dtype=np.int64) if spatial > 1 else None
-        source = node.inputs[0] if isinstance(node, Affine) and len(node.inputs) == 1 else getattr(node, "input", None)
-        if source is None or places[source] is None:
+        reads = self._reads_of(node, places)
+        if not reads:
             return None, None
-        table = self._reads(node, int(places[source].size))
-        if table is None or table.size == 0:
-            return table, None if table is None else places[source]
-        read = np.where(table < 0, -1, places[source][table])
-        return table, np.unique(read, axis=0, return_inverse=True)[1].reshape(-1)
+        if len(reads) == 1 and not reads[0][1].size:
+            return reads, places[reads[0][0]]
+        columns = []
+        for source, table in reads:
+            at = places[source]
+            columns.append(np.where(table < 0, -1, at[table]) if table.size else at[:, None])
+        if len({c.shape[0] for c in columns}) > 1:
+            return None, None
+        return reads, np.unique(np.concatenate(columns, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
-    def _reads(self, node: Node, n: int) -> NDArray[np.int64] | None:
-        size = int(np.prod(node.shape))
-        same = np.empty((0, 1), dtype=np.int64)
-        if isinstance(node, Breakpoints):
-            numbers = np.concatenate([node.knots, node.slopes, node.intercepts], axis=1)
-            return same if _same_per_channel(numbers, n) else None
+    def _reads_of(self, node: Node, places: list) -> list[Read] | None:
+        reads = []
+        if isinstance(node, Affine):
+            for source, operator in zip(node.inputs, node.operators, strict=True):
+                table = None if places[source] is None else _table_of(operator, places[source].size)
+                if table is None:
+                    return None
+                reads.append((source, table))
+            n = 1 if not reads else reads[0][1].shape[0] if reads[0][1].size else places[reads[0][0]].size
+            return reads if _same_per_channel(node.bias[:, None], n) else None
+        assert isinstance(node, Breakpoints | Max)
+        if places[node.input] is None:
+            return None
+        n = places[node.input].size
         if isinstance(node, Max):
-            return _window_table(node, n)
-        assert isinstance(node, Affine)
-        operator = node.operators[0]
-        if isinstance(operator, Convolution):
-            fits = operator.n_positions == n and _same_per_channel(node.bias[:, None], operator.places.shape[0])
-            return operator.places if fits else None
-        if isinstance(operator, Gather) and size % n == 0 and size:
-            numbers = np.stack([operator.scale, node.bias, operator.index - np.tile(np.arange(n), size // n)], axis=1)
-            stays = np.all(operator.index % n == np.tile(np.arange(n), size // n)) and operator.index.min() >= 0
-            return same if stays and _same_per_channel(numbers, n) else None
+            table = _window_table(node, n)
+            return None if table is None else [(node.input, table)]
+        numbers = np.concatenate([node.knots, node.slopes, node.intercepts], axis=1)
+        return [(node.input, _OWN)] if _same_per_channel(numbers, n) else None
+
+
+def _table_of(operator: LinearOperator, n: int) -> NDArray[np.int64] | None:
+    """Return which of `n` positions each position of an operator's result reads; None where that has no such form."""
+    if isinstance(operator, Convolution):
+        return operator.places if operator.n_positions == n else None
+    if isinstance(operator, Sparse):
+        return _pool_table(operator, n)
+    if not isinstance(operator, Gather) or operator.n_out % n or not operator.n_out:
         return None
+    # a channel comes whole from one of the source, or is not there at all
+    own = np.tile(np.arange(n), operator.n_out // n)
+    there = operator.index >= 0
+    shift = np.where(there, operator.index - own, -1)
+    numbers = np.stack([np.where(there, operator.scale, 0.0), shift], axis=1)
+    stays = np.all(operator.index[there] % n == own[there])
+    return _OWN if stays and _same_per_channel(numbers, n) else None
+
+
+def _pool_table(operator: Sparse, n: int) -> NDArray[np.int64] | None:
+    # Weighted sums of windows within each channel, as in an average pool: all channels with the same places.
+    channels = operator.n_in // n if operator.n_in % n == 0 else 0
+    if not channels or operator.n_out % channels or operator.indices.size % channels or not operator.n_out:
+        return None
+    widths = np.diff(operator.indptr).reshape(channels, -1)
+    channel = np.repeat(np.arange(channels), widths.sum(axis=1))
+    if np.any(widths != widths[:1]) or np.any(operator.indices // n != channel):
+        return None
+    place, values = (operator.indices % n).reshape(channels, -1), operator.values.reshape(channels, -1)
+    if not place.size or np.any(place != place[:1]) or np.any(values != values[:, :1]):
+        return None
+    most = int(widths[0].max())
+    table = np.full((widths.shape[1], most), -1, dtype=np.int64)
+    table[np.arange(most) < widths[0][:, None]] = place[0]
+    return table
 
 
 def _same_per_channel(numbers: NDArray, n: int) -> bool:

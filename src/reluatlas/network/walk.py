@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
+from reluatlas.network.equal_values import EqualValues
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, compare, to_float
 from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
 from reluatlas.network.maps import Choice, slopes_of, winners_of
@@ -61,6 +62,7 @@ class Walk:
         self._bounds = bounds or FloatBounds()
         self._integers = IntegerArithmetic()
         self._points: dict[int, ExactPoint] = {}
+        self._values: dict[int, EqualValues] = {}
         self._directions = Directions(network, self._integers)
         self._background = background or Background(network)
         self._plain = [self._background.start(rows)]
@@ -76,7 +78,7 @@ class Walk:
                 elif isinstance(node, Breakpoints):
                     done.append(self._breakpoints(t, node, done[node.input]))
                 else:
-                    done.append(self._max(t, node, done[node.input]))
+                    done.append(self._max(t, node, done))
 
     def _affine(self, node: Affine, done: list[Bounded]) -> Bounded:
         total = exactly(np.broadcast_to(node.bias, (self.n_points, node.bias.size)).copy())
@@ -112,7 +114,8 @@ class Walk:
         shift = node.intercepts[np.arange(node.knots.shape[0]), piece]
         return plus(scaled(z, slopes_of(node, piece)), shift)
 
-    def _max(self, t: int, node: Max, z: Bounded) -> Bounded:
+    def _max(self, t: int, node: Max, done: list[Bounded]) -> Bounded:
+        z = done[node.input]
         widths = node.offsets[1:] - node.offsets[:-1]
         place = np.arange(int(widths.max(initial=1)))
         real = place < widths[:, None]
@@ -125,6 +128,9 @@ class Walk:
         open_ = real & ~(ahead > top_error + error)
         several = open_.sum(axis=2) > 1
         doubt = several & (open_ & (error != 0)).any(axis=2) & ~self._alike(node.input, entry, open_)
+        if self._background.classes[node.input] is not None:
+            for p in np.flatnonzero(doubt.any(axis=1)).tolist():
+                doubt[p] &= ~self._equal(node.input, p, entry, open_[p], done)
         for p in np.flatnonzero(doubt.any(axis=1)).tolist():
             windows = np.flatnonzero(doubt[p])
             entries = np.unique(entry[windows][open_[p, windows]])
@@ -161,6 +167,16 @@ class Walk:
         kind = classes[entry]
         first = np.take_along_axis(np.broadcast_to(kind, open_.shape), open_.argmax(axis=2)[:, :, None], axis=2)
         return (~open_ | (here & (kind == first))).all(axis=2)
+
+    def _equal(
+        self, node: int, p: int, entry: NDArray, open_: NDArray[np.bool_], done: list[Bounded]
+    ) -> NDArray[np.bool_]:
+        # Windows of point p whose open candidates are known to be one number.
+        if p not in self._values:
+            self._values[p] = self._background.values(done, self.choice, p)
+        label = self._values[p].labels(node)[entry]
+        first = np.take_along_axis(label, open_.argmax(axis=1)[:, None], axis=1)
+        return (~open_ | (label == first)).all(axis=1)
 
     def _exact(self, node: int, p: int, entries: NDArray, z: Bounded) -> list[tuple[int, int, int]]:
         # Exact values as (integer, exponent, denominator); they also replace the float ones, which ends the doubt
