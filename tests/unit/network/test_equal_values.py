@@ -9,6 +9,7 @@ import reluatlas as ra
 from reluatlas.network.background import Background
 from reluatlas.network.batches import Points
 from reluatlas.network.equal_values import EqualValues
+from reluatlas.network.graph import Max
 from reluatlas.network.walk import Walk
 
 torch = pytest.importorskip("torch", reason="torch is not installed: there are no modules to import")
@@ -118,4 +119,4 @@ def test_numbers_without_error_are_told_apart_by_value():
 def test_what_is_joined_and_summed_reads_its_background():
     net = made(1)
     classes = Background(net).classes
-    assert all(classes[node.input] is not None for node in net.nodes if isinstance(node, ra.network.graph.Max))
+    assert all(classes[node.input] is not None for node in net.nodes if isinstance(node, Max))
