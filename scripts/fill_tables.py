@@ -388,8 +388,8 @@ TABLES: dict[str, Callable[[Record], str]] = {
 
 MADE_BY = {
     "mnist_study": "reluatlas study mnist --data mnist --out run; python scripts/record_mnist_study.py run",
-    "mnist_small": "reluatlas study mnist --data mnist --networks dense,conv1,conv2,small-inception,small-resnet "
-    "--out run; python scripts/record_mnist_study.py run --out benchmarks/records/mnist_small.json",
+    "mnist_small": "reluatlas study mnist --data mnist --networks dense,small-resnet --out run; "
+    "python scripts/record_mnist_study.py run --out benchmarks/records/mnist_small.json",
     "one_center_epochs": "python benchmarks/one_center.py --epochs-of conv2 "
     "--out benchmarks/records/one_center_epochs.json",
 }
