@@ -10,22 +10,8 @@ import pytest
 import reluatlas as ra
 from reluatlas.cells.certificate_file import check_file, load_certificates
 from reluatlas.cli import at_search
-from tests.cli.run import dense_layers, save_points, write_onnx
+from tests.cli.run import write_onnx
 from tests.cli.test_bad_input import refused
-
-
-@pytest.fixture
-def model(tmp_path):
-    return write_onnx(tmp_path / "net.onnx", dense_layers((6, 12, 9, 4)))
-
-
-@pytest.fixture
-def points(tmp_path):
-    X = np.random.default_rng(0).uniform(-1, 1, (3, 6))
-    save_points(tmp_path, X)
-    np.save(tmp_path / "X.npy", X)
-    np.savetxt(tmp_path / "X.csv", X, delimiter=",", fmt="%.17g")
-    return X
 
 
 @pytest.fixture

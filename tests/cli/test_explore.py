@@ -11,21 +11,8 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from tests.cli.run import dense_layers, save_points, write_onnx
+from tests.cli.run import dense_layers, write_onnx
 from tests.cli.test_bad_input import refused
-
-
-@pytest.fixture
-def model(tmp_path):
-    return write_onnx(tmp_path / "net.onnx", dense_layers((6, 12, 9, 4)))
-
-
-@pytest.fixture
-def points(tmp_path):
-    X = np.random.default_rng(0).uniform(-1, 1, (3, 6))
-    save_points(tmp_path, X)
-    np.save(tmp_path / "X.npy", X)
-    return X
 
 
 def test_numbers_are_those_of_the_library(command, model, points):

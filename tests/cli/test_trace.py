@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from tests.cli.run import dense_layers, save_points, write_onnx
+from tests.cli.run import save_points
 from tests.cli.test_bad_input import refused
-
-
-@pytest.fixture
-def model(tmp_path):
-    return write_onnx(tmp_path / "net.onnx", dense_layers((6, 12, 9, 4)))
 
 
 @pytest.fixture

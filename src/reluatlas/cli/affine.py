@@ -100,10 +100,7 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
     # with torch's choice, faces are computed only when asked for
     on_face = maps.is_on_face if wanted.ties == "perturb" else None
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "affine",
-        "model": source.model,
-        "seed": seed,
+        **facts.of_command("affine", source.model, seed),
         "network": facts.of_network(net),
         "data": wanted.data,
         "n_maps": len(maps),

@@ -38,10 +38,7 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
     with console.counting("points", quiet=quiet) as told:
         search.run(points, told)
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "at",
-        "model": source.model,
-        "seed": common.seed,
+        **facts.of_command("at", source.model, common.seed),
         "network": facts.of_network(net),
         "domain": facts.of_domain(domain),
         **cell_facts.of_points(search.points, net, n_asked=len(points), stopped_by=search.stopped_by),
@@ -63,15 +60,8 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
 
 
 def _show(net: Network, points: Sequence[PointFacts], numbers: facts.Facts, heading: str, common: Common) -> None:
-    if not numbers["is_complete"]:
-        console.notice(cell_words.stopped(numbers), quiet=common.quiet)
-    if common.json:
-        from reluatlas.report.write import as_json
-
-        console.result(as_json(numbers))
+    if not console.begin(numbers, heading, cell_words.stopped, as_json=common.json, quiet=common.quiet):
         return
-    console.result(console.one_line(heading))
-    console.result()
     if numbers["n_cells_told"] == 1:
         console.pairs(_one(net, points[0], points[0].cells[0]))
     elif points:

@@ -34,10 +34,7 @@ def cells(
     net = source.load()
     chosen = asked.fit(net)
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "cells",
-        "model": source.model,
-        "seed": common.seed,
+        **facts.of_command("cells", source.model, common.seed),
         "network": facts.of_network(net),
         "domain": facts.of_domain(chosen.domain),
     }

@@ -38,10 +38,7 @@ def demo(common: Common, *, jobs: int | None, typed: Sequence[str]) -> int:
     chosen = Chosen(plane, "")
     cx = cells.enumerate_(digits.network, chosen, Budget(jobs=jobs), quiet=quiet)
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "demo",
-        "model": digits.path.name,
-        "seed": common.seed,
+        **facts.of_command("demo", digits.path.name, common.seed),
         "test_accuracy": digits.test_accuracy,
         "digits": list(digits.labels),
         "network": facts.of_network(digits.network),

@@ -96,10 +96,7 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
     found = _search(net, points, goal, domain, asked, quiet=quiet)
     labels = [p.label for p in points]
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "explore",
-        "model": source.model,
-        "seed": common.seed,
+        **facts.of_command("explore", source.model, common.seed),
         "network": facts.of_network(net),
         "domain": facts.of_domain(domain),
         **exploration_facts.of_exploration(found, labels, target=None if goal is None else goal.label),
@@ -156,15 +153,8 @@ def _search(
 
 
 def _show(numbers: facts.Facts, heading: str, common: Common) -> None:
-    if not numbers["is_complete"]:
-        console.notice(exploration_facts.stopped(numbers), quiet=common.quiet)
-    if common.json:
-        from reluatlas.report.write import as_json
-
-        console.result(as_json(numbers))
+    if not console.begin(numbers, heading, exploration_facts.stopped, as_json=common.json, quiet=common.quiet):
         return
-    console.result(console.one_line(heading))
-    console.result()
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
     console.pairs(
         [

@@ -27,10 +27,7 @@ def inspect(source: Source, common: Common) -> int:
     network = facts.of_network(net)
     known = _bounds(net)
     numbers = {
-        "reluatlas": facts.versions()["reluatlas"],
-        "command": "inspect",
-        "model": source.model,
-        "seed": common.seed,
+        **facts.of_command("inspect", source.model, common.seed),
         **network,
         "bounds": known,
         "check": {

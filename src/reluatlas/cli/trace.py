@@ -44,10 +44,7 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
         )  # fmt: skip
     labels = [p.label for p in points]
     numbers = {
-        "reluatlas": facts.__version__,
-        "command": "trace",
-        "model": source.model,
-        "seed": common.seed,
+        **facts.of_command("trace", source.model, common.seed),
         "network": facts.of_network(net),
         **of_paths(paths, labels),
         "seconds": round(time.monotonic() - start, 4),
@@ -106,17 +103,8 @@ def _require_moves(points: list[Point]) -> None:
 
 
 def _show(numbers: facts.Facts, heading: str, *, as_json: bool, out: FilePath | None, quiet: bool) -> None:
-    if not numbers["is_complete"]:
-        from reluatlas.report.path_page import stopped
-
-        console.notice(stopped(numbers), quiet=quiet)
-    if as_json:
-        from reluatlas.report.write import as_json as to_json
-
-        console.result(to_json(numbers))
+    if not console.begin(numbers, heading, words.path_stopped, as_json=as_json, quiet=quiet):
         return
-    console.result(console.one_line(heading))
-    console.result()
     console.table(
         ("from", "to", "pieces", "regions", "changes", "Hamming", "classes"),
         [

@@ -114,6 +114,11 @@ def of_domain(domain: Box | Slice | Space) -> Facts:
     return {"kind": "box", **sides}
 
 
+def of_command(command: str, model: str, seed: int) -> Facts:
+    """Return what every answer of a command begins with."""
+    return {"reluatlas": __version__, "command": command, "model": model, "seed": seed}
+
+
 def of_network(network: Network) -> Facts:
     """Return sizes, nodes and the notes of import."""
     return {

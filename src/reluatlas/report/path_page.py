@@ -88,7 +88,7 @@ def _page(
 ) -> str:
     network = facts.of_network(net)
     body = [
-        "" if numbers["is_complete"] else page._warning(stopped(numbers)),
+        "" if numbers["is_complete"] else page._warning(words.path_stopped(numbers)),
         _tiles(numbers),
         page._section("Figures", page._figures(drawn)) if drawn else "",
         page._section("Legs", _legs(numbers)),
@@ -98,11 +98,6 @@ def _page(
     ]
     subject = f"{net.source}: {words.network(net)}. Path: {' → '.join(labels)}."
     return page.put_together(about, subject, body)
-
-
-def stopped(numbers: facts.Facts) -> str:
-    """Return why a path is incomplete, and how far it came."""
-    return words.stopped(numbers["stopped_by"], numbers["share_done"]).replace("of the area", "of the path")
 
 
 def _tiles(numbers: facts.Facts) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +93,11 @@ def stopped(stopped_by: str, share_done: float | None, what: str = "area") -> st
     reason = STOPS.get(stopped_by, f"it was stopped ({stopped_by})")
     done = "" if share_done is None else f" when {share(share_done)} of the {what} was done"
     return f"Incomplete: {reason}{done}. Numbers and figures are of that part."
+
+
+def path_stopped(numbers: Mapping[str, Any]) -> str:
+    """Return why a path is incomplete, and how far it came."""
+    return stopped(numbers["stopped_by"], numbers["share_done"], "path")
 
 
 def going_on(n_cells: int, share_done: float, file: str) -> str:
