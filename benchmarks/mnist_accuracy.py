@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 from _record import machine, write
+from numpy.typing import NDArray
 
 from reluatlas.datasets.mnist import Images, cache_folder, load_images
 from reluatlas.studies.mnist import published
@@ -39,8 +40,13 @@ def right_with_one_map(trained: Trained, data: Images) -> int:
         maps = net.affine_at(X[start : start + _BATCH], ties="torch", dtype=np.float32)
         total = total + maps.A.reshape(len(maps.A), net.n_outputs, -1).sum(axis=0, dtype=np.float64)
         constant = constant + maps.b.sum(axis=0, dtype=np.float64)
-    scores = (data.inputs(data.X_test).reshape(len(data.y_test), -1) @ np.asarray(total).T + constant) / len(X)
-    return int((scores.argmax(axis=1) == data.y_test).sum())
+    return n_right(np.concatenate([np.asarray(total), np.asarray(constant)[:, None]], axis=1) / len(X), data)
+
+
+def n_right(centers: NDArray[Any], data: Images) -> int:
+    """Return how many test images are right with one map (classes, inputs + 1) for all."""
+    X = data.inputs(data.X_test).reshape(len(data.y_test), -1)
+    return int(((X @ centers[:, :-1].T + centers[:, -1]).argmax(axis=1) == data.y_test).sum())
 
 
 def main() -> None:

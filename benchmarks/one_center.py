@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 from _record import machine, write
+from mnist_accuracy import n_right
 from numpy.typing import NDArray
 
 from reluatlas.datasets.mnist import Images, cache_folder, load_images
@@ -52,12 +53,6 @@ def maps_of(trained: Trained, data: Images, target: Path) -> NDArray[np.float32]
         found[:, here, :-1] = maps.A.reshape(len(maps.A), net.n_outputs, n).swapaxes(0, 1)
         found[:, here, -1] = maps.b.T
     return found
-
-
-def n_right(centers: NDArray[Any], data: Images) -> int:
-    """Return how many test images are right with one map (classes, 785) for all."""
-    X = data.inputs(data.X_test).reshape(len(data.y_test), -1)
-    return int(((X @ centers[:, :-1].T + centers[:, -1]).argmax(axis=1) == data.y_test).sum())
 
 
 def by_batches(maps: NDArray[np.float32], batch: int, seed: int) -> tuple[NDArray[np.float64], list[int]]:

@@ -284,8 +284,7 @@ def _join_blocks(parts: list[RowBlocks | None]) -> dict[str, NDArray]:
     found = [p for p in parts if p is not None]
 
     def pointers(name: str) -> NDArray[np.int64]:
-        widths = _join([np.diff(getattr(p, name)) for p in found], np.int64)
-        return np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+        return _starts(_join([np.diff(getattr(p, name)) for p in found], np.int64))
 
     before = np.cumsum([0, *(p.weight.size for p in found)])
     return {

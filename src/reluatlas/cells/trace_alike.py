@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
+from reluatlas.network.equal_values import taps_of
 from reluatlas.network.graph import FloatArray, Max, Network
 
 Labels = NDArray[np.int64]
@@ -38,8 +39,7 @@ def alike_entries(network: Network, starts: FloatArray, stops: FloatArray) -> di
             if source is None:
                 columns.clear()
                 break
-            padded = np.concatenate([source, np.full((n, 1), -1)], axis=1)
-            columns.append(padded[:, table] if table.size else source[:, :, None])
+            columns.append(taps_of(source, table, -1))
         if len(columns) == 1 and columns[0].shape[2] == 1:
             labels.append(columns[0][:, :, 0])
         else:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.equal_values import EqualValues, Read
+from reluatlas.network.equal_values import EqualValues, Read, taps_of
 from reluatlas.network.graph import (
     Affine,
     Breakpoints,
@@ -104,10 +104,7 @@ class Background:
             return None, None
         if len(reads) == 1 and not reads[0][1].size:
             return reads, places[reads[0][0]]
-        columns = []
-        for source, table in reads:
-            at = places[source]
-            columns.append(np.where(table < 0, -1, at[table]) if table.size else at[:, None])
+        columns = [taps_of(places[source], table, -1) for source, table in reads]
         if len({c.shape[0] for c in columns}) > 1:
             return None, None
         return reads, np.unique(np.concatenate(columns, axis=1), axis=0, return_inverse=True)[1].reshape(-1)

@@ -26,6 +26,14 @@ Labels = NDArray[np.int64]
 _FEW = 4
 
 
+def taps_of(image: NDArray[np.int64], table: NDArray[np.int64], padding: int) -> NDArray[np.int64]:
+    """Return what each position reads of numbers (..., positions), by a table as in `Read`: (..., positions, taps)."""
+    if not table.size:
+        return image[..., None]
+    padded = np.concatenate([image, np.full((*image.shape[:-1], 1), padding, dtype=np.int64)], axis=-1)
+    return padded[..., table]
+
+
 class EqualValues:
     """Labels of the entries of one image, found as they are asked for.
 
@@ -89,7 +97,7 @@ class EqualValues:
         return np.array(known, dtype=np.int64)[place.reshape(-1)]
 
     def _new(self, rows: NDArray[np.int64]) -> Labels:
-        """Return one new label for each different row (entries, numbers)."""
+        """Return one new label for each different row (entries, numbers): labels, but for the first number."""
         if rows.shape[1] > _FEW:
             wide = np.ascontiguousarray(rows)
             key = wide.view(np.dtype((np.void, wide.shape[1] * wide.itemsize))).reshape(-1)
@@ -118,8 +126,7 @@ class EqualValues:
         for (source, table), operator in zip(reads, node.operators, strict=True):
             before = self.labels(source)
             n = self._positions[source]
-            image = np.concatenate([before.reshape(-1, n), np.zeros((before.size // n, 1), dtype=np.int64)], axis=1)
-            taps = image[:, table] if table.size else image[:, :n, None]  # (channels, positions, taps)
+            taps = taps_of(before.reshape(-1, n), table, 0)  # (channels, positions, taps)
             per = taps.shape[1]
             channel = np.arange(size) // per
             if isinstance(operator, Convolution):
