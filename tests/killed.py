@@ -1,7 +1,7 @@
 """A run with a checkpoint that is killed: `python -m tests.killed DOES SHAPE SIDE JOBS FILE`, and how to kill it.
 
-DOES is `count` or `collect`, SHAPE that of a network such as 2-32-32-1, SIDE half the side of its box. The state of the
-run is printed a line at a time: cells and share done.
+DOES is `count` or `collect`, SHAPE that of a network such as 2-32-32-1, SIDE half the side of its box; or DOES is
+`search`, and SIDE its number of cells. The state of the run is printed a line at a time: cells and share done.
 """
 
 from __future__ import annotations
@@ -51,6 +51,13 @@ def work(does: str, shape: str, side: float, *, checkpoint: Any = None, **limits
     return run(lowered(shape, side), Limits(**limits), collect=does == "collect", checkpoint=checkpoint)
 
 
+def search(shape: str, most: int, *, checkpoint: Any = None, **limits: Any) -> ra.Exploration:
+    """Search from two points, or go on."""
+    net = network(shape)
+    X = np.random.default_rng(1).uniform(-0.5, 0.5, (2, net.n_inputs))
+    return ra.explore(net, X, max_cells=most, checkpoint=checkpoint, **limits)
+
+
 def start_and_kill(does: str, shape: str, side: float, jobs: int, file: Path, *, share: float) -> None:
     """Run in another process, and kill it with no chance to tidy up as soon as it says that a share is done."""
     command = [sys.executable, "-m", "tests.killed", does, shape, str(side), str(jobs), str(file)]
@@ -65,6 +72,9 @@ def start_and_kill(does: str, shape: str, side: float, jobs: int, file: Path, *,
 
 
 def _main(does: str, shape: str, side: str, jobs: str, file: str) -> None:
+    if does == "search":
+        search(shape, int(side), checkpoint=file, progress=lambda n: print(n, n / int(side), flush=True))
+        return
     make_small(setattr)
 
     def tell(n_cells: int, share: float) -> None:

@@ -17,7 +17,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
 from reluatlas.cells.chart import Domain, chart_of
-from reluatlas.cells.exploration_file import Stored
+from reluatlas.cells.exploration_file import Met, SearchFile
 from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
 from reluatlas.cells.run import Limits, StoppedBy
 from reluatlas.domain import Space
@@ -161,7 +161,7 @@ def explore(
         cell the facet that the line to the target meets first. The cells on that way lie along the line.
     checkpoint : path, optional
         An SQLite file that keeps what was found, cell by cell. If it exists, the search goes on from there; the result
-        is that of a search that never stopped.
+        is that of a search that never stopped. No other process can open it meanwhile.
     progress : callable, optional
         Called with the number of cells.
 
@@ -170,7 +170,7 @@ def explore(
     OnFaceError
         When a point lies on a face where several cells meet.
     ArgumentError, ResultFileError
-        When a limit makes no sense; when the checkpoint is of another search.
+        When a limit makes no sense; when the checkpoint is of another search, damaged, in use, or cannot be written.
 
     Guarantees
     ----------
@@ -186,11 +186,13 @@ def explore(
         raise ArgumentError(f"`X` has {rows.shape[0]} points; expected one, as `target` is given.")
     search = _Search(net, domain, limits, progress)
     goal = None if target is None else cell_at(net, target, domain)
-    search.begin([cell_at(net, x, domain) for x in rows], goal, checkpoint)
+    starts = [cell_at(net, x, domain) for x in rows]
     try:
-        search.along(goal) if goal is not None else search.around()
-    except KeyboardInterrupt:
-        search.stopped_by = "interrupt"
+        search.begin(starts, goal, checkpoint)
+        try:
+            search.along(goal) if goal is not None else search.around()
+        except KeyboardInterrupt:
+            search.stopped_by = "interrupt"
     finally:
         search.close()
     return search.answer()
@@ -212,15 +214,17 @@ class _Search:
         self.edges: list[tuple[int, int]] = []
         self.starts: list[int] = []
         self.stopped_by: StoppedBy = ""
-        self.file: Stored | None = None
+        self.file: SearchFile | None = None
 
     def begin(self, cells: Sequence[Cell], goal: Cell | None, checkpoint: str | PathLike[str] | None) -> None:
         if checkpoint is not None:
-            self.file = Stored(checkpoint, self.chart, [c.x for c in cells], None if goal is None else goal.x)
-            for pattern, inside, point, depth, expanded in self.file.cells():
-                self._put(pattern, inside, point, depth)
-                self.expanded[-1] = expanded
-            self.edges = self.file.edges()
+            self.file = SearchFile(checkpoint, self.chart, [c.x for c in cells], None if goal is None else goal.x)
+            kept = self.file.read(cells[0].pattern)
+            for met in kept.cells:
+                self._put(*met)
+            for i in kept.expanded:
+                self.expanded[i] = True
+            self.edges = kept.edges
         for cell in cells:
             key = cell.pattern.tobytes()
             if key not in self.place:
@@ -240,8 +244,8 @@ class _Search:
 
     def _save(self, new: list[int], edges: list[tuple[int, int]], done: int | None) -> None:
         if self.file is not None:
-            rows = [(i, self.patterns[i], self.inside[i], self.points[i], self.depth[i]) for i in new]
-            self.file.add(rows, edges, done)
+            cells = [Met(self.patterns[i], self.inside[i], self.points[i], self.depth[i]) for i in new]
+            self.file.add(cells, edges, done)
 
     def cell(self, i: int) -> Cell:
         out = Cell(self.chart, self.patterns[i], self.points[i], self.inside[i])

@@ -1,15 +1,13 @@
-"""How is a run kept so that it can go on after any end? In SQLite: what is left to do, what was found, and sums.
+"""What of a run is kept so that it can go on after any end? What is left to do, what was found, and sums.
 
-Every write is one transaction that takes the file from one state of the run to a later one: items that were finished
-go, those that they left come, cells and sums are added. Each row has a checksum; nothing is pickled.
+A write takes the file from one state of the run to a later one: items that were finished go, those that they left come,
+cells and sums are added.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import Any
@@ -21,19 +19,9 @@ from numpy.typing import NDArray
 from reluatlas.cells.items import Found, Item
 from reluatlas.cells.program import M_CERTAIN, Lowered
 from reluatlas.cells.tally import Tally
+from reluatlas.checkpoints import Checkpoint, check_sum, packed, unpacked
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import ResultFileError
 from reluatlas.network.stored import digest_of
-
-KIND, FORMAT = "reluatlas run", "1"
-_TABLES = (
-    "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE open (id BLOB PRIMARY KEY, arrays BLOB NOT NULL, sum INTEGER NOT NULL)",
-    "CREATE TABLE found (id BLOB PRIMARY KEY, n_cells INTEGER NOT NULL, arrays BLOB NOT NULL, sum INTEGER NOT NULL)",
-    "CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 0), value TEXT NOT NULL, sum INTEGER NOT NULL)",
-)
-_BUSY_S = 1.0
-_DAMAGED = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, OverflowError)
 
 
 @dataclass(eq=False)
@@ -53,7 +41,7 @@ class Step:
             self.answers.append(answer)
 
 
-class RunFile:
+class RunFile(Checkpoint):
     """The file of one run, which no other process can open meanwhile.
 
     Raises
@@ -63,51 +51,36 @@ class RunFile:
         where cells are collected or the reverse, other certainty, another version.
     """
 
+    KIND, FORMAT, WHAT = "reluatlas run", "1", "a run"
+    TABLES = (
+        "CREATE TABLE open (id BLOB PRIMARY KEY, arrays BLOB NOT NULL, sum INTEGER NOT NULL)",
+        "CREATE TABLE found (id BLOB PRIMARY KEY, n_cells INTEGER NOT NULL, arrays BLOB NOT NULL, "
+        "sum INTEGER NOT NULL)",
+        "CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 0), value TEXT NOT NULL, sum INTEGER NOT NULL)",
+    )
+
     def __init__(self, path: str | PathLike[str], lowered: Lowered, *, collect: bool) -> None:
-        self._name = f"`checkpoint={str(path)!r}`"
-        self._about = _about_of(lowered, collect=collect)
-        with self._reading():
-            self._base = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-        try:
-            with self._reading():
-                self.is_new = self._open()
-        except BaseException:
-            self._base.close()
-            raise
+        self._does = "collects" if collect else "counts"
+        super().__init__(path, _settings_of(lowered, does=self._does))
 
-    def _open(self) -> bool:
-        self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
-        tables = {name for (name,) in self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables:
-            kept = dict(self._base.execute("SELECT name, value FROM about")) if "about" in tables else {}
-            self._check(kept)
-        self._base.execute("PRAGMA journal_mode=WAL")
-        self._base.execute("PRAGMA synchronous=NORMAL")
-        with self._transaction():
-            if not tables:
-                for table in _TABLES:
-                    self._base.execute(table)
-                self._base.executemany("INSERT INTO about VALUES (?, ?)", self._about.items())
-        return not self._base.execute("SELECT count(*) FROM tally").fetchone()[0]
+    def _open(self) -> None:
+        super()._open()
+        n = {
+            name: self._base.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("tally", "open", "found")
+        }
+        self.is_new = not n["tally"]
+        if self.is_new and (n["open"] or n["found"]):
+            raise ValueError("its sums are missing")
 
-    def _check(self, kept: Mapping[str, Any]) -> None:
-        """Refuse a file of another run."""
-        if kept.get("kind") != KIND:
-            raise ResultFileError(f"{self._name} is a file of another kind. Pass another path.")
-        if kept.get("format") != FORMAT:
-            raise ResultFileError(
-                f"{self._name} has format version {kept.get('format')}; this reluatlas reads version {FORMAT}. Pass "
-                "another path to begin anew, or use the version that wrote it."
-            )
-        sentences = {
+    def differences(self, kept: Mapping[str, Any]) -> dict[str, str]:
+        """Return, for each setting, what is wrong with a file where it is another."""
+        return {
             "network": "belongs to a run of another network",
             "domain": f"belongs to a run on another domain, {kept.get('where')}",
-            "does": f"holds a run that {kept.get('does')} cells; one that {self._about['does']} them was asked for",
+            "does": f"holds a run that {kept.get('does')} cells; one that {self._does} them was asked for",
             "certain": f"belongs to a run with `certain={kept.get('certain')}`",
         }
-        for name, sentence in sentences.items():
-            if kept.get(name) != self._about[name]:
-                raise ResultFileError(f"{self._name} {sentence}. Pass another path, or delete the file to begin anew.")
 
     def read(self, root: Item, check: Callable[[Item], bool]) -> tuple[list[Item], Tally]:
         """Return the open items, of the kind of the root, and the sums of a file that is not new.
@@ -137,31 +110,25 @@ class RunFile:
         nothing = np.zeros(0, dtype=np.int64)
         with self._reading():
             for id, n_cells, arrays in self._found():
-                yield Found(_number(id), n_cells, 0.0, new_cells(**_unpacked(arrays)), [], nothing)
+                yield Found(_number(id), n_cells, 0.0, new_cells(**unpacked(arrays)), [], nothing)
 
     def _found(self) -> Iterator[tuple[bytes, int, bytes]]:
         for id, n_cells, arrays, total in self._base.execute("SELECT * FROM found ORDER BY id"):
-            _check_sum(id + arrays, total)
+            check_sum(id + arrays, total)
             yield id, n_cells, arrays
 
     def write(self, step: Step, tally: Tally) -> None:
         """Write what happened since the last call: all of it, or nothing."""
-        try:
-            with self._transaction():
-                self._write(step, tally)
-        except sqlite3.Error as error:
-            raise ResultFileError(
-                f"{self._name} cannot be written: {error}. What was written before is whole; give it room, and start "
-                "again."
-            ) from None
+        with self._writing():
+            self._write(step, tally)
 
     def _write(self, step: Step, tally: Tally) -> None:
         self._base.executemany("DELETE FROM open WHERE id = ?", ((_key(id),) for id in step.done))
-        rows = ((_key(item.id), _packed(_arrays(item))) for item in step.new.values())
+        rows = ((_key(item.id), packed(_arrays(item))) for item in step.new.values())
         self._base.executemany(
             "INSERT OR REPLACE INTO open VALUES (?, ?, ?)", ((id, arrays, crc32(id + arrays)) for id, arrays in rows)
         )
-        cells = ((_key(a.id), a.n_cells, _packed(a.cells._asdict())) for a in step.answers)
+        cells = ((_key(a.id), a.n_cells, packed(a.cells._asdict())) for a in step.answers)
         self._base.executemany(
             "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?)", ((id, n, a, crc32(id + a)) for id, n, a in cells)
         )
@@ -178,46 +145,14 @@ class RunFile:
         text = json.dumps(kept)
         self._base.execute("INSERT OR REPLACE INTO tally VALUES (0, ?, ?)", (text, crc32(text.encode())))
 
-    def close(self) -> None:
-        """Close the file, for others to open."""
-        self._base.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._base.execute("BEGIN EXCLUSIVE")
-        try:
-            yield
-            self._base.execute("COMMIT")
-        except BaseException:
-            if self._base.in_transaction:
-                self._base.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except ResultFileError:
-            raise
-        except _DAMAGED as error:
-            if not isinstance(error, sqlite3.OperationalError):
-                text = f"is no file of a run, or is damaged ({error}). Pass another path to begin anew."
-            elif "locked" in str(error):
-                text = "is in use by another run. Wait until that ends, or pass another path."
-            else:
-                text = f"cannot be opened ({error}). Pass a path in a folder that is there and can be written to."
-            raise ResultFileError(f"{self._name} {text}") from None
-
-
-def _about_of(lowered: Lowered, *, collect: bool) -> dict[str, str]:
+def _settings_of(lowered: Lowered, *, does: str) -> dict[str, str]:
     domain = lowered.domain
     return {
-        "kind": KIND,
-        "format": FORMAT,
         "network": digest_of(lowered.network),
         "domain": text_of(domain),
         "where": repr(domain),
-        "does": "collects" if collect else "counts",
+        "does": does,
         "certain": str(bool(lowered.program.meta[M_CERTAIN])),
     }
 
@@ -246,31 +181,10 @@ def _arrays(item: Item) -> dict[str, NDArray]:
 
 
 def _item(root: Item, id: bytes, data: bytes, total: int) -> Item:
-    _check_sum(id + data, total)
-    arrays = _unpacked(data)
+    check_sum(id + data, total)
+    arrays = unpacked(data)
     for name, first in _arrays(root).items():
         if arrays[name].dtype != first.dtype or arrays[name].ndim != first.ndim:
             raise ValueError("an item is of another kind")
     level = int(arrays.pop("level")[0])
     return type(root)(id=_number(id), level=level, **arrays)
-
-
-def _packed(arrays: Mapping[str, NDArray]) -> bytes:
-    """Return named arrays as bytes: a line of JSON, then their numbers."""
-    head = [[name, a.dtype.str, a.shape] for name, a in arrays.items()]
-    return b"".join([json.dumps(head).encode(), b"\n", *(np.ascontiguousarray(a).tobytes() for a in arrays.values())])
-
-
-def _unpacked(data: bytes) -> dict[str, NDArray]:
-    head, _, rest = data.partition(b"\n")
-    out, at = {}, 0
-    for name, kind, shape in json.loads(head):
-        dtype, count = np.dtype(kind), int(np.prod(shape, dtype=np.int64))
-        out[name] = np.frombuffer(rest, dtype, count, at).reshape(shape).copy()
-        at += count * dtype.itemsize
-    return out
-
-
-def _check_sum(data: bytes, total: int) -> None:
-    if crc32(data) != total:
-        raise ValueError("a checksum is wrong")

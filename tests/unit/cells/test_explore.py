@@ -48,16 +48,6 @@ def test_a_search_goes_on_where_it_stopped(tmp_path):
         assert part.n_cells == most
     assert np.array_equal(part.patterns, whole.patterns) and np.array_equal(part.edges, whole.edges)
     assert np.array_equal(part.points, whole.points) and np.array_equal(part.is_expanded, whole.is_expanded)
-    with pytest.raises(ra.errors.ResultFileError, match="another network"):
-        ra.explore(net, X + 1, max_cells=60, checkpoint=file)
-    file.unlink()
-    ra.explore(net, X / 9, max_cells=3, domain=ra.Box(-0.5, 0.5, dim=20), checkpoint=file)
-    with pytest.raises(ra.errors.ResultFileError, match="or domain"):
-        ra.explore(net, X / 9, max_cells=3, domain=ra.Box(-0.5, np.nextafter(0.5, 1), dim=20), checkpoint=file)
-    junk = tmp_path / "junk"
-    junk.write_bytes(b"no database" * 1000)
-    with pytest.raises(ra.errors.ResultFileError, match="no file of a search"):
-        ra.explore(net, X, max_cells=60, checkpoint=junk)
 
 
 def test_a_line_leads_from_cell_to_cell_to_the_target():
