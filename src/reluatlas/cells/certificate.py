@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reluatlas.cells.cell_rows import RowOf
-from reluatlas.cells.check_cell import CellCertificate, CheckReport, Key, check_certificate
+from reluatlas.cells.certificate_form import CellCertificate, Key
+from reluatlas.cells.check_cell import CheckReport, check_certificate
 from reluatlas.errors import ArgumentError
 from reluatlas.geometry.wholes import ratio_of
 

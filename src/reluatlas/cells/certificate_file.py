@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice, pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.archives import Archive, json_array, json_value
-from reluatlas.cells.check_cell import CellCertificate, CheckReport, Key, check_certificate
+from reluatlas.cells.certificate_form import CellCertificate, Key
+from reluatlas.cells.check_cell import CheckReport, check_certificate
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.network.graph import Network
@@ -114,6 +116,8 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
 def check_file(net: Network, path: str | Path) -> list[CheckReport]:
     """Return what an independent check says of each certificate in a file: from the weights, in whole numbers.
 
+    A certificate whose numbers are out of range has problems; a file that does not hold certificates is refused.
+
     Raises
     ------
     ResultFileError
@@ -143,33 +147,39 @@ def _as_floats(points: Sequence[Sequence[Fraction]]) -> tuple[NDArray[np.float64
 
 def _certificates(head: dict[str, Any], arrays: dict[str, NDArray]) -> list[CellCertificate]:
     exact, factors = json_value(arrays["exact"]), [_fraction(text) for text in json_value(arrays["factors"])]
-    n_cells, used, left = len(arrays["patterns"]), 0, 0
-    out = []
+    patterns, points, columns = arrays["patterns"], arrays["points"], _wholes(arrays["columns"])
+    counts = list(zip(_wholes(arrays["n_facets"]), _wholes(arrays["n_implied"]), strict=True))
+    n_cells = len(counts)
+    facet_rows, implied_rows, factor_rows = (_groups(arrays, name) for name in ("facet", "implied", "factor"))
+    n_factors = [len(keys) for keys in factor_rows]
+    n_facets, n_implied = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    if any(n < 0 for pair in counts for n in pair) or (len(patterns), len(points)) != (n_cells, n_cells + n_facets):
+        raise ValueError("its counts do not agree with its arrays")
+    if (len(facet_rows), len(implied_rows), len(factor_rows)) != (n_facets, n_implied, n_implied):
+        raise ValueError("its counts do not agree with its rows")
+    if len(factors) != sum(n_factors) or not set(exact) <= {str(i) for i in range(len(points))}:
+        raise ValueError("its fractions do not agree with its rows")
 
     def point(i: int) -> list[Fraction]:
         if str(i) in exact:
             return [_fraction(text) for text in exact[str(i)]]
-        return [Fraction(float(v)) for v in arrays["points"][i]]
+        return [Fraction(v) for v in points[i].tolist()]
 
-    for i, pattern in enumerate(arrays["patterns"]):
-        n_facets, n_implied = int(arrays["n_facets"][i]), int(arrays["n_implied"][i])
-        facets = [
-            (_keys(arrays["facet_rows"], arrays["facet_offsets"], j), point(n_cells + j))
-            for j in range(used, used + n_facets)
+    facets = iter([(keys, point(n_cells + j)) for j, keys in enumerate(facet_rows)])
+    left = iter(factors)
+    implied = iter(
+        [
+            (keys, dict(zip(names, islice(left, len(names)), strict=True)))
+            for keys, names in zip(implied_rows, factor_rows, strict=True)
         ]
-        implied = []
-        for j in range(left, left + n_implied):
-            start = int(arrays["factor_offsets"][j])
-            names = _keys(arrays["factor_rows"], arrays["factor_offsets"], j)
-            multipliers = dict(zip(names, factors[start : start + len(names)], strict=True))
-            implied.append((_keys(arrays["implied_rows"], arrays["implied_offsets"], j), multipliers))
-        used, left = used + n_facets, left + n_implied
-        out.append(
-            CellCertificate(
-                pattern, int(head["depth"]), int(head["prime"]), arrays["columns"], point(i), facets, implied
-            )
+    )
+    depth, prime = head.get("depth", 0), head.get("prime", 2)  # no cells: neither
+    return [
+        CellCertificate(
+            pattern, depth, prime, columns, point(i), list(islice(facets, n_facets)), list(islice(implied, n_implied))
         )
-    return out
+        for i, (pattern, (n_facets, n_implied)) in enumerate(zip(patterns, counts, strict=True))
+    ]
 
 
 def _sides(domain: Domain) -> dict[str, NDArray]:
@@ -186,8 +196,21 @@ def _domain(head: dict[str, Any], arrays: dict[str, NDArray]) -> Domain:
     return box if head["domain"] == "Box" else Slice(arrays["origin"], arrays["basis"], box=box)
 
 
-def _keys(rows: NDArray, offsets: NDArray, i: int) -> list[Key]:
-    return [(a, b, c, d) for a, b, c, d in rows[offsets[i] : offsets[i + 1]].tolist()]
+def _groups(arrays: dict[str, NDArray], name: str) -> list[list[Key]]:
+    """Return groups of rows: those between one offset and the next."""
+    rows, offsets = arrays[f"{name}_rows"], _wholes(arrays[f"{name}_offsets"]).tolist()
+    if rows.dtype.kind != "i" or rows.ndim != 2 or rows.shape[1] != 4:
+        raise ValueError(f"`{name}_rows` are not four whole numbers each")
+    if not offsets or offsets[0] != 0 or offsets[-1] != len(rows) or any(a > b for a, b in pairwise(offsets)):
+        raise ValueError(f"`{name}_offsets` do not divide its rows")
+    keys = [(a, b, c, d) for a, b, c, d in rows.tolist()]
+    return [keys[a:b] for a, b in pairwise(offsets)]
+
+
+def _wholes(array: NDArray) -> NDArray[np.int64]:
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError("an array is no list of whole numbers")
+    return array
 
 
 def _written(value: Fraction) -> str:
@@ -196,4 +219,7 @@ def _written(value: Fraction) -> str:
 
 def _fraction(text: str) -> Fraction:
     numerator, _, denominator = text.partition("/")
-    return Fraction(int(numerator, 16), int(denominator, 16))
+    below = int(denominator, 16)
+    if below < 1:
+        raise ValueError("a fraction has a denominator that is not positive")
+    return Fraction(int(numerator, 16), below)

@@ -1,7 +1,8 @@
 """Are a cell's facets what they are said to be? Checked from the network's weights, in whole numbers.
 
 Shares nothing with the search: the rows are composed again, by other code, and every claim is tested exactly.
-A certificate is plain numbers; change one of them, and the check names what is wrong.
+A certificate is plain numbers. Whatever they are, no certificate of a list of facets that is wrong is accepted: the
+check names what does not hold. Other numbers may prove the same list: a point inside, another one inside.
 """
 
 from __future__ import annotations
@@ -13,42 +14,10 @@ from math import lcm
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluatlas.cells.certificate_form import CellCertificate, Key, checked_form
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Affine, Breakpoints, Convolution, Dense, Gather, Input, Max, Network
-
-Key = tuple[int, int, int, int]
-"""A row: cut node (by position among the cut nodes), unit, knot or losing candidate, side (1: at most the knot,
--1: at least; 0 for a window). For the domain: -1, coordinate, 0, side."""
-
-
-@dataclass
-class CellCertificate:
-    """What is claimed about a cell, and what proves it.
-
-    Attributes
-    ----------
-    pattern : ndarray, shape (units,)
-    depth : int
-        Points z are values of this node of the network (0: the domain's coordinates).
-    prime, columns : int, ndarray
-        With `depth`: in these input columns the determinant is not zero modulo the prime, so every z is taken.
-    inside : list of Fraction
-        A point strictly inside.
-    facets : list of (list of Key, list of Fraction)
-        Rows that are one facet, and a point that violates them alone.
-    implied : list of (list of Key, dict)
-        Rows that others imply, in the order in which they are left out, and multipliers (Key to Fraction).
-    """
-
-    pattern: NDArray[np.integer]
-    depth: int
-    prime: int
-    columns: NDArray[np.int64]
-    inside: list[Fraction]
-    facets: list[tuple[list[Key], list[Fraction]]]
-    implied: list[tuple[list[Key], dict[Key, Fraction]]]
 
 
 @dataclass
@@ -77,15 +46,28 @@ class CheckReport:
 
 
 def check_certificate(net: Network, domain: Box | Slice | Space, given: CellCertificate) -> CheckReport:
-    """Return what is wrong with a certificate; nothing, when its facets are those of the cell of its pattern."""
-    report = CheckReport(n_facets=len(given.facets), n_implied=len(given.implied))
+    """Return what is wrong with a certificate; nothing, when its facets are those of the cell of its pattern.
+
+    Guarantees
+    ----------
+    Exact. A certificate is accepted only when the rows that it lists as facets are the facets of the cell, each with
+    all rows that are the same halfspace, and the cell has an interior. One that cannot be checked at all, as its
+    numbers are of other types, out of range or too few, has problems too: no certificate ends in an exception.
+    """
+    report = CheckReport()
     say = report.problems.append
+    taken = checked_form(net, domain, given, say)
+    if taken is None:
+        return report
+    given = taken
+    report.n_facets, report.n_implied = len(given.facets), len(given.implied)
     if given.depth and not isinstance(domain, Space):
         say("the coordinates are reduced although the domain has bounds.")
         return report
-    rows, constants = _rows(net, domain, given)
     if given.depth and not _is_onto(net, given):
         say("the determinant that shows that every z is taken is zero.")
+        return report
+    rows, constants = _rows(net, domain, given)
     for key, (value, side) in constants.items():
         if value < 0 or (value == 0 and side < 0):
             say(f"row {key} is constant and does not hold: the pattern has no cell.")
@@ -110,8 +92,14 @@ def check_certificate(net: Network, domain: Box | Slice | Space, given: CellCert
             say(f"the point beyond the facet of {keys[0]} does not violate its rows alone.")
         if any(not _same(rows[keys[0]], rows[key]) for key in keys[1:]):
             say(f"the rows {keys} are not one halfspace.")
+    heads: dict[tuple[int, bool, Fraction], list[Key]] = {}
+    for keys, _ in given.facets:
+        heads.setdefault(_one_number(rows[keys[0]]), []).append(keys[0])
     left = set(order)
     for keys, multipliers in given.implied:
+        for head in heads.get(_one_number(rows[keys[0]]), ()):
+            if _same(rows[head], rows[keys[0]]):
+                say(f"row {keys[0]} is one halfspace with row {head}, and not told of with that facet.")
         left -= set(keys)
         if any(not _same(rows[keys[0]], rows[key]) for key in keys[1:]):
             say(f"the rows {keys} are not one halfspace.")
@@ -121,6 +109,12 @@ def check_certificate(net: Network, domain: Box | Slice | Space, given: CellCert
 
 
 Row = tuple[list[Fraction], Fraction]
+
+
+def _one_number(row: Row) -> tuple[int, bool, Fraction]:
+    """Return what is equal for rows that are one halfspace, and seldom for others."""
+    at = next(j for j, v in enumerate(row[0]) if v)
+    return at, row[0][at] > 0, row[1] / abs(row[0][at])
 
 
 def _same(row: Row, other: Row) -> bool:
@@ -231,7 +225,8 @@ def _demands(cut: int, node: Breakpoints | Max, source: list[Row], pieces: list[
             window = node.candidates[node.offsets[i] : node.offsets[i + 1]].tolist()
             best, top = source[window[p]]
             for place, entry in enumerate(window):
-                if entry != window[p]:
+                # the first of equal candidates wins: behind it in the window, one that is the same entry does not
+                if entry != window[p] or place < p:
                     a, c = source[entry]
                     yield (cut, i, place, 0), ([v - w for v, w in zip(a, best, strict=True)], top - c)
 

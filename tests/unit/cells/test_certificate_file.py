@@ -1,4 +1,4 @@
-"""Certificates on disk: the same numbers come back, a changed one is rejected, and so is a file of others."""
+"""Certificates on disk: the same numbers come back, false ones are rejected, and so is a file of others."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def altered(path, **arrays):
     np.savez(path, **(kept | arrays))
 
 
-def test_a_changed_number_is_rejected(tmp_path):
+def test_numbers_that_prove_nothing_are_rejected(tmp_path):
     net, domain = DOMAINS["box"]
     path = tmp_path / "c.npz"
     given = written(net, domain, path, n=1)
@@ -124,6 +124,56 @@ def test_files_of_others(tmp_path):
     altered(path, head=json_array({"format": "reluatlas cell certificates", "version": 7}))
     with pytest.raises(ResultFileError, match="version 1"):
         load_certificates(path)
+
+
+def test_files_with_one_thing_changed(tmp_path):
+    """Whatever array or entry is another one: refused in a sentence, a problem, or still a proof of the list."""
+    net, domain = DOMAINS["box"]
+    path = tmp_path / "c.npz"
+    facets = [[sorted(keys) for keys, _ in c.facets] for c in written(net, domain, path, n=2)]
+    with np.load(path, allow_pickle=False) as file:
+        whole = {name: file[name] for name in file.files}
+    n_refused = n_problems = 0
+
+    def check(**arrays):
+        nonlocal n_refused, n_problems
+        altered(path, **(whole | arrays))
+        try:
+            reports = check_file(net, path)
+        except (ResultFileError, DimensionError) as error:
+            n_refused += 1
+            assert str(error).startswith(f"`{path}` ") and "\n" not in str(error)
+            return
+        n_problems += not all(reports)
+        domain_, read = load_certificates(path)
+        if all(reports) and repr(domain_) == repr(domain):
+            assert [[sorted(keys) for keys, _ in c.facets] for c in read] == facets
+
+    for name, array in whole.items():
+        if name in ("head", "exact", "factors"):
+            value = json.loads(bytes(array))
+            leaves = list(value) if isinstance(value, dict) else range(len(value))
+            for leaf in list(leaves)[:8]:
+                for other in (None, -1, 0, 2**70, 1.5, float("inf"), "", "x", "1/0", "-1/3", "f" * 9000 + "/1", [], {}):
+                    changed = json.loads(bytes(array))
+                    changed[leaf] = other
+                    check(**{name: json_array(changed)})
+            for other in (None, 1, "x", [], {}, {"9999": ["1/1"]}, ["1/1"] * 1000):
+                check(**{name: json_array(other)})
+            check(**{name: array[:-3]})
+            continue
+        for changed in (
+            array[:-1], array[1:], np.concatenate([array, array]), array.astype(float) + 0.5, array - 1, -array,
+            array[..., None], array.reshape(-1), array.astype("U5"), array * 0, array[:0], array.astype(np.uint8),
+        ):  # fmt: skip
+            check(**{name: changed})
+        flat = array.reshape(-1).astype(float if array.dtype.kind == "f" else np.int64)
+        for i in range(0, flat.size, max(1, flat.size // 8)):
+            for other in (-1, 0, 1, 10**6, 2**62):
+                changed = flat.copy()
+                changed[i] = other
+                check(**{name: changed.reshape(array.shape)})
+    assert n_refused > 100 and n_problems > 50
 
 
 def test_no_certificate_is_a_file_too(tmp_path):
