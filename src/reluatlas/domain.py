@@ -240,9 +240,12 @@ class Slice:
 
     def coordinates(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the coordinates (..., k) of the points of the slice nearest to `X` (..., n)."""
-        offset = np.asarray(X, dtype=np.float64) - self.origin
-        nearest = np.linalg.lstsq(self.basis.T, offset.reshape(-1, self.n_inputs).T, rcond=None)[0].T
-        return np.asarray(nearest, dtype=np.float64).reshape(*offset.shape[:-1], self.dim)
+        points = np.asarray(X, dtype=np.float64)
+        rows = points.reshape(-1, self.n_inputs)
+        nearest = np.zeros((len(rows), self.dim))
+        for _ in range(2):  # the second step takes away what the first one rounds
+            nearest = nearest + np.linalg.lstsq(self.basis.T, (rows - self.embed(nearest)).T, rcond=None)[0].T
+        return nearest.reshape(*points.shape[:-1], self.dim)
 
     def __repr__(self) -> str:
         return f"Slice(k={self.dim} in n={self.n_inputs}, box={self.box!r})"

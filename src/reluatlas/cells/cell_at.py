@@ -11,17 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.cells.cell import Cell, Neighbor
 from reluatlas.cells.chart import Chart, Domain, chart_of
+from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.cells.meeting import between, meeting_cells, names_of
-from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import ArgumentError, DimensionError, DomainError, NonFiniteError, OnFaceError
+from reluatlas.domain import Slice, Space
+from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
 from reluatlas.geometry.facets import Facet
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import Coordinates, to_floats
 from reluatlas.network.graph import Network
 from reluatlas.network.points import pattern_type
 from reluatlas.network.walk import Walk
-
-_ON_SLICE = 1e-9
 
 
 def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_seconds: float | None = None) -> Cell:
@@ -125,33 +124,14 @@ def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
         When it has another shape, is not finite, or is outside.
     """
     try:
-        point = np.array(x, dtype=np.float64).reshape(-1)
+        point = np.array(x, dtype=np.float64).reshape(1, -1)
     except (TypeError, ValueError):
         raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
     domain = chart.domain
-    n = domain.n_inputs
-    if point.size not in (n, domain.dim):
+    if point.shape[1] not in (domain.n_inputs, domain.dim):
         more = f", or the {domain.dim} coordinates of the slice" if isinstance(domain, Slice) else ""
-        raise DimensionError(f"`x` has {point.size} numbers; expected one point of {n} inputs{more}.")
-    if not np.all(np.isfinite(point)):
-        raise NonFiniteError("`x` holds NaN or an infinite number. Pass a finite point.")
-    if isinstance(domain, Slice) and point.size == n != domain.dim:
-        u = domain.coordinates(point)
-        off = float(np.abs(domain.embed(u) - point).max())
-        if not off <= _ON_SLICE * max(1.0, float(np.abs(point).max())):
-            raise DomainError(
-                f"`x` is {off:.2g} away from the slice. Pass a point of it, or its {domain.dim} coordinates."
-            )
-        point = u
-    if isinstance(domain, Box | Slice):
-        outside = np.flatnonzero((point < domain.box.low) | (point > domain.box.high))
-        if outside.size:
-            j = int(outside[0])
-            raise DomainError(
-                f"`x` is outside of the domain: coordinate {j} is {point[j]:g}, expected "
-                f"{domain.box.low[j]:g} to {domain.box.high[j]:g}. Pass a point of the domain."
-            )
-    return point
+        raise DimensionError(f"`x` has {point.size} numbers; expected one point of {domain.n_inputs} inputs{more}.")
+    return coordinates_of(domain, point, "x")[0]
 
 
 def just_beyond(cell: Cell, neighbor: Neighbor, facet: Facet) -> Cell:

@@ -23,6 +23,7 @@ from reluatlas.network.graph import Network
 if TYPE_CHECKING:
     from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
     from reluatlas.cells.faces import Faces
+    from reluatlas.cells.look_up import PatternTable
     from reluatlas.cells.questions import DualGraph
 
 FloatArray = NDArray[np.float64]
@@ -200,20 +201,61 @@ class PolyhedralComplex:
         """Return the map of a cell in input space: `A` (1, m, *input_shape), `b` (1, m)."""
         return questions.input_affine(self.network, self.patterns, questions.checked_cell(cell, self.n_cells))
 
+    @cached_property
+    def by_pattern(self) -> PatternTable:
+        """The cells by their patterns, for look-ups."""
+        from reluatlas.cells.look_up import PatternTable
+
+        return PatternTable(self.patterns)
+
+    def cells_of(self, X: ArrayLike) -> IntArray:
+        """Return the cell that each point lies in; on a face, the lowest of those that it lies on.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, k), or for a slice also (N, *input_shape) or (N, n_inputs)
+            The domain's coordinates of the points, or inputs on the slice: they are taken to the float64 coordinates
+            nearest to them first, and may be off the slice by 1e-9 of the size of the numbers.
+
+        Returns
+        -------
+        ndarray of int64, shape (N,)
+            -1 for a point in a part of the domain that an incomplete complex lacks.
+
+        Raises
+        ------
+        DimensionError, NonFiniteError
+            When `X` has another shape, or holds NaN or infinity.
+        DomainError
+            When a point is outside of the domain, or off the slice.
+
+        Guarantees
+        ----------
+        Exact for the coordinates: points are looked up by what the network does there, not by where vertices were
+        rounded to. Costs about a forward pass a point, and on faces a comparison with each cell.
+        """
+        from reluatlas.cells.look_up import cells_of
+
+        return cells_of(self, X)
+
     def cell_at(self, x: ArrayLike) -> int:
         """Return the cell that a point lies in; on a face, the lowest that it lies on.
 
         Parameters
         ----------
         x : array_like, shape (k,) or an input's shape
-            The domain's coordinates of the point, or, for a slice, an input on it.
+            The domain's coordinates of the point, or, for a slice, an input on it; see `cells_of`, for many points.
 
         Raises
         ------
+        DimensionError, NonFiniteError
+            When `x` has another shape, or holds NaN or infinity.
         DomainError
             When the point is outside the domain, or in a part that an incomplete complex lacks.
         """
-        return questions.cell_at(self, x)
+        from reluatlas.cells.look_up import cell_at
+
+        return cell_at(self, x)
 
     def dual_graph(self) -> DualGraph:
         """Return the dual graph: cells joined over facets."""

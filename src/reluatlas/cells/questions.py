@@ -1,4 +1,4 @@
-"""What can be asked of a complex without cutting anything: volumes, the cell of a point, graph, table."""
+"""What can be asked of a complex without cutting anything: volumes, points inside, graph, table."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
 from reluatlas.cells.corners import far_points, following
-from reluatlas.cells.run import is_plane
-from reluatlas.domain import Slice, Space
-from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
+from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.graph import Network
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-_ON_SLICE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,69 +138,6 @@ def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> 
     choice = {t: patterns[cell : cell + 1, s].astype(np.int64) for t, s in network.pattern_slices().items()}
     A, b = backward(network, choice, 1, np.arange(network.n_outputs))
     return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
-
-
-def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
-    """Return the lowest cell that holds a point."""
-    u = _coordinates(cx, x)
-    found = _polygon_at(cx, u) if is_plane(cx.domain) else _cell_with_pattern(cx, u)
-    if found is None:
-        raise DomainError(
-            f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
-            "Enumerate with a larger budget."
-        )
-    return found
-
-
-def _polygon_at(cx: PolyhedralComplex, u: FloatArray) -> int | None:
-    """Return the lowest cell whose polygon holds a point, with the vertices' radii as slack."""
-    points, offsets = cx.vertices.points, cx.vertices.offsets
-    if cx.n_cells == 0:
-        return None
-    edge = points[following(offsets)] - points
-    away = u - points
-    height = edge[:, 0] * away[:, 1] - edge[:, 1] * away[:, 0]
-    scale = float(np.abs([cx.box.low, cx.box.high]).max())
-    slack = (cx.vertices.radii + 4e-16 * scale) * (np.abs(edge).sum(axis=1) + np.abs(away).sum(axis=1))
-    holds = np.logical_and.reduceat(height >= -slack, offsets[:-1])
-    inside = np.logical_and.reduceat(height > slack, offsets[:-1])
-    return int(np.flatnonzero(inside if inside.any() else holds)[0]) if holds.any() else None
-
-
-def _cell_with_pattern(cx: PolyhedralComplex, u: FloatArray) -> int | None:
-    """Return the lowest cell whose pattern is that of a cell at a point, decided exactly."""
-    from reluatlas.cells.cell_at import cells_at
-
-    held = [
-        np.flatnonzero((cx.patterns == cell.pattern.astype(cx.patterns.dtype)).all(axis=1))
-        for cell in cells_at(cx.network, u, cx.domain)
-    ]
-    return min((int(i[0]) for i in held if i.size), default=None)
-
-
-def _coordinates(cx: PolyhedralComplex, x: ArrayLike) -> FloatArray:
-    domain = cx.domain
-    try:
-        point = np.asarray(x, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
-    if isinstance(domain, Slice) and point.size == domain.n_inputs != domain.dim:
-        u = domain.coordinates(point)
-        off = float(np.abs(domain.embed(u) - point).max())
-        if not off <= _ON_SLICE * max(1.0, float(np.abs(point).max())):
-            raise DomainError(
-                f"`x` is {off:.2g} away from the slice. Pass a point of it, or its {domain.dim} coordinates."
-            )
-    elif point.size == domain.dim:
-        u = point
-    else:
-        raise DimensionError(
-            f"`x` has {point.size} numbers; expected the {domain.dim} coordinates of the domain"
-            + (f", or {domain.n_inputs} inputs." if domain.n_inputs != domain.dim else ".")
-        )
-    if not isinstance(domain, Space) and not (np.all(u >= domain.box.low) and np.all(u <= domain.box.high)):
-        raise DomainError(f"`x` is outside of the domain {domain!r}. Pass a point of it.")
-    return u
 
 
 def dual_graph(facets: Facets, n_cells: int) -> DualGraph:

@@ -26,6 +26,8 @@ class Walk:
         That of the network, when it was made before.
     bounds : FloatBounds, optional
         One that was used for the network before: it keeps what it computed of the operators.
+    keep_ties : bool
+        Whether to keep `at_knot` and `largest`.
 
     Attributes
     ----------
@@ -37,6 +39,10 @@ class Walk:
         Whether some unit is at a knot or some window has several largest candidates.
     on_face : ndarray of bool, shape (N,)
         Whether some of these cut: they do not tie in the whole cell. Known with `perturb` only.
+    at_knot : dict
+        For breakpoint nodes, the units (N, units) that are at a knot: the one above their piece, without `perturb`.
+    largest : dict
+        For max nodes, the candidates (N, windows, places) that are exactly maximal.
     n_exact : int
         Number of values that were computed exactly.
     """
@@ -49,16 +55,20 @@ class Walk:
         perturb: bool = False,
         background: Background | None = None,
         bounds: FloatBounds | None = None,
+        keep_ties: bool = False,
     ) -> None:
         self.n_points = rows.shape[0]
         self.choice: Choice = {}
         self.flat: Choice = {}
+        self.at_knot: dict[int, NDArray[np.bool_]] = {}
+        self.largest: dict[int, NDArray[np.bool_]] = {}
         self.tied = np.zeros(self.n_points, dtype=bool)
         self.on_face = np.zeros(self.n_points, dtype=bool)
         self.n_exact = 0
         self._network = network
         self._rows = rows
         self._perturb = perturb
+        self._keep_ties = keep_ties
         self._bounds = bounds or FloatBounds()
         self._integers = IntegerArithmetic()
         self._points: dict[int, ExactPoint] = {}
@@ -101,6 +111,8 @@ class Walk:
                 signs = [compare(*number[:2], k, number[2]) for k in node.knots[i].tolist() if np.isfinite(k)]
                 piece[p, i], zero[p, i] = signs.count(1), 0 in signs
         self.tied |= zero.any(axis=1)
+        if self._keep_ties:
+            self.at_knot[t] = zero
         if zero.any() and self._perturb:
             p, i = np.nonzero(zero)
             signs = self._directions.signs(node.input, p, i, np.full(i.size, -1), self.choice)
@@ -144,6 +156,8 @@ class Walk:
         winner = open_.argmax(axis=2)
         several = open_.sum(axis=2) > 1
         self.tied |= several.any(axis=1)
+        if self._keep_ties:
+            self.largest[t] = open_
         if several.any() and self._perturb:
             p, w = np.nonzero(several)
             best = winner[p, w]
