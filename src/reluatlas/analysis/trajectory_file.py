@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from reluatlas.analysis.trajectory import Trajectory
 from reluatlas.archives import Archive
 from reluatlas.domain import Box, Slice
 
-ARCHIVE = Archive("reluatlas trajectory", 2, what="a saved trajectory", again="Train it again")
+ARCHIVE = Archive("reluatlas trajectory", 3, what="a saved trajectory", again="Train it again")
 
 
 def save_trajectory(trajectory: Trajectory, path: str | os.PathLike[str]) -> None:
@@ -40,17 +42,26 @@ def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     Raises
     ------
     ResultFileError
-        When the file is missing, truncated, of another version, or not a trajectory.
+        When the file is missing, truncated, of another version, not a trajectory, or changed since it was written.
     """
     with ARCHIVE.opening(path) as (head, parts):
-        box = Box(parts["low"], parts["high"])
-        domain = Slice(parts["origin"], parts["basis"], box=box) if head["domain"] == "slice" else box
+        kind, sizes = head["domain"], head["sizes"]
+        if kind not in ("box", "slice") or not isinstance(sizes, list) or not isinstance(head["info"], dict):
+            raise ValueError("its head is not that of a trajectory")
+        box = Box(parts.take("low", np.float64, (2,)), parts.take("high", np.float64, (2,)))
+        domain: Box | Slice = box
+        if kind == "slice":
+            origin = parts.take("origin", np.float64, (None,))
+            domain = Slice(origin, parts.take("basis", np.float64, (2, origin.size)), box=box)
+        n_times = (parts.shape("steps") or (0,))[0]
+        has_points = "X" in parts or "y" in parts
+        n_points = (parts.shape("X") or (0,))[0] if has_points else 0
         return Trajectory(
-            head["sizes"],
-            parts["weights"],
+            sizes,
+            parts.take("weights", (np.float64, np.float32), (n_times, None)),
             domain=domain,
-            steps=parts["steps"],
-            X=parts.get("X"),
-            y=parts.get("y"),
+            steps=parts.take("steps", np.int64, (n_times,)),
+            X=parts.take("X", np.float64, (n_points, domain.n_inputs)) if has_points else None,
+            y=parts.take("y", np.int64, (n_points,)) if has_points else None,
             info=head["info"],
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.archives import Archive, json_array, json_value
+from reluatlas.archives import Archive, Members, json_array, json_value
 from reluatlas.cells.certificate_form import CellCertificate, Key
 from reluatlas.cells.check_cell import CheckReport, check_certificate
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.network.graph import Network
 
-ARCHIVE = Archive("reluatlas cell certificates", 1, what="a file of certificates", again="Write it again")
+ARCHIVE = Archive("reluatlas cell certificates", 2, what="a file of certificates", again="Write it again")
 Domain = Box | Slice | Space
 
 
@@ -107,16 +107,15 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
     Raises
     ------
     ResultFileError
-        When the file is missing, truncated, of another version, or not such a file.
+        When the file is missing, truncated, of another version, not such a file, or changed since it was written.
     """
     with ARCHIVE.opening(path) as (head, arrays):
-        return _domain(head, arrays), _certificates(head, arrays)
+        domain = _domain(head, arrays)
+        return domain, _certificates(head, arrays)
 
 
 def check_file(net: Network, path: str | Path) -> list[CheckReport]:
     """Return what an independent check says of each certificate in a file: from the weights, in whole numbers.
-
-    A certificate whose numbers are out of range has problems; a file that does not hold certificates is refused.
 
     Raises
     ------
@@ -145,41 +144,66 @@ def _as_floats(points: Sequence[Sequence[Fraction]]) -> tuple[NDArray[np.float64
     return out, exact
 
 
-def _certificates(head: dict[str, Any], arrays: dict[str, NDArray]) -> list[CellCertificate]:
-    exact, factors = json_value(arrays["exact"]), [_fraction(text) for text in json_value(arrays["factors"])]
-    patterns, points, columns = arrays["patterns"], arrays["points"], _wholes(arrays["columns"])
-    counts = list(zip(_wholes(arrays["n_facets"]), _wholes(arrays["n_implied"]), strict=True))
-    n_cells = len(counts)
-    facet_rows, implied_rows, factor_rows = (_groups(arrays, name) for name in ("facet", "implied", "factor"))
-    n_factors = [len(keys) for keys in factor_rows]
-    n_facets, n_implied = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    if any(n < 0 for pair in counts for n in pair) or (len(patterns), len(points)) != (n_cells, n_cells + n_facets):
-        raise ValueError("its counts do not agree with its arrays")
-    if (len(facet_rows), len(implied_rows), len(factor_rows)) != (n_facets, n_implied, n_implied):
-        raise ValueError("its counts do not agree with its rows")
-    if len(factors) != sum(n_factors) or not set(exact) <= {str(i) for i in range(len(points))}:
-        raise ValueError("its fractions do not agree with its rows")
+def _certificates(head: dict[str, Any], arrays: Members) -> list[CellCertificate]:
+    depth, prime = head.get("depth", 0), head.get("prime", 0)  # a file without a certificate has neither
+    if not all(isinstance(v, int) and not isinstance(v, bool) for v in (depth, prime)):
+        raise ValueError("`depth` and `prime` are not whole numbers")
+    exact, factors = json_value(_bytes(arrays, "exact")), json_value(_bytes(arrays, "factors"))
+    if not isinstance(exact, dict) or not isinstance(factors, list):
+        raise ValueError("`exact` and `factors` are not lists of numbers")
+    factors = [_fraction(text) for text in factors]
+    n_cells = (arrays.shape("patterns") or (0,))[0]
+    patterns = _numbers(arrays, "patterns", n_cells)
+    columns, numbers = _numbers(arrays, "columns", None), arrays.take("points", np.float64, (None, None))
+    n_facets, n_implied = (arrays.take(name, np.int64, (n_cells,)).tolist() for name in ("n_facets", "n_implied"))
+    if min([0, *n_facets, *n_implied]) < 0 or len(numbers) != n_cells + sum(n_facets):
+        raise ValueError("`points` are not one inside of each cell and one beyond each facet")
+    facet_keys = _groups(arrays, "facet", sum(n_facets))
+    implied_keys, names = (_groups(arrays, name, sum(n_implied)) for name in ("implied", "factor"))
+    if len(factors) != sum(map(len, names)):
+        raise ValueError("`factors` are not one for each row of a combination")
+    values = iter(factors)
 
     def point(i: int) -> list[Fraction]:
-        if str(i) in exact:
-            return [_fraction(text) for text in exact[str(i)]]
-        return [Fraction(v) for v in points[i].tolist()]
+        if str(i) not in exact:
+            return [Fraction(v) for v in numbers[i].tolist()]
+        if len(exact[str(i)]) != numbers.shape[1]:
+            raise ValueError("`exact` has points of another dimension")
+        return [_fraction(text) for text in exact[str(i)]]
 
-    facets = iter([(keys, point(n_cells + j)) for j, keys in enumerate(facet_rows)])
-    left = iter(factors)
-    implied = iter(
-        [
-            (keys, dict(zip(names, islice(left, len(names)), strict=True)))
-            for keys, names in zip(implied_rows, factor_rows, strict=True)
+    out, used, left = [], 0, 0
+    for i in range(n_cells):
+        facets = [(facet_keys[j], point(n_cells + j)) for j in range(used, used + n_facets[i])]
+        implied = [
+            (implied_keys[j], dict(zip(names[j], values, strict=False))) for j in range(left, left + n_implied[i])
         ]
-    )
-    depth, prime = head.get("depth", 0), head.get("prime", 2)  # no cells: neither
-    return [
-        CellCertificate(
-            pattern, depth, prime, columns, point(i), list(islice(facets, n_facets)), list(islice(implied, n_implied))
-        )
-        for i, (pattern, (n_facets, n_implied)) in enumerate(zip(patterns, counts, strict=True))
-    ]
+        used, left = used + n_facets[i], left + n_implied[i]
+        out.append(CellCertificate(patterns[i], depth, prime, columns, point(i), facets, implied))
+    return out
+
+
+def _bytes(arrays: Members, name: str) -> NDArray[np.uint8]:
+    return arrays.take(name, np.uint8, (None,))
+
+
+def _numbers(arrays: Members, name: str, n: int | None) -> NDArray[np.integer]:
+    """Return an array of whole numbers; of a file without a certificate, one without numbers of any type."""
+    if n == 0:
+        return arrays.take(name, (np.int64, np.float64), (0,)).astype(np.int64)
+    if n is None:
+        return arrays.take(name, np.int64, (None,))
+    return arrays.take(name, (np.uint8, np.uint16, np.uint32, np.int32, np.int64), (n, None))
+
+
+def _groups(arrays: Members, name: str, n: int) -> list[list[Key]]:
+    """Return n groups of at least one row each."""
+    rows = arrays.take(f"{name}_rows", np.int64, (None, 4))
+    offsets = arrays.take(f"{name}_offsets", np.int64, (n + 1,))
+    least = 0 if name == "factor" else 1  # a row may hold without any other
+    if offsets[0] != 0 or offsets[-1] != len(rows) or np.any(offsets[1:] - least < offsets[:-1]):
+        raise ValueError(f"`{name}_offsets` does not split its rows")
+    keys: list[Key] = [(a, b, c, d) for a, b, c, d in rows.tolist()]
+    return [keys[i:j] for i, j in pairwise(offsets.tolist())]
 
 
 def _sides(domain: Domain) -> dict[str, NDArray]:
@@ -189,28 +213,18 @@ def _sides(domain: Domain) -> dict[str, NDArray]:
     return sides | ({"origin": domain.origin, "basis": domain.basis} if isinstance(domain, Slice) else {})
 
 
-def _domain(head: dict[str, Any], arrays: dict[str, NDArray]) -> Domain:
-    if head["domain"] == "Space":
-        return Space(int(head["n_inputs"]))
-    box = Box(arrays["low"], arrays["high"])
-    return box if head["domain"] == "Box" else Slice(arrays["origin"], arrays["basis"], box=box)
-
-
-def _groups(arrays: dict[str, NDArray], name: str) -> list[list[Key]]:
-    """Return groups of rows: those between one offset and the next."""
-    rows, offsets = arrays[f"{name}_rows"], _wholes(arrays[f"{name}_offsets"]).tolist()
-    if rows.dtype.kind != "i" or rows.ndim != 2 or rows.shape[1] != 4:
-        raise ValueError(f"`{name}_rows` are not four whole numbers each")
-    if not offsets or offsets[0] != 0 or offsets[-1] != len(rows) or any(a > b for a, b in pairwise(offsets)):
-        raise ValueError(f"`{name}_offsets` do not divide its rows")
-    keys = [(a, b, c, d) for a, b, c, d in rows.tolist()]
-    return [keys[a:b] for a, b in pairwise(offsets)]
-
-
-def _wholes(array: NDArray) -> NDArray[np.int64]:
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError("an array is no list of whole numbers")
-    return array
+def _domain(head: dict[str, Any], arrays: Members) -> Domain:
+    kind, n = head["domain"], head["n_inputs"]
+    if kind not in ("Space", "Box", "Slice") or not isinstance(n, int) or isinstance(n, bool):
+        raise ValueError("its domain is none")
+    if kind == "Space":
+        return Space(n)
+    low = arrays.take("low", np.float64, (None,))
+    box = Box(low, arrays.take("high", np.float64, low.shape))
+    if kind == "Box":
+        return box
+    basis = arrays.take("basis", np.float64, (low.size, n))
+    return Slice(arrays.take("origin", np.float64, (n,)), basis, box=box)
 
 
 def _written(value: Fraction) -> str:
@@ -219,7 +233,4 @@ def _written(value: Fraction) -> str:
 
 def _fraction(text: str) -> Fraction:
     numerator, _, denominator = text.partition("/")
-    below = int(denominator, 16)
-    if below < 1:
-        raise ValueError("a fraction has a denominator that is not positive")
-    return Fraction(int(numerator, 16), below)
+    return Fraction(int(numerator, 16), int(denominator, 16))

@@ -92,8 +92,7 @@ def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lo
     meta[M_OUT], meta[M_K] = network.output, bounds.k
     meta[M_ROW_LIMBS] = max(int(bounds.limbs.max(initial=1)), side_limbs)
     meta[M_EXACT_WORDS] = program.x_at[-1]
-    dtype = np.dtype(np.uint8 if _most_pieces(network) < 256 else np.uint16)
-    return Lowered(program, network, domain, n_units, network.n_outputs, dtype)
+    return Lowered(program, network, domain, n_units, network.n_outputs, piece_type(network))
 
 
 def _levels(bounds: RowBounds) -> Arrays:
@@ -245,6 +244,11 @@ def _sides(domain: Box | Slice | Space) -> tuple[Arrays, int]:
     side_man, side_exp = dyadic(sides)
     bits = fraction_bits(sides) + int(np.frexp(np.abs(sides).max())[1]) + 2
     return {"side_val": sides, "side_man": side_man, "side_exp": side_exp}, -(-bits // 64)
+
+
+def piece_type(network: Network) -> np.dtype:
+    """Return the type of the patterns that the kernels write."""
+    return np.dtype(np.uint8 if _most_pieces(network) < 256 else np.uint16)
 
 
 def _most_pieces(network: Network) -> int:

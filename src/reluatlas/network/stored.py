@@ -15,6 +15,7 @@ from reluatlas.archives import json_array
 from reluatlas.errors import ResultFileError
 from reluatlas.network import graph
 from reluatlas.network.graph import Network, Note
+from reluatlas.network.stored_checks import check_nodes, checked_array, checked_note, checked_value
 
 _NODES = {kind.__name__: kind for kind in (graph.Input, graph.Affine, graph.Breakpoints, graph.Max)}
 _OPERATORS = {kind.__name__: kind for kind in (graph.Dense, graph.Gather, graph.Sparse, graph.Convolution)}
@@ -58,28 +59,33 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
 
     def unpacked(entry: dict[str, Any], at: str, kinds: Mapping[str, type]) -> Any:
         kind = kinds[entry["kind"]]
+        names = {named.name for named in fields(kind)}
+        if not set(entry) <= {"kind", *names}:
+            raise ValueError(f"a {kind.__name__} has no `{min(set(entry) - names - {'kind'})[:60]}`")
         values: dict[str, Any] = {}
-        for named in fields(kind):
-            if named.name == "operators":
+        for name in names:
+            if name == "operators":
                 values["operators"] = tuple(
                     unpacked(operator, f"{at}/{i}", _OPERATORS) for i, operator in enumerate(entry["operators"])
                 )
-            elif named.name in entry:
-                value = entry[named.name]
-                values[named.name] = tuple(value) if isinstance(value, list) else value
+            elif name in entry:
+                values[name] = checked_value(name, entry[name])
             else:
-                values[named.name] = np.array(arrays[_PREFIX + f"{at}/{named.name}"])
+                values[name] = checked_array(name, np.array(arrays[_PREFIX + f"{at}/{name}"]))
         return kind(**values)
 
     try:
         layout = json.loads(bytes(arrays[_PREFIX + "layout"]).decode())
+        if set(layout) != {"nodes", "output", "notes", "source"}:
+            raise ValueError("its layout has other entries")
         nodes = tuple(unpacked(entry, str(i), _NODES) for i, entry in enumerate(layout["nodes"]))
-        notes = tuple(Note(*note) for note in layout["notes"])
-        return Network(nodes, int(layout["output"]), notes, str(layout["source"]))
-    except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise ResultFileError(
-            f"the file's network is damaged ({type(error).__name__}: {error}). Save the complex again."
-        ) from None
+        notes = tuple(Note(*checked_note(note)) for note in layout["notes"])
+        network = Network(nodes, checked_value("output", layout["output"]), notes, str(layout["source"]))
+        check_nodes(network)
+        return network
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ResultFileError(f"the file's network is damaged ({kind}{str(error).rstrip('.')}). Save it again.") from None
 
 
 def digest_of(network: Network) -> str:

@@ -14,9 +14,10 @@ from reluatlas.analysis.pieces.model import GatedPieces
 from reluatlas.archives import Archive
 from reluatlas.errors import ArgumentError, ResultFileError
 
-ARCHIVE = Archive("reluatlas gated pieces", 1, what="a saved model of affine pieces", again="Fit the model again")
+ARCHIVE = Archive("reluatlas gated pieces", 2, what="a saved model of affine pieces", again="Fit the model again")
 CLASSIFIER = "PiecewiseAffineClassifier"  # the kind that has classes
-_ARRAYS = ("mean", "basis", "gate_slopes", "gate_offsets", "slopes", "offsets")
+_AXES = {"mean": 1, "basis": 2, "gate_slopes": 2, "gate_offsets": 1, "slopes": 3, "offsets": 2}
+_MORE = "classes"
 
 
 def write_pieces(path: str | os.PathLike[str], pieces: GatedPieces, head: dict[str, Any], **more: NDArray) -> None:
@@ -24,7 +25,7 @@ def write_pieces(path: str | os.PathLike[str], pieces: GatedPieces, head: dict[s
     target = Path(path)
     if target.suffix.lower() != ".npz":
         raise ArgumentError(f"`path={str(path)!r}` must end with .npz.")
-    ARCHIVE.write(target, head, {name: getattr(pieces, name) for name in _ARRAYS} | more)
+    ARCHIVE.write(target, head, {name: getattr(pieces, name) for name in _AXES} | more)
 
 
 def read_pieces(path: str | os.PathLike[str]) -> tuple[GatedPieces, dict[str, Any], dict[str, NDArray]]:
@@ -33,10 +34,12 @@ def read_pieces(path: str | os.PathLike[str]) -> tuple[GatedPieces, dict[str, An
     Raises
     ------
     ResultFileError
-        When the file is missing, truncated, of another version, or holds something else.
+        When the file is missing, truncated, of another version, changed since it was written, or
+        holds something else.
     """
     with ARCHIVE.opening(path) as (head, parts):
-        return GatedPieces(*[parts.pop(name) for name in _ARRAYS]), head, parts
+        pieces = GatedPieces(*[parts.take(name, np.float64, (None,) * axes) for name, axes in _AXES.items()])
+        return pieces, head, {_MORE: parts[_MORE]} if _MORE in parts else {}
 
 
 def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -54,7 +57,7 @@ def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:
             if not all(isinstance(name, str) for name in classes):
                 raise ArgumentError("the classes are neither numbers nor strings; they cannot be saved without pickle.")
             classes = classes.astype(str)
-        more["classes"] = classes
+        more[_MORE] = classes
     write_pieces(path, estimator.pieces_, head, **more)
 
 
@@ -73,7 +76,8 @@ def load_estimator(kind: type[Any], path: str | os.PathLike[str]) -> Any:
         raise ResultFileError(f"`{name}` cannot be read: its settings are not those of `{kind.__name__}`.") from None
     estimator.pieces_, estimator.n_features_in_, estimator.is_flat_ = pieces, pieces.n_inputs, is_flat
     if head["kind"] == CLASSIFIER:
-        if "classes" not in more or more["classes"].shape != (pieces.n_outputs,):
+        classes = more.get(_MORE, np.zeros(0))
+        if classes.ndim != 1 or not classes.size == np.unique(classes).size == pieces.n_outputs:
             raise ResultFileError(f"`{name}` cannot be read: its classes and outputs do not agree.")
-        estimator.classes_ = more["classes"]
+        estimator.classes_ = classes
     return estimator
