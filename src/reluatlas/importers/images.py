@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError
-from reluatlas.importers.lowering import Lowering, Marks, Tensor, rearrange, weighted
+from reluatlas.importers.lowering import Lowering, Marks, Tensor, absolute, rearrange, weighted
 from reluatlas.importers.weights import MAX_MATRIX_ENTRIES
 from reluatlas.network.graph import Convolution, Dense, Shape
 
@@ -227,7 +227,7 @@ def largest(low: Lowering, t: Tensor, places: Marks, outs: Sequence[int]) -> Ten
         raise low.unsupported("a window of it holds no entry of the image.")
     first = np.arange(batch * channels, dtype=np.int64)[:, None, None] * prod(sizes)
     marks = np.where(inside, places + first, -1).reshape(-1, places.shape[1])
-    return _windows(low, t, marks, shape)
+    return windows_of(low, t, marks, shape)
 
 
 def max_pool(low: Lowering, t: Tensor, windows: Sequence[Window], *, ceil: bool = False) -> Tensor:
@@ -241,7 +241,10 @@ def max_pool(low: Lowering, t: Tensor, windows: Sequence[Window], *, ceil: bool 
 
 
 def reduced(low: Lowering, t: Tensor, axes: Sequence[int] | None, *, keep: bool, kind: str) -> Tensor:
-    """Return the "mean", "sum", "max" or "min" over some axes, all when None."""
+    """Return the "mean", "sum", "max" or "min" over some axes (None: all); "l1" or "linf": the sum or max of |z|."""
+    if kind in ("l1", "linf"):
+        t = absolute(low, t)
+        kind = "sum" if kind == "l1" else "max"
     rank = len(t.shape)
     chosen = range(rank) if axes is None else [int(a) for a in axes]
     if any(not -rank <= a < rank for a in chosen):
@@ -256,9 +259,9 @@ def reduced(low: Lowering, t: Tensor, axes: Sequence[int] | None, *, keep: bool,
     flat = marks.reshape(-1, count)
     if kind in ("max", "min"):
         if kind == "max":
-            return _windows(low, t, flat, shape)
+            return windows_of(low, t, flat, shape)
         negative = rearrange(low, [t], t.marks(), -1.0)
-        top = _windows(low, negative, flat, shape)
+        top = windows_of(low, negative, flat, shape)
         return rearrange(low, [top], top.marks(), -1.0)
     return weighted(low, t, flat, np.ones((1, 1)), count if kind == "mean" else 1, shape=shape)
 
@@ -316,7 +319,8 @@ def _odd_part(number: int) -> int:
     return number // (number & -number)
 
 
-def _windows(low: Lowering, t: Tensor, marks: Marks, shape: Sequence[int]) -> Tensor:
+def windows_of(low: Lowering, t: Tensor, marks: Marks, shape: Sequence[int]) -> Tensor:
+    """Return, in a shape, the largest entry of each row of marks; negative marks are left out."""
     inside = marks >= 0
     if inside.all():
         windows: list[NDArray] | NDArray = marks

@@ -165,6 +165,7 @@ def rearrange(
     """
     low.keep_size(marks.shape)
     flat = marks.reshape(-1)
+    dropped = next((t.dropped for t in tensors if t.dropped), "")
     if len(tensors) == 1 and scale == 1.0 and flat.size == tensors[0].size and np.all(flat == np.arange(flat.size)):
         return Tensor(tensors[0].node, marks.shape, tensors[0].dropped)
     operators, start = [], 0
@@ -177,7 +178,8 @@ def rearrange(
         used.append(t)
         operators.append(Gather(np.where(inside, flat - start, -1), np.full(flat.size, scale), t.size))
         start += t.size
-    return low.affine(used, operators, None if fill == 0 else np.where(marks < 0, fill, 0.0), marks.shape)
+    made = low.affine(used, operators, None if fill == 0 else np.where(marks < 0, fill, 0.0), marks.shape)
+    return Tensor(made.node, made.shape, dropped)
 
 
 def broadcast(low: Lowering, t: Tensor, shape: Sequence[int]) -> Tensor:
@@ -321,6 +323,11 @@ def piecewise(low: Lowering, t: Tensor, knots: ArrayLike, slopes: ArrayLike, int
     return Tensor(low.builder.breakpoints(t.node, knots, slopes, intercepts, name=low.name), t.shape)
 
 
+def absolute(low: Lowering, t: Tensor) -> Tensor:
+    """Return |z|."""
+    return piecewise(low, t, [0.0], [-1.0, 1.0], [0.0, 0.0])
+
+
 def leaky_relu(low: Lowering, t: Tensor, slope: ArrayLike) -> Tensor:
     """Return z for z > 0 and `slope * z` else; `slope` is broadcast to the tensor's shape."""
     low_slope = low.coefficients(slope, "the slope")
@@ -340,8 +347,16 @@ def clip(low: Lowering, t: Tensor, low_bound: float | None, high_bound: float | 
     return Tensor(low.builder.clip(t.node, lower, upper, name=low.name), t.shape)
 
 
+def known(low: Lowering, t: Tensor) -> Value:
+    """Return a tensor, or its entries where they are seen not to depend on the input (`h * 0`, `zeros_like(h)`)."""
+    node = low.builder.nodes[t.node]
+    fixed = isinstance(node, Affine) and all(isinstance(o, Gather) and not o.scale.any() for o in node.operators)
+    return node.bias.reshape(t.shape) if isinstance(node, Affine) and fixed else t
+
+
 def extreme(low: Lowering, values: Sequence[Value], *, sign: int) -> Tensor:
     """Return the entrywise maximum (`sign=1`) or minimum (`sign=-1`) of tensors and constants."""
+    values = [known(low, v) if isinstance(v, Tensor) else v for v in values]
     tensors = [v for v in values if isinstance(v, Tensor)]
     constants = [low.coefficients(v, "a constant") for v in values if not isinstance(v, Tensor)]
     shape = common_shape(low, [v.shape for v in values])
