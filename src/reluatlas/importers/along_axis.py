@@ -52,7 +52,7 @@ def comparators(length: int) -> list[list[tuple[int, int]]]:
 def _compared(low: Lowering, t: Tensor, pairs: Marks, length: int) -> Tensor:
     # one max node for all pairs of a layer: max(a, b) and -max(-a, -b)
     lanes, n = t.shape[0], len(pairs)
-    low.keep_size((4, lanes, n))
+    low.spend(8 * lanes * n)
     first = np.arange(lanes, dtype=np.int64)[:, None] * length
     a, b = ((first + pairs[:, side]).reshape(-1) for side in (0, 1))
     signs = np.repeat([1.0, 1.0, -1.0, -1.0], a.size)
@@ -77,6 +77,7 @@ def running(
     at = _axis(low, t, axis)
     length = t.shape[at]
     low.keep_size((*t.shape, length))
+    low.spend(t.size * length)
     taps = np.tril(np.ones((length, length), dtype=bool), -1 if exclusive else 0)
     taps = taps[::-1, ::-1] if reverse else taps
     marks = np.moveaxis(t.marks(), at, -1)[..., None, :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reluatlas.importers import onnx_operators, torch_operators
+from reluatlas.importers import onnx_operators, onnx_refused, torch_operators
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 GROUPS = (
     Group(
-        "dense layers", "affine", _names("Gemm MatMul"), _names("addmm addmv baddbmm bmm linear matmul mm mv"),
-        "one factor is a constant; a `Gemm`'s alpha and beta are multiplied into the weights, rounded where noted",
+        "dense layers", "affine", _names("Einsum Gemm MatMul"), _names("addmm addmv baddbmm bmm linear matmul mm mv"),
+        "one factor depends on the input, the others are constants; "
+        "a `Gemm`'s alpha and beta are multiplied into the weights, rounded where noted",
     ),
     Group(
         "convolutions", "affine", _names("Conv ConvTranspose"), _names("convolution"),
@@ -52,7 +53,7 @@ GROUPS = (
         "stride, padding (counted or not), dilation, ceil mode, divisor, adaptive; exact ratios such as 1/9",
     ),
     Group(
-        "means and sums", "affine", _names("Mean ReduceMean ReduceSum"), _names("mean sum"),
+        "means and sums", "affine", _names("CumSum Mean ReduceMean ReduceSum"), _names("mean sum"),
         "over any axes; exact ratios",
     ),
     Group(
@@ -69,27 +70,36 @@ GROUPS = (
     ),
     Group(
         "moving entries", "affine",
-        _names("Concat Expand Flatten Pad Where") + onnx_operators.REARRANGING,
+        _names("CenterCropPad Concat Pad Scatter ScatterElements ScatterND Trilu") + onnx_operators.REARRANGING,
         (*sorted(torch_operators.REARRANGING), "constant_pad_nd", "pad"),
         "with constant indices, shapes and conditions; padding with a constant, reflected, repeated or circular",
     ),
     Group(
         "functions of one variable", "breakpoints",
-        _names("Abs Clip HardSigmoid LeakyRelu PRelu Relu"),
+        _names("Abs Clip HardSigmoid LeakyRelu PRelu Relu Shrink ThresholdedRelu"),
         _names("abs clamp clamp_max clamp_min hardsigmoid hardtanh leaky_relu prelu relu relu6 rrelu threshold"),
-        "bounds and slopes are constants; `threshold` where it is continuous",
+        "bounds and slopes are constants; `threshold` and shrinking where they are continuous (soft shrink)",
+    ),
+    Group(
+        "comparisons, masks, choices", "breakpoints",
+        _names("And Equal Greater GreaterOrEqual Less LessOrEqual Not Or Sign Where Xor"), (),
+        "where what is made of them is continuous, decided exactly: `where(h > 0, h, 0)`, `h * (h > 0)`, `h * sign(h)`",
+    ),
+    Group(
+        "norms", "breakpoints", _names("GlobalLpPool LpPool ReduceL1"), (), "of p = 1: sums of absolute values",
     ),
     Group(
         "the larger or smaller of tensors", "max", _names("Max Min"), _names("max.other maximum min.other minimum"),
         "of tensors and constants; with constants only, breakpoints",
     ),
     Group(
-        "max pools, maxout", "max", _names("GlobalMaxPool MaxPool ReduceMax ReduceMin"),
+        "max pools, maxout, sorting", "max", _names("GlobalMaxPool MaxPool ReduceMax ReduceMin TopK"),
         _names(
             "adaptive_max_pool2d adaptive_max_pool3d amax amin max.default max.dim max_pool2d_with_indices "
             "max_pool3d_with_indices min.default min.dim"
         ),
-        "stride, padding (left out of the windows), dilation, ceil mode, adaptive; not the indices",
+        "stride, padding (left out of the windows), dilation, ceil mode, adaptive; not the indices; sorting of up "
+        "to 64 entries along an axis, as the largest and smallest of pairs",
     ),
     Group(
         "casts, dropout, identity", "nothing", _names("Cast CastLike Dropout Identity"),
@@ -97,9 +107,9 @@ GROUPS = (
         "casts to floats; dropout in evaluation mode",
     ),
     Group(
-        "final activations", "nothing", _names("LogSoftmax Sigmoid Softmax"),
+        "final activations", "nothing", onnx_operators.FINAL,
         _names("_log_softmax _softmax log_softmax sigmoid softmax"),
-        "dropped at the very end, with a note: their arguments decide",
+        "dropped at the very end, where their entries are at most moved or chosen, with a note: their arguments decide",
     ),
 )  # fmt: skip
 
@@ -136,7 +146,7 @@ def markdown() -> str:
         "|---|---|---|",
     ]
     reasons: dict[str, tuple[list[str], list[str]]] = {}
-    for side, table in enumerate((onnx_operators.REASONS, torch_operators.REASONS)):
+    for side, table in enumerate((onnx_refused.REASONS, torch_operators.REASONS)):
         for name, reason in table.items():
             reasons.setdefault(reason, ([], []))[side].append(f"`{name}`")
     for reason, (onnx_names, torch_names) in reasons.items():

@@ -82,5 +82,5 @@ def finish(imported: Imported) -> Network:
     last = builder.nodes[output]
     builder.nodes[output] = replace(last, shape=shape)
     network = builder.finish(output, source=imported.source)
-    check_import(network, checkpoints, imported.runs, normalization=imported.normalization)
-    return network
+    note = check_import(network, checkpoints, imported.runs, normalization=imported.normalization)
+    return network if note is None else replace(network, notes=(*network.notes, note))

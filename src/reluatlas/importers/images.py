@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError
 from reluatlas.importers.lowering import Lowering, Marks, Tensor, absolute, rearrange, weighted
-from reluatlas.importers.weights import MAX_MATRIX_ENTRIES
 from reluatlas.network.graph import Convolution, Dense, Shape
 
 
@@ -80,6 +79,20 @@ def check_windows(low: Lowering, windows: Sequence[Window], sizes: Sequence[int]
             raise DimensionError(f"{low.label} has kernel, stride or dilation below 1, or negative padding: {w}.")
 
 
+def window_taps(
+    low: Lowering, windows: Sequence[Window], sizes: Sequence[int], outs: Sequence[int], *, turned: bool = False
+) -> list[Marks]:
+    """Return the taps along each axis, once the outputs are some and there is room for the taps of all together."""
+    if min(outs) < 1:
+        raise DimensionError(f"{low.label} has an image of shape {tuple(sizes)}, too small for its kernel.")
+    low.keep_size(outs)
+    low.spend(
+        prod(outs) * prod(w.kernel for w in windows) + sum(o * w.kernel for o, w in zip(outs, windows, strict=True))
+    )
+    each = zip(windows, sizes, outs, strict=True)
+    return [w.turned_taps(n, o) if turned else w.taps(n, o) for w, n, o in each]
+
+
 def spread(axes: Sequence[Marks], sizes: Sequence[int]) -> Marks:
     """Return positions of the image (out positions, taps), -1 on the padding, from the positions along each axis."""
     places = np.zeros((1, 1), dtype=np.int64)
@@ -135,17 +148,12 @@ def convolve(
             (n - 1) * w.stride - w.before - w.after + w.reach + e
             for n, w, e in zip(sizes, windows, extra or [0] * len(sizes), strict=True)
         ]
-        axes = [w.turned_taps(n, o) for w, n, o in zip(windows, sizes, outs, strict=True) if o > 0]
     else:
         if taps.shape[1] * groups != channels or taps.shape[0] % groups:
             raise DimensionError(f"{low.label} has weights of shape {taps.shape} for an input of shape {t.shape}.")
         outs = [w.length(n) for w, n in zip(windows, sizes, strict=True)]
-        axes = [w.taps(n, o) for w, n, o in zip(windows, sizes, outs, strict=True) if o > 0]
-    if min(outs) < 1:
-        raise DimensionError(f"{low.label} has an input of shape {t.shape}, too small for its kernel.")
-    low.keep_size((batch, taps.shape[0], *outs))
-    if prod(outs) * prod(w.kernel for w in windows) > MAX_MATRIX_ENTRIES:
-        raise DimensionError(f"{low.label} makes {prod(outs):,} positions; the kernel is too large for that.")
+    low.keep_size((batch, taps.shape[0], *(max(o, 0) for o in outs)))
+    axes = window_taps(low, windows, sizes, outs, turned=turned)
     offset = None
     if bias is not None:
         given = low.coefficients(bias, "the bias").reshape(-1)
@@ -181,8 +189,7 @@ def average_pool(
     _, _, sizes = image_shape(low, t)
     check_windows(low, windows, sizes)
     outs = [w.length(n, ceil=ceil) for w, n in zip(windows, sizes, strict=True)]
-    _some(low, t, outs)
-    axes = [w.taps(n, o) for w, n, o in zip(windows, sizes, outs, strict=True)]
+    axes = window_taps(low, windows, sizes, outs)
     counts = np.ones(1, dtype=np.int64)
     for taps, w, n in zip(axes, windows, sizes, strict=True):
         first, end = (-w.before, n + w.after) if count_padding else (0, n)
@@ -199,6 +206,8 @@ def adaptive_windows(size: int, out: int) -> list[range]:
 def adaptive_places(low: Lowering, t: Tensor, outs: Sequence[int]) -> Marks:
     """Return the places of adaptive windows, padded with -1."""
     _, _, sizes = image_shape(low, t)
+    low.keep_size([max(o, 0) for o in outs])
+    low.spend(prod(-(-n // max(o, 1)) * o + o for n, o in zip(sizes, outs, strict=False)))
     if len(outs) != len(sizes) or min(outs) < 1:
         raise DimensionError(f"{low.label} makes images of shape {tuple(outs)} of those of shape {sizes}.")
     axes = []
@@ -225,6 +234,7 @@ def largest(low: Lowering, t: Tensor, places: Marks, outs: Sequence[int]) -> Ten
     inside = places >= 0
     if not inside.any(axis=1).all():
         raise low.unsupported("a window of it holds no entry of the image.")
+    low.spend(batch * channels * places.size)
     first = np.arange(batch * channels, dtype=np.int64)[:, None, None] * prod(sizes)
     marks = np.where(inside, places + first, -1).reshape(-1, places.shape[1])
     return windows_of(low, t, marks, shape)
@@ -235,8 +245,7 @@ def max_pool(low: Lowering, t: Tensor, windows: Sequence[Window], *, ceil: bool 
     _, _, sizes = image_shape(low, t)
     check_windows(low, windows, sizes)
     outs = [w.length(n, ceil=ceil) for w, n in zip(windows, sizes, strict=True)]
-    _some(low, t, outs)
-    axes = [w.taps(n, o) for w, n, o in zip(windows, sizes, outs, strict=True)]
+    axes = window_taps(low, windows, sizes, outs)
     return largest(low, t, spread(axes, sizes), outs)
 
 
@@ -257,6 +266,7 @@ def reduced(low: Lowering, t: Tensor, axes: Sequence[int] | None, *, keep: bool,
     if count < 1:
         raise DimensionError(f"{low.label} reduces no entries of a tensor of shape {t.shape}.")
     flat = marks.reshape(-1, count)
+    low.spend(t.size)
     if kind in ("max", "min"):
         if kind == "max":
             return windows_of(low, t, flat, shape)
@@ -336,12 +346,8 @@ def _per_channel(
     batch, channels, sizes = image_shape(low, t)
     shape = (batch, channels, *outs)
     low.keep_size(shape)
+    low.spend(batch * channels * places.size)
     first = np.arange(batch * channels, dtype=np.int64)[:, None, None] * prod(sizes)
     marks = np.where(places >= 0, places + first, -1).reshape(-1, places.shape[1])
     every = np.broadcast_to(weights, (batch * channels, *places.shape)).reshape(-1, places.shape[1])
     return weighted(low, t, marks, every, divisor, shape=shape)
-
-
-def _some(low: Lowering, t: Tensor, outs: Sequence[int]) -> None:
-    if min(outs) < 1:
-        raise DimensionError(f"{low.label} has an input of shape {t.shape}, too small for its kernel.")

@@ -18,13 +18,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError, UnsupportedLayerError
-from reluatlas.importers.weights import MAX_ENTRIES, MAX_MATRIX_ENTRIES, product, reciprocal, require_finite
+from reluatlas.importers.weights import (
+    MADE_PER_STORED,
+    MAX_ENTRIES,
+    MAX_MADE,
+    MAX_MATRIX_ENTRIES,
+    product,
+    reciprocal,
+    require_finite,
+)
 from reluatlas.network.build import Builder
 from reluatlas.network.graph import Affine, Dense, Gather, Input, LinearOperator, Shape, Sparse
 from reluatlas.network.operators import denominator
 
 Marks = NDArray[np.int64]
 
+MAX_NAME = 80  # characters of a node's name in messages
 MAX_DENOMINATOR = 2**32  # of the ratios that a tensor holds
 MAX_DIVISOR = 2**16  # odd part of a divisor that is kept
 
@@ -81,6 +90,8 @@ class Lowering:
     name, operator : str
         The model's node being lowered, for messages and for the names of nodes.
     checkpoints : list of Checkpoint
+    stored : int
+        How many numbers the model stores: a model of few may make only so many; see `spend`.
     """
 
     builder: Builder
@@ -88,12 +99,15 @@ class Lowering:
     name: str = ""
     operator: str = ""
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    stored: int = 2**32
+    _spent: int = 0
     _denominators: list[int] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         """How messages call the model's node."""
-        return f"{self.operator} node `{self.name}`"
+        name = self.name if len(self.name) <= MAX_NAME else f"{self.name[:MAX_NAME]}..."
+        return f"{self.operator} node `{name}`"
 
     def unsupported(self, reason: str) -> UnsupportedLayerError:
         """Return the error that this node cannot be imported."""
@@ -127,6 +141,7 @@ class Lowering:
         shape: Sequence[int],
     ) -> Tensor:
         """Add an affine node."""
+        self.keep_size(shape)
         flat = None if bias is None else np.broadcast_to(np.asarray(bias), shape).reshape(-1)
         node = self.builder.affine(
             [t.node for t in inputs], operators, flat, shape=self.node_shape(shape), name=self.name
@@ -155,6 +170,22 @@ class Lowering:
                 f"{self.label} makes a tensor of shape {tuple(shape)}; the limit is {MAX_ENTRIES:,} entries."
             )
 
+    def spend(self, count: int) -> None:
+        """Take room for numbers that say where entries go, before they are made.
+
+        Raises
+        ------
+        DimensionError
+            When all nodes together need more than `MAX_MADE`, or `MADE_PER_STORED` for each stored number.
+        """
+        self._spent += int(count)
+        limit = max(MAX_MADE, MADE_PER_STORED * self.stored)
+        if self._spent > limit:
+            raise DimensionError(
+                f"{self.label} needs {int(count):,} numbers that say which entries it reads, with those before it "
+                f"{self._spent:,}; the limit for this model is {limit:,}. Use a smaller input, kernel or padding."
+            )
+
 
 def rearrange(
     low: Lowering, tensors: Sequence[Tensor], marks: Marks, scale: float = 1.0, *, fill: float = 0.0
@@ -168,16 +199,18 @@ def rearrange(
     dropped = next((t.dropped for t in tensors if t.dropped), "")
     if len(tensors) == 1 and scale == 1.0 and flat.size == tensors[0].size and np.all(flat == np.arange(flat.size)):
         return Tensor(tensors[0].node, marks.shape, tensors[0].dropped)
-    operators, start = [], 0
-    used = []
+    taken: dict[int, Marks] = {}  # a tensor that is given several times is read once
+    used, start = [], 0
     for t in tensors:
         inside = (flat >= start) & (flat < start + t.size)
-        if not inside.any():
-            start += t.size
-            continue
-        used.append(t)
-        operators.append(Gather(np.where(inside, flat - start, -1), np.full(flat.size, scale), t.size))
+        if inside.any():
+            if t.node not in taken:
+                low.spend(flat.size)
+                used.append(t)
+                taken[t.node] = np.full(flat.size, -1, dtype=np.int64)
+            taken[t.node][inside] = flat[inside] - start
         start += t.size
+    operators = [Gather(taken[t.node], np.full(flat.size, scale), t.size) for t in used]
     made = low.affine(used, operators, None if fill == 0 else np.where(marks < 0, fill, 0.0), marks.shape)
     return Tensor(made.node, made.shape, dropped)
 
@@ -191,6 +224,7 @@ def broadcast(low: Lowering, t: Tensor, shape: Sequence[int]) -> Tensor:
 def combine(low: Lowering, tensors: Sequence[Tensor], scales: Sequence[float]) -> Tensor:
     """Return `sum_i scales[i] * tensors[i]`, broadcast as NumPy does."""
     shape = common_shape(low, [t.shape for t in tensors])
+    low.spend(len(tensors) * prod(shape))
     operators = [
         Gather(np.array(np.broadcast_to(t.marks(), shape)).reshape(-1), np.full(prod(shape), float(s)), t.size)
         for t, s in zip(tensors, scales, strict=True)
@@ -212,6 +246,7 @@ def scale_shift(low: Lowering, t: Tensor, scale: ArrayLike = 1.0, shift: ArrayLi
     """Return `scale * t + shift` for constants, broadcast as NumPy does."""
     factor, offset = low.coefficients(scale, "the constant"), low.coefficients(shift, "the constant")
     shape = common_shape(low, [t.shape, factor.shape, offset.shape])
+    low.spend(prod(shape))
     index = np.array(np.broadcast_to(t.marks(), shape)).reshape(-1)
     gather = Gather(index, np.array(np.broadcast_to(factor, shape)).reshape(-1), t.size)
     return low.affine([t], [gather], offset, shape)
@@ -295,6 +330,7 @@ def matmul(low: Lowering, t: Tensor, matrix: ArrayLike, *, constant: str, bias: 
         if other.ndim <= 2:
             return low.affine([t], [Dense(np.ascontiguousarray(rows))], offset, final)
     _keep_matrix(low, prod(full), t.size)
+    low.spend(prod(full) * depth)
     # entry (i, j) of a product sums over k row i of the left factor times column j of the right one
     ours: NDArray
     theirs: NDArray
@@ -320,6 +356,7 @@ def piecewise(low: Lowering, t: Tensor, knots: ArrayLike, slopes: ArrayLike, int
     """Return a one-variable function of each entry; see `Builder.breakpoints`."""
     for values in (slopes, intercepts, knots):
         low.coefficients(values, "a constant")
+    low.spend(t.size * (1 + np.shape(knots)[-1]))
     return Tensor(low.builder.breakpoints(t.node, knots, slopes, intercepts, name=low.name), t.shape)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError, DimensionError, ModelFileError, ReluAtlasError, UnsupportedLayerError
 from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
-from reluatlas.importers.lowering import Lowering, Tensor, Value
-from reluatlas.importers.onnx_call import Call
+from reluatlas.importers.lowering import Lowering, Tensor
+from reluatlas.importers.onnx_call import Call, Refused
 from reluatlas.importers.onnx_file import check_model, read_onnx
-from reluatlas.importers.onnx_operators import FOLDED, OPERATORS, PASSING, REASONS, supported
-from reluatlas.importers.onnx_recast import extract, in_float64, native_run, node_runner, reference_run
+from reluatlas.importers.onnx_masks import READS_STEPS
+from reluatlas.importers.onnx_operators import FINAL, FOLDED, OPERATORS, PASSING
+from reluatlas.importers.onnx_order import needed_nodes
+from reluatlas.importers.onnx_recast import extract, in_float64, node_runner, pass_through
+from reluatlas.importers.onnx_refused import reason_of
+from reluatlas.importers.onnx_run import native_run, reference_run, runtime_run
+from reluatlas.importers.onnx_shapes import inferred_shapes
+from reluatlas.importers.steps import Steps, Value, settle
 from reluatlas.importers.weights import MAX_ENTRIES
 from reluatlas.network.graph import Shape
 
@@ -26,95 +32,113 @@ OLDEST_OPSET = 7  # before, broadcasting was an attribute
 
 def from_onnx_file(path: Path, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None) -> Imported:
     """Return the network in a `.onnx` or `.onnx.gz` file; see `reluatlas.load`."""
-    return _guarded(read_onnx(path), path.name, input_shape, mean, std)
+    return _guarded(lambda: read_onnx(path), path.name, input_shape, mean, std)
 
 
 def from_onnx_model(model: Any, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None) -> Imported:
     """Return the network of an `onnx.ModelProto` in memory, which is not changed; see `reluatlas.load`."""
     import onnx
 
-    twin = onnx.ModelProto()
-    twin.CopyFrom(model)
-    check_model(twin, "model", folder=None)
+    def twin() -> Any:
+        copied = onnx.ModelProto()
+        copied.CopyFrom(model)
+        check_model(copied, "model", folder=None)
+        return copied
+
     return _guarded(twin, "the ONNX model", input_shape, mean, std)
 
 
-def _guarded(model: Any, source: str, input_shape: Shape | None, mean: Any, std: Any) -> Imported:
+def _guarded(read: Callable[[], Any], source: str, input_shape: Shape | None, mean: Any, std: Any) -> Imported:
     try:
-        return _from_checked(model, source, input_shape, mean, std)
+        return _from_checked(read(), source, input_shape, mean, std)
     except ReluAtlasError:
         raise
+    except UnicodeDecodeError:
+        raise ModelFileError(f"`{source}` holds names that are not UTF-8 text. Export it again.") from None
     except Exception as problem:  # names that are no text, fields of wrong types, ...
         raise ModelFileError(f"`{source}` is malformed ({type(problem).__name__}). Export it again.") from problem
 
 
 def _from_checked(model: Any, source: str, input_shape: Shape | None, mean: Any, std: Any) -> Imported:
     import onnx
+    from onnx.inliner import inline_local_functions
 
+    if model.functions:  # the file's own operators: what they are made of takes their place
+        model = inline_local_functions(model)
     opset = _opset(model, source)
     entry, output_name = _ends(model, source)
     nodes = needed_nodes(model.graph, output_name, source)
     shape, has_batch = input_layout(entry, input_shape, source)
     part = extract(model, nodes, input_name=entry.name, shape=shape, output=output_name)
+    shapes, problem = inferred_shapes(part, source)
     double = in_float64(part)
     low, x, norm = begin(
         shape[1:] if has_batch else shape, has_batch=has_batch, mean=mean, std=std, name=entry.name or "input"
     )
-    values: dict[str, Value] = {entry.name: x}
+    low.stored = sum(prod(t.dims) for t in part.graph.initializer)
+    values: dict[str, Value | Refused] = {entry.name: x}
     low.name, low.operator = entry.name, "input"
     low.checkpoint(entry.name, x)
     for tensor in double.graph.initializer:
         values[tensor.name] = onnx.numpy_helper.to_array(tensor)
     for node in double.graph.node:
-        lower_node(low, double, node, values, opset)
+        low.name, low.operator = node.name or node.output[0], node.op_type
+        for name in node.output:
+            low.keep_size(shapes.get(name, ()))
+        lower_node(low, double, node, values, opset)  # what it finds wrong, it says of the node
+    if problem is not None:
+        raise problem
     output = values.get(output_name)
     if not isinstance(output, Tensor):
         raise UnsupportedLayerError(f"the output `{output_name}` of `{source}` does not depend on its input.")
 
-    # what a dropped softmax took is the output that both have
-    last = next(c.name for c in reversed(low.checkpoints) if c.node == output.node)
+    # a dropped softmax is left out of the model that is run, too: all that follows it is compared
+    dropped = [n for n in part.graph.node if n.op_type in FINAL and isinstance(values[n.output[0]], Tensor)]
+    for whole in (double, part):
+        pass_through(whole, {n.output[0] for n in dropped})
     point_type, epsilon = precision(part)
-    native = extract(part, needed_nodes(part.graph, last, source), input_name=entry.name, shape=shape, output=last)
+    at = {"input_name": entry.name, "shape": shape}
     runs = ModelRuns(
-        reference_run(double, entry.name, shape, np.dtype(np.float64)),
-        native_run(native, entry.name, shape, point_type) if native.graph.node else lambda z: {entry.name: z},
-        reference_run(native, entry.name, shape, point_type),
+        reference_run(double, dtype=np.dtype(np.float64), **at),
+        native_run(part, source, dtype=point_type, **at) if part.graph.node else lambda z: {entry.name: z},
+        reference_run(part, dtype=point_type, **at),
         epsilon,
         point_type,
+        runtime_run(part, [c.name for c in low.checkpoints[1:]], dtype=point_type, **at),
     )
     return Imported(low, output, runs, norm, source)
 
 
-def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value], opset: int) -> None:
+def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value | Refused], opset: int) -> None:
     """Add what one ONNX node does to the network, or fold it when it reads only constants."""
     low.name, low.operator = node.name or node.output[0], node.op_type
     missing = [name for name in node.input if name and name not in values]
     if missing:
         raise ModelFileError(f"{low.label} reads `{missing[0]}`, which nothing before it makes. Check the model.")
-    inputs = [values[name] if name else None for name in node.input]
-    tensors = [v for v in inputs if isinstance(v, Tensor)]
-    for t in tensors:
-        if t.dropped and node.op_type not in PASSING:
-            raise UnsupportedLayerError(
-                f"{t.dropped} is followed by {low.label}: it is not piecewise linear, and can be left out only at "
-                "the very end of a model."
-            )
+    inputs: list[Value | None] = []
+    for name in node.input:
+        value = values[name] if name else None
+        if isinstance(value, Refused):
+            raise low.unsupported(f"it reads `{name}`: {value.reason}.")
+        inputs.append(value)
+    tensors = [v for v in inputs if isinstance(v, Tensor | Steps)]
+    _keep_final(low, node.op_type, inputs)
     foreign = node.domain not in ("", "ai.onnx")
-    constant = not tensors or node.op_type in ("Shape", "Size")
+    constant = not tensors or node.op_type in ("EyeLike", "Shape", "Size")
     if foreign or node.op_type not in (FOLDED if constant else OPERATORS):
-        reason = (
-            "it belongs to another operator set." if foreign else REASONS.get(node.op_type, "it is not in the table.")
-        )
-        raise UnsupportedLayerError(f"{low.label} is not supported: {reason} Supported operators: {supported()}.")
+        raise low.unsupported(reason_of(node.op_type, node.domain))
     try:
         call = Call(_attributes(node, opset), node_runner(model, node), opset, sum(1 for n in node.output if n))
+        made: Sequence[Value | Refused]
         if constant:
-            made: Sequence[Value] = call.run([_only_shape(v) if isinstance(v, Tensor) else v for v in inputs])
-            if any(v is not None and v.dtype.kind == "f" for v in inputs if not isinstance(v, Tensor)):
+            made = call.run([_only_shape(v) if isinstance(v, Tensor | Steps) else v for v in inputs])
+            if any(v.dtype.kind == "f" for v in inputs if isinstance(v, np.ndarray)):
                 low.builder.note("folded", low.name, f"{node.op_type} of constants is computed in float64")
         else:
+            if node.op_type not in READS_STEPS:
+                inputs = [None if v is None else settle(low, v) for v in inputs]
             result = OPERATORS[node.op_type](low, call, inputs)
-            made = [result] if isinstance(result, Tensor) else result
+            made = [result] if isinstance(result, Tensor | Steps | np.ndarray) else result
     except ReluAtlasError:
         raise
     except Exception as problem:  # attributes, types or shapes that the operator cannot have
@@ -122,13 +146,26 @@ def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value], o
             f"{low.label} cannot be read: {str(problem).splitlines()[0] if str(problem) else type(problem).__name__}. "
             "Check the model."
         ) from problem
-    for name, value in zip([n for n in node.output if n], made, strict=False):
-        values[name] = value
-        if isinstance(value, Tensor) and not value.dropped:
-            low.checkpoint(name, value)
+    others = [Refused("only the first output of that node is supported")] * len(node.output)
+    for name, value in zip(node.output, [*made, *others], strict=False):
+        if name:
+            values[name] = value
+            if isinstance(value, Tensor):
+                low.checkpoint(name, value)
 
 
-def _only_shape(t: Tensor) -> NDArray:
+def _keep_final(low: Lowering, operator: str, inputs: Sequence[Value | None]) -> None:
+    # behind a dropped softmax its entries may be moved, or some of them chosen, and nothing else
+    dropped = next((v.dropped for v in inputs if isinstance(v, Tensor) and v.dropped), "")
+    mixed = operator == "Concat" and any(not isinstance(v, Tensor) or not v.dropped for v in inputs)
+    if dropped and (operator not in PASSING or mixed):
+        raise UnsupportedLayerError(
+            f"{dropped} is followed by {low.label}: it is not piecewise linear, and can be left out only at the very "
+            "end of a model, where its entries are at most moved or chosen."
+        )
+
+
+def _only_shape(t: Tensor | Steps) -> NDArray:
     return np.broadcast_to(np.int8(0), t.shape)
 
 
@@ -183,30 +220,6 @@ def _ends(model: Any, source: str) -> tuple[Any, str]:
             f"the input `{inputs[0].name}` of `{source}` is no tensor of floats. Export in floats."
         )
     return inputs[0], outputs[0]
-
-
-def needed_nodes(graph: Any, output: str, source: str) -> list[Any]:
-    """Return the nodes that the output needs, in their order.
-
-    Raises
-    ------
-    ModelFileError
-        When two nodes make one tensor, so that what it is depends on the order.
-    """
-    makers: set[str] = set()
-    for node in graph.node:
-        if not node.output:
-            raise ModelFileError(f"{node.op_type} node `{node.name}` of `{source}` has no output. Check the model.")
-        for name in node.output:
-            if name and name in makers:
-                raise ModelFileError(f"`{source}` makes the tensor `{name}` twice. Check the model.")
-            makers.add(name)
-    needed, kept = {output}, []
-    for node in reversed(graph.node):
-        if needed.intersection(n for n in node.output if n):
-            kept.append(node)
-            needed.update(n for n in node.input if n)
-    return kept[::-1]
 
 
 def input_layout(entry: Any, input_shape: Shape | None, source: str) -> tuple[Shape, bool]:

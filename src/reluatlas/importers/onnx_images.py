@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from reluatlas.errors import DimensionError
 from reluatlas.importers import images
 from reluatlas.importers.images import Window
 from reluatlas.importers.lowering import Lowering, Tensor
-from reluatlas.importers.onnx_call import Call, Inputs, constant, tensor
+from reluatlas.importers.onnx_call import Call, Inputs, Refused, constant, tensor
+
+PER_LENGTH = 64  # what an output along an axis costs in numbers: its place and weights are computed one by one
 
 
 def _windows(low: Lowering, call: Call, t: Tensor, kernel: Sequence[int]) -> list[Window]:
@@ -79,23 +81,25 @@ def _conv_transpose(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     return images.convolve(low, x, weight, bias, windows, groups=groups, turned=True, extra=extra)
 
 
-def _pooled(low: Lowering, call: Call, inputs: Inputs) -> tuple[Tensor, list[Window]]:
+def pooled(low: Lowering, call: Call, inputs: Inputs) -> tuple[Tensor, list[Window]]:
+    """Return the image that a pool reads, and its windows."""
     x = tensor(low, inputs[0], "data")
     images.image_shape(low, x)
     return x, _windows(low, call, x, call.attributes["kernel_shape"])
 
 
 def _average_pool(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    x, windows = _pooled(low, call, inputs)
+    x, windows = pooled(low, call, inputs)
     at = call.attributes
     return images.average_pool(
         low, x, windows, ceil=bool(at.get("ceil_mode")), count_padding=bool(at.get("count_include_pad"))
     )
 
 
-def _max_pool(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    x, windows = _pooled(low, call, inputs)
-    return images.max_pool(low, x, windows, ceil=bool(call.attributes.get("ceil_mode")))
+def _max_pool(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor | Refused]:
+    x, windows = pooled(low, call, inputs)
+    top = images.max_pool(low, x, windows, ceil=bool(call.attributes.get("ceil_mode")))
+    return [top, Refused("the places of the largest entries jump where another becomes the largest")]
 
 
 def _global(kind: str) -> Callable[[Lowering, Call, Inputs], Tensor]:
@@ -161,6 +165,7 @@ def _resized(low: Lowering, call: Call, x: Tensor, scales: Any, sizes: Any) -> T
     if lengths[:2] != list(x.shape[:2]) or rank < 3:
         raise low.unsupported("it resizes the batch or the channels. Resize the axes of the image only.")
     low.keep_size(lengths)
+    low.spend(prod(lengths) + PER_LENGTH * sum(lengths[2:]))
     mode = _text(at.get("mode", "nearest"))
     place = _coordinates(low, call)
     rows = []
@@ -231,6 +236,7 @@ IMAGE_OPERATORS = {
     "GlobalAveragePool": _global("mean"),
     "GlobalMaxPool": _global("max"),
     "MaxPool": _max_pool,
+    "ReduceL1": _reduce("l1"),
     "ReduceMax": _reduce("max"),
     "ReduceMean": _reduce("mean"),
     "ReduceMin": _reduce("min"),

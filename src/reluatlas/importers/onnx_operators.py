@@ -9,45 +9,36 @@ import numpy as np
 from reluatlas.errors import DimensionError
 from reluatlas.importers import images
 from reluatlas.importers import lowering as lo
-from reluatlas.importers.lowering import Lowering, Tensor, Value
-from reluatlas.importers.onnx_call import Call, Inputs, Operator, constant, tensor
+from reluatlas.importers import steps as st
+from reluatlas.importers.lowering import Lowering, Tensor
+from reluatlas.importers.lowering import Value as Plain
+from reluatlas.importers.onnx_axes import AXIS_OPERATORS
+from reluatlas.importers.onnx_call import (
+    Call,
+    Inputs,
+    Operator,
+    constant,
+    constants,
+    plain,
+    rearranged,
+    required,
+    tensor,
+)
 from reluatlas.importers.onnx_images import IMAGE_OPERATORS
+from reluatlas.importers.onnx_masks import MASK_OPERATORS, cast_mask, constant_tensor
+from reluatlas.importers.steps import Steps, Value
 from reluatlas.importers.weights import batch_norm
 
 
-def supported() -> str:
-    """Return the names of the supported operators, for messages and docs."""
-    return ", ".join(sorted(OPERATORS))
-
-
-def _rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
-    # the operator itself, run on the entries' numbers, tells which entry goes where
-    start, tensors, given = 0, [], []
-    for value in inputs:
-        if isinstance(value, Tensor):
-            given.append(value.marks() + start)
-            tensors.append(value)
-            start += value.size
-        else:
-            given.append(value)
-    return [lo.rearrange(low, tensors, np.asarray(marks, dtype=np.int64)) for marks in call.run(given)]
-
-
-def _first_rearranged(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
-    tensor(low, inputs[0], "data")
-    for value in inputs[1:]:
-        if value is not None:
-            constant(low, value, "shape or index")
-    return _rearranged(low, call, inputs)
+def _first_rearranged(low: Lowering, call: Call, inputs: Inputs) -> Sequence[Value]:
+    first, rest = inputs[0], constants(low, inputs[1:], "shape or index")
+    if isinstance(first, Steps):
+        return [st.moved(first, np.asarray(m, dtype=np.int64)) for m in call.run([first.marks(), *rest])]
+    return rearranged(low, call, [tensor(low, first, "data"), *rest])
 
 
 def _concat(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
-    filled = [v if isinstance(v, Tensor) or v is None else _constant_tensor(low, v) for v in inputs]
-    return _rearranged(low, call, filled)
-
-
-def _constant_tensor(low: Lowering, value: np.ndarray) -> Tensor:
-    return low.affine([], [], low.coefficients(value, "a constant"), value.shape)
+    return rearranged(low, call, [v if isinstance(v, Tensor) else constant_tensor(low, v) for v in plain(low, inputs)])
 
 
 def _pad(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
@@ -72,43 +63,51 @@ def _pad(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     return images.pad(low, x, before, after, value=value, mode=mode)
 
 
-def _where(low: Lowering, call: Call, inputs: Inputs) -> list[Tensor]:
-    if isinstance(inputs[0], Tensor):
-        raise low.unsupported("its condition depends on the network's input, which is not continuous.")
-    filled = [v if isinstance(v, Tensor) or v is None else _constant_tensor(low, v) for v in inputs[1:]]
-    return _rearranged(low, call, [inputs[0], *filled])
-
-
 def _mean(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.divide(low, _sum(low, _all(low, inputs), [1.0] * len(inputs)), len(inputs))
+    return lo.divide(low, _sum(low, plain(low, inputs), [1.0] * len(inputs)), len(inputs))
 
 
-def _unchanged(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return tensor(low, inputs[0], "data")
+def _unchanged(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    return required(low, inputs[:1], 1)[0]
 
 
-def _dropout(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+def _cast_like(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    value, like = required(low, inputs, 2)
+    if isinstance(value, Steps) and isinstance(like, np.ndarray):
+        return st.cast(low, value, {"b": "b", "i": "i", "u": "i"}.get(like.dtype.kind, "f"))
+    return value
+
+
+def _dropout(low: Lowering, call: Call, inputs: Inputs) -> list[Value]:
     training = inputs[2] if len(inputs) > 2 else None
     if training is not None and np.any(constant(low, training, "training mode")):
         raise low.unsupported("it is in training mode. Export the model in evaluation mode.")
     low.builder.note("dropped", low.name, "dropout does nothing in evaluation mode")
-    return tensor(low, inputs[0], "data")
+    x = tensor(low, inputs[0], "data")
+    return [x, np.ones(x.shape, dtype=bool)] if call.n_outputs > 1 else [x]
 
 
-def _cast(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+def _cast(low: Lowering, call: Call, inputs: Inputs) -> Value:
     from onnx import TensorProto as T
 
     target = call.attributes.get("to", T.DOUBLE)
+    if isinstance(inputs[0], Steps):
+        return cast_mask(low, inputs[0], target)
     if target not in (T.FLOAT, T.DOUBLE, T.FLOAT16, T.BFLOAT16):
         raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
     return tensor(low, inputs[0], "data")
 
 
-def _sum(low: Lowering, values: Sequence[Value], scales: Sequence[float]) -> Tensor:
+def _total(low: Lowering, values: Sequence[Value], scales: Sequence[float]) -> Value:
+    settled = [v for v in values if not isinstance(v, Steps)]
+    return _sum(low, settled, scales) if len(settled) == len(values) else st.add(low, values, scales)
+
+
+def _sum(low: Lowering, values: Sequence[Plain], scales: Sequence[float]) -> Tensor:
     tensors = [(v, s) for v, s in zip(values, scales, strict=True) if isinstance(v, Tensor)]
     shift = np.zeros(())
     for value, s in zip(values, scales, strict=True):
-        if not isinstance(value, Tensor):
+        if isinstance(value, np.ndarray):
             shift = shift + s * low.coefficients(value, "the constant")
     if len(tensors) == 1:
         return lo.scale_shift(low, tensors[0][0], tensors[0][1], shift)
@@ -116,47 +115,44 @@ def _sum(low: Lowering, values: Sequence[Value], scales: Sequence[float]) -> Ten
     return total if not shift.any() and shift.shape == () else lo.scale_shift(low, total, 1.0, shift)
 
 
-def _add(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return _sum(low, _all(low, inputs), [1.0] * len(inputs))
+def _add(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    return _total(low, required(low, inputs), [1.0] * len(inputs))
 
 
-def _sub(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return _sum(low, _all(low, inputs), [1.0, -1.0])
+def _sub(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    return _total(low, required(low, inputs, 2), [1.0, -1.0])
 
 
-def _all(low: Lowering, inputs: Inputs) -> list[Value]:
-    values = [v for v in inputs if v is not None]
-    if len(values) != len(inputs):
-        raise DimensionError(f"{low.label} lacks an input.")
-    return values
-
-
-def _mul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    a, b = _all(low, inputs)
+def _mul(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    a, b = required(low, inputs, 2)
+    if isinstance(a, Steps) or isinstance(b, Steps):
+        return st.multiply(low, a, b)
     if isinstance(a, Tensor):
         return lo.scale_shift(low, a, constant(low, b, "second factor"))
     return lo.scale_shift(low, tensor(low, b, "factor"), a)
 
 
 def _div(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    a, b = _all(low, inputs)
+    a, b = plain(low, inputs, 2)
     return lo.divide(low, tensor(low, a, "dividend"), constant(low, b, "divisor"))
 
 
-def _neg(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
+def _neg(low: Lowering, call: Call, inputs: Inputs) -> Value:
+    if isinstance(inputs[0], Steps):
+        return st.add(low, [inputs[0]], [-1.0])
     return lo.scale_shift(low, tensor(low, inputs[0], "data"), -1.0)
 
 
 def _matmul(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    a, b = _all(low, inputs)
+    a, b = plain(low, inputs, 2)
     if isinstance(a, Tensor):
         return lo.matmul(low, a, constant(low, b, "second factor"), constant="right")
     return lo.matmul(low, tensor(low, b, "factor"), a, constant="left")
 
 
 def _gemm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    a, b = _all(low, inputs[:2])
-    c = inputs[2] if len(inputs) > 2 else None
+    a, b = plain(low, inputs[:2], 2)
+    c = st.settle(low, inputs[2]) if len(inputs) > 2 and inputs[2] is not None else None
     at = call.attributes
     turned = [v if not at[f] else _transposed(low, v) for v, f in ((a, "transA"), (b, "transB"))]
     alpha, beta = float(at["alpha"]), float(at["beta"])
@@ -172,7 +168,7 @@ def _gemm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     return lo.combine(low, [out, c], [1.0, beta]) if isinstance(c, Tensor) else out
 
 
-def _transposed(low: Lowering, value: Value) -> Value:
+def _transposed(low: Lowering, value: Plain) -> Plain:
     if isinstance(value, Tensor):
         return lo.rearrange(low, [value], value.marks().T)
     return value.T
@@ -187,12 +183,12 @@ def _leaky(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
 
 
 def _prelu(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    a, b = _all(low, inputs)
+    a, b = plain(low, inputs, 2)
     return lo.leaky_relu(low, tensor(low, a, "data"), constant(low, b, "slope"))
 
 
 def _abs(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.piecewise(low, tensor(low, inputs[0], "data"), [0.0], [-1.0, 1.0], [0.0, 0.0])
+    return lo.absolute(low, tensor(low, inputs[0], "data"))
 
 
 def _clip(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
@@ -210,11 +206,11 @@ def _hard_sigmoid(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
 
 
 def _max(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.extreme(low, _all(low, inputs), sign=1)
+    return lo.extreme(low, plain(low, inputs), sign=1)
 
 
 def _min(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
-    return lo.extreme(low, _all(low, inputs), sign=-1)
+    return lo.extreme(low, plain(low, inputs), sign=-1)
 
 
 def _final(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
@@ -233,20 +229,26 @@ def _batch_norm(low: Lowering, call: Call, inputs: Inputs) -> Tensor:
     return lo.channels(low, x, a, b, rounded=rounded)
 
 
-REARRANGING = ("DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Reshape", "Slice",
-               "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze")  # fmt: skip
+REARRANGING = ("Compress", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Reshape",
+               "ReverseSequence", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose",
+               "Unsqueeze")  # fmt: skip
 
-# operators that a dropped softmax or sigmoid may still be followed by
-PASSING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+# operators at the very end that are left out: their arguments decide
+FINAL = ("LogSoftmax", "Sigmoid", "Softmax", "Tanh")
+
+# operators that a dropped softmax or sigmoid may still be followed by: they move its entries, or choose among them
+PASSING = frozenset(REARRANGING) | {"Cast", "CastLike", "Concat", "Dropout", "Identity"}
 
 OPERATORS: dict[str, Operator] = {
     **dict.fromkeys(REARRANGING, _first_rearranged),
+    **AXIS_OPERATORS,
     **IMAGE_OPERATORS,
+    **MASK_OPERATORS,
     "Abs": _abs,
     "Add": _add,
     "BatchNormalization": _batch_norm,
     "Cast": _cast,
-    "CastLike": _unchanged,
+    "CastLike": _cast_like,
     "Clip": _clip,
     "Concat": _concat,
     "Div": _div,
@@ -269,45 +271,12 @@ OPERATORS: dict[str, Operator] = {
     "Softmax": _final,
     "Sub": _sub,
     "Sum": _add,
-    "Where": _where,
+    "Tanh": _final,
 }
 
-# what to say of operators that users meet and that cannot be supported
-REASONS = {
-    **dict.fromkeys(
-        ("Elu", "Celu", "Selu", "Gelu", "Mish", "Softplus", "Softsign", "Tanh", "Erf", "Exp", "HardSwish", "Swish"),
-        "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
-    ),
-    **dict.fromkeys(
-        ("ThresholdedRelu", "Sign", "Floor", "Ceil", "Round", "Shrink", "ArgMax", "ArgMin", "Hardmax", "TopK"),
-        "it is not continuous. Leave it out of the model.",
-    ),
-    **dict.fromkeys(
-        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If"), "recurrent and branching models have no single graph."
-    ),
-    **dict.fromkeys(
-        (
-            "LayerNormalization",
-            "InstanceNormalization",
-            "GroupNormalization",
-            "LRN",
-            "LpNormalization",
-            "LpPool",
-            "MeanVarianceNormalization",
-            "RMSNormalization",
-        ),
-        "it divides by, or squares, what it computes from its input. Use batch norm in evaluation mode.",
-    ),
-    "Attention": "attention multiplies what it computes from its input.",
-    **dict.fromkeys(
-        ("QuantizeLinear", "DequantizeLinear", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"),
-        "quantised models compute in integers. Export the model in floats.",
-    ),
-}
-
-# operators that may be run on constants: the above, and those of shape arithmetic
+# operators that may be run on constants: the above, and those of shape and weight arithmetic
 FOLDED = frozenset(OPERATORS) | {
-    "And", "Ceil", "Constant", "ConstantOfShape", "Equal", "Floor", "GatherND", "Greater", "Less", "Mod", "Not", "Or",
-    "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size",
-    "Sqrt", "Where",
+    "ArgMax", "ArgMin", "Ceil", "Constant", "ConstantOfShape", "DequantizeLinear", "Erf", "Exp", "EyeLike", "Floor",
+    "IsInf", "IsNaN", "Log", "Mod", "NonZero", "Pow", "Range", "Reciprocal", "ReduceL2", "ReduceProd",
+    "ReduceSumSquare", "Round", "Shape", "Size", "Sqrt",
 }  # fmt: skip

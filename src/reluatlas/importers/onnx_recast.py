@@ -1,8 +1,8 @@
-"""How is an ONNX model run: a part of it, one node of it, all of it in float64? By copies."""
+"""How is a part of an ONNX model made a model of its own: some nodes, one, all of it in float64? By copies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import prod
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reluatlas.errors import ModelFileError
 from reluatlas.importers.onnx_reference import evaluator
 from reluatlas.importers.weights import MAX_ENTRIES
-from reluatlas.network.graph import FloatArray, Shape
+from reluatlas.network.graph import Shape
 
 
 def extract(model: Any, nodes: Sequence[Any], *, input_name: str, shape: Shape, output: str) -> Any:
@@ -70,6 +70,15 @@ def in_float64(model: Any) -> Any:
     return double
 
 
+def pass_through(model: Any, outputs: Collection[str]) -> None:
+    """Let the nodes that make some tensors, from their first input, do nothing: in place."""
+    import onnx
+
+    for node in model.graph.node:
+        if node.output[0] in outputs:
+            node.CopyFrom(onnx.helper.make_node("Identity", node.input[:1], node.output[:1], name=node.name))
+
+
 def node_runner(model: Any, node: Any) -> Callable[[Sequence[NDArray | None]], list[NDArray]]:
     """Return a function that runs one node on given inputs, by ONNX's reference evaluator."""
 
@@ -118,60 +127,3 @@ def result_size(operator: str, arrays: Sequence[NDArray]) -> int:
         return prod(np.broadcast_shapes(*(a.shape for a in arrays)))
     except ValueError:
         return sum(a.size for a in arrays)
-
-
-def reference_run(
-    model: Any, input_name: str, shape: Shape, dtype: np.dtype
-) -> Callable[[FloatArray], Mapping[str, NDArray]]:
-    """Return a function from points (N, ...) to all tensors, by ONNX's reference evaluator, point by point."""
-
-    def run(z: FloatArray) -> Mapping[str, NDArray]:
-        collected: dict[str, list[NDArray]] = {}
-        try:
-            run_model = evaluator(model).run
-            with np.errstate(all="ignore"):
-                for row in z:
-                    feeds = {input_name: row.reshape(shape).astype(dtype)}
-                    tensors: Any = run_model(None, feeds, intermediate=True)
-                    for name, value in tensors.items():
-                        if name and isinstance(value, np.ndarray | np.generic):
-                            collected.setdefault(name, []).append(np.asarray(value))
-            return {name: np.stack(rows) for name, rows in collected.items()}
-        except Exception as problem:
-            raise ModelFileError(
-                f"ONNX's reference evaluator cannot run the model itself in {dtype}, so that nothing can be checked: "
-                f"{type(problem).__name__}: {str(problem)[:200].partition(chr(10))[0]}."
-            ) from problem
-
-    return run
-
-
-def native_run(
-    model: Any, input_name: str, shape: Shape, dtype: np.dtype
-) -> Callable[[FloatArray], Mapping[str, NDArray]]:
-    """Return a function from points to the output at the model's own precision.
-
-    onnxruntime runs it where that is installed and knows all of the model's types, else ONNX's
-    reference evaluator.
-    """
-    output = model.graph.output[0].name
-    fallback = reference_run(model, input_name, shape, dtype)
-
-    def run(z: FloatArray) -> Mapping[str, NDArray]:
-        try:
-            import onnxruntime
-        except ImportError:
-            return fallback(z)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-            rows = [np.asarray(session.run([output], {input_name: row.reshape(shape).astype(dtype)})[0]) for row in z]
-        except Exception:  # a type, opset or operator that onnxruntime lacks; its errors share no class
-            return fallback(z)
-        return {output: np.stack(rows)}
-
-    return run

@@ -37,6 +37,7 @@ def _operators() -> tuple[Any, ...]:
         return type(name, (OpRun,), {"op_domain": "", "_run": run})
 
     table = {
+        "BatchNormalization": batch_norm,
         "ConvTranspose": conv_transpose,
         "MaxPool": max_pool,
         "Pad": pad,
@@ -44,6 +45,15 @@ def _operators() -> tuple[Any, ...]:
         "Upsample": upsample,
     }
     return tuple(made(name, function) for name, function in table.items())
+
+
+def batch_norm(
+    at: dict[str, Any], x: NDArray, scale: NDArray, shift: NDArray, mean: NDArray, variance: NDArray
+) -> NDArray:
+    """Return the batch norm in evaluation mode; ONNX's own is that of training at operator sets 7 to 13."""
+    column = (-1, *(1,) * (x.ndim - 2))
+    spread = np.sqrt(variance + np.asarray(at.get("epsilon", 1e-5), variance.dtype)).reshape(column)
+    return scale.reshape(column) * ((x - mean.reshape(column)) / spread) + shift.reshape(column)
 
 
 def conv_transpose(at: dict[str, Any], x: NDArray, w: NDArray, b: NDArray | None = None) -> NDArray:

@@ -80,13 +80,14 @@ Value = Plain | Steps
 
 
 def compare(low: Lowering, a: Value, b: Value, sign: str) -> Value:
-    """Return `a > b`, `a >= b`, `a < b` or `a <= b` (`sign` is ">", ">=", "<" or "<=") as ones and zeros."""
-    curve = {">": (0, 0, 1), ">=": (0, 1, 1), "<": (1, 0, 0), "<=": (1, 1, 0)}[sign]
+    """Return whether `a > b` (`sign` is ">", ">=", "<", "<=" or "=="), as ones and zeros."""
+    curve = {">": (0, 0, 1), ">=": (0, 1, 1), "<": (1, 0, 0), "<=": (1, 1, 0), "==": (0, 1, 0)}[sign]
     if isinstance(a, Tensor) and isinstance(b, Tensor) and _aligned(low, [a, b]) is None:
         difference = combine(low, [a, b], [1.0, -1.0])
         made = _on(low, [difference], lambda z: cv.composed(cv.step(*curve), z))
-        pair = (a, b) if curve[2] else (b, a)
-        return replace(made, pair=pair if a.shape == b.shape else None) if isinstance(made, Steps) else made
+        if not isinstance(made, Steps) or a.shape != b.shape or curve[0] == curve[2]:
+            return made
+        return replace(made, pair=(a, b) if curve[2] else (b, a))
     if any(not isinstance(v, Tensor | Steps) and not np.all(np.isfinite(v)) for v in (a, b)):
         raise low.unsupported("it compares with a number that is NaN or infinite; expected finite numbers.")
     negated = cv.linear(-1)

@@ -40,7 +40,7 @@ class Builder:
         """Return the number of entries of a node's tensor."""
         return prod(self.nodes[node].shape)
 
-    def note(self, kind: Literal["rounded", "folded", "dropped"], node: str, text: str) -> None:
+    def note(self, kind: Literal["rounded", "folded", "dropped", "checked"], node: str, text: str) -> None:
         """Record something that import did, for `Network.notes`."""
         self.notes.append(Note(kind, node, text))
 

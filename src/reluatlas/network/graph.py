@@ -125,9 +125,9 @@ CutNode = Breakpoints | Max
 
 @dataclass(frozen=True)
 class Note:
-    """Something that import did: a rounding, a folding, a dropped node."""
+    """Something that import did: a rounding, a folding, a dropped node, a check that took a second opinion."""
 
-    kind: Literal["rounded", "folded", "dropped"]
+    kind: Literal["rounded", "folded", "dropped", "checked"]
     node: str
     text: str
 

@@ -59,6 +59,10 @@ def after_conv(op: str, *kernel: int, **keywords: Any):
 
 
 CASES = {
+    "GlobalLpPool": one_node("GlobalLpPool", p=1, shape=(1, 2, 3, 4)),
+    "LpPool": pool("LpPool", 2, 3, p=1, strides=[1, 2], pads=[1, 0, 0, 1]),
+    "ReduceL1": one_node("ReduceL1", axes=[1], shape=(1, 3, 4)),
+    "ReduceL1 all": one_node("ReduceL1", {"a": ints(1, 2)}, keepdims=0, shape=(1, 3, 4), opset=18),
     "Conv": conv((1, 2, 6, 5), (3, 2, 3, 2), bias=3),
     "Conv strides": conv((1, 2, 7, 6), (3, 2, 3, 2), strides=[2, 3], pads=[1, 0, 2, 1]),
     "Conv dilated": conv((1, 2, 7, 6), (3, 2, 3, 2), dilations=[2, 3], pads=[0, 1, 1, 2], bias=3),
