@@ -33,14 +33,17 @@ def from_arrays(layers: Sequence[Any], *, mean: Any = None, std: Any = None) -> 
         When `layers` is not such a list, the shapes do not follow on each other, or a weight is
         NaN or infinite.
     """
+    layers = _listed(layers)
     pairs = checked_layers(layers)
     low, x, norm = begin((pairs[0][0].shape[1],), has_batch=False, mean=mean, std=std)
-    for i, (given, (_, rounded)) in enumerate(zip(layers, map(_with_rounding, layers), strict=True)):
+    for i, layer in enumerate(layers):
         low.name = f"layer {i}"
-        low.note_rounding(rounded, f"{np.asarray(given[0]).dtype} weights are rounded to float64")
+        for values, what in zip(layer, ("weights", "biases"), strict=True):
+            rounded = values is not None and _read(values, what)[1]
+            low.note_rounding(rounded, f"{_type_of(values)} {what} are rounded to float64")
     output = add_layers(low, x, pairs)
 
-    precision = _precision([np.asarray(w) for w, _ in layers])
+    precision = _precision([w for w, _ in layers])
 
     def run(dtype: np.dtype) -> Any:
         return lambda z: forward([(w.astype(dtype), b.astype(dtype)) for w, b in pairs], z.astype(dtype))
@@ -76,8 +79,7 @@ def forward(pairs: Sequence[Layer], x: NDArray) -> Mapping[str, NDArray]:
 
 def checked_layers(layers: Sequence[Any]) -> list[tuple[FloatArray, FloatArray]]:
     """Return the layers as float64 arrays whose shapes follow on each other."""
-    if not len(layers):
-        raise ArgumentError("`model` is an empty list; expected layers [(W, b), ...].")
+    layers = _listed(layers)
     pairs: list[tuple[FloatArray, FloatArray]] = []
     for i, layer in enumerate(layers):
         if not isinstance(layer, tuple | list) or len(layer) != 2:
@@ -101,24 +103,35 @@ def checked_layers(layers: Sequence[Any]) -> list[tuple[FloatArray, FloatArray]]
     return pairs
 
 
+def _listed(layers: Sequence[Any]) -> list[Any]:
+    if not len(layers):
+        raise ArgumentError("`model` is an empty list; expected layers [(W, b), ...].")
+    return list(layers)
+
+
 def _array(values: Any, label: str) -> FloatArray:
+    return _read(values, label)[0]
+
+
+def _read(values: Any, label: str) -> tuple[FloatArray, bool]:
     try:
-        return as_float64(values, label)[0]
+        return as_float64(values, label)
     except ReluAtlasError:
         raise
-    except (TypeError, ValueError) as problem:
-        raise ArgumentError(f"`{label}` is not an array of numbers: {problem}.") from None
+    except Exception as problem:  # foreign arrays raise what they like when they are asked for their numbers
+        text = str(problem).partition("\n")[0].rstrip(".")
+        raise ArgumentError(f"`{label}` is not an array of numbers: {text}.") from None
 
 
-def _with_rounding(layer: Any) -> tuple[None, bool]:
-    return None, any(as_float64(a, "layer")[1] for a in layer if a is not None)
+def _type_of(values: Any) -> str:
+    return str(getattr(values, "dtype", "Python's")).removeprefix("torch.")
 
 
-def _precision(arrays: Sequence[NDArray]) -> np.dtype:
-    kinds = {a.dtype for a in arrays}
-    if all(k.kind == "f" and k.itemsize <= 4 for k in kinds):
-        return max(kinds, key=lambda k: k.itemsize)
-    return np.dtype(np.float64)
+def _precision(weights: Sequence[Any]) -> np.dtype:
+    """Return the type that the layers compute in, as far as NumPy has it: the widest of the weights'."""
+    sizes = {"float16": np.float16, "bfloat16": np.float32, "float32": np.float32}
+    kinds = [np.dtype(sizes.get(_type_of(w), np.float64)) for w in weights]
+    return max(kinds, key=lambda k: k.itemsize)
 
 
 def _kind(thing: Any) -> str:

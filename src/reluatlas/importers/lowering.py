@@ -23,9 +23,9 @@ from reluatlas.importers.weights import (
     MAX_ENTRIES,
     MAX_MADE,
     MAX_MATRIX_ENTRIES,
+    as_float64,
     product,
     reciprocal,
-    require_finite,
 )
 from reluatlas.network.build import Builder
 from reluatlas.network.graph import Affine, Dense, Gather, Input, LinearOperator, Shape, Sparse
@@ -119,9 +119,10 @@ class Lowering:
         return tuple(int(s) for s in inner) or (1,)
 
     def coefficients(self, values: ArrayLike, what: str) -> NDArray[np.float64]:
-        """Return constants in float64, once they are found to be finite."""
-        array = np.asarray(values, dtype=np.float64)
-        require_finite(array, f"{what} of {self.label}")
+        """Return constants in float64, once they are found to be finite; note it when they had to be rounded."""
+        label = f"{what} of {self.label}"
+        array, rounded = as_float64(values, label)
+        self.note_rounding(rounded, f"{what} is rounded to float64")
         return array
 
     def note_rounding(self, rounded: bool, text: str) -> None:

@@ -39,4 +39,4 @@ def constant(low: Lowering, value: Any, what: str) -> np.ndarray:
     """Return an argument that is a constant, in float64; raise when it is not."""
     if isinstance(value, Tensor):
         raise low.unsupported(f"its {what} depends on the network's input; expected a constant.")
-    return np.asarray(value, dtype=np.float64)
+    return low.coefficients(value, what)

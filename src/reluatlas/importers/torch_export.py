@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import (
     ArgumentError,
-    DimensionError,
     ImportMismatchError,
     ModelFileError,
     ReluAtlasError,
@@ -24,16 +22,21 @@ from reluatlas.importers.check import NATIVE_TOLERANCE, ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering import Lowering, Tensor
 from reluatlas.importers.torch_call import Call
+from reluatlas.importers.torch_copy import copied, first_line, require_readable, unwrapped
+from reluatlas.importers.torch_diagnosis import why_it_does_not_run, why_it_has_no_graph
+from reluatlas.importers.torch_fold import fold, holds_floats, is_random
 from reluatlas.importers.torch_operators import (
+    JOINING,
     KEPT,
+    OF_SHAPES,
     OPERATORS,
     PASSING,
     REARRANGING,
     REASONS,
+    SWITCHED,
     UNCHANGED,
-    supported,
 )
-from reluatlas.importers.torch_run import all_tensors, fixes_type, fold, is_float, module_runner
+from reluatlas.importers.torch_run import all_tensors, casts, fixes_type, is_float, module_runner, neutral, zeros
 from reluatlas.network.graph import FloatArray, Shape
 
 
@@ -48,66 +51,104 @@ class Captured:
 
 
 def from_module(
-    module: Any, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None, source: str = ""
+    module: Any,
+    *,
+    input_shape: Shape | None = None,
+    mean: Any = None,
+    std: Any = None,
+    source: str = "",
+    remarks: Sequence[str] = (),
 ) -> Imported:
     """Return the network of a torch module in evaluation mode; see `reluatlas.load`.
 
     The module is copied; training flags, types, devices and gradients of the original stay as they are.
+    `remarks` say what was left out before, for `Network.notes`.
     """
-    import torch
+    with neutral():
+        module = unwrapped(module)
+        source = source or type(module).__name__
+        require_readable(module, source)
+        twin = copied(module, source).eval().cpu().requires_grad_(False)
+        shape = input_shape or _guessed_shape(twin, source)
+        twin, dtype = _runnable(twin, shape, source)
+        captured = capture(twin, zeros((1, *shape), dtype), source)
 
-    source = source or type(module).__name__
-    if isinstance(module, torch.jit.ScriptModule):
-        raise UnsupportedLayerError(
-            f"`{source}` is a TorchScript module. Pass the torch.nn.Module that it was made from."
-        )
-    try:
-        twin = copy.deepcopy(module).eval().cpu().requires_grad_(False)
-    except Exception as problem:
-        raise ArgumentError(
-            f"`{source}` cannot be copied: {_first_line(problem)}. Pass a plain torch.nn.Module."
-        ) from problem
-    shape = input_shape or _guessed_shape(twin, source)
-    floats = [p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)]
-    dtype = floats[0] if floats else torch.float32
-    example = torch.zeros(1, *shape, dtype=dtype)
-    captured = capture(twin, example, source)
-
-    low, x, norm = begin(shape, has_batch=True, mean=mean, std=std, name=captured.input)
-    values: dict[str, Any] = {captured.input: x}
-    values.update({name: c.double() if is_float(c) else c for name, c in captured.constants.items()})
-    low.name, low.operator = captured.input, "input"
-    low.checkpoint(captured.input, x)
-    for node in captured.nodes:
-        values[node.name] = lower_node(low, node, values)
-    output = values[captured.output]
+        low, x, norm = begin(shape, has_batch=True, mean=mean, std=std, name=captured.input)
+        for remark in remarks:
+            low.builder.note("dropped", source, remark)
+        values: dict[str, Any] = {captured.input: x}
+        values.update({name: c.double() if is_float(c) else c for name, c in captured.constants.items()})
+        low.name, low.operator = captured.input, "input"
+        low.checkpoint(captured.input, x)
+        rounded: set[str] = set()
+        for node in captured.nodes:
+            values[node.name] = lower_node(low, node, values, rounded)
+        output = values[captured.output]
     if not isinstance(output, Tensor):
         raise UnsupportedLayerError(f"the output of `{source}` does not depend on its input.")
-    return Imported(low, output, _runs(twin, captured, dtype, floats, output, source), norm, source)
+    floats = {p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)}
+    coarse = casts(captured.nodes, floats)
+    for cast in coarse - floats:
+        low.builder.note(
+            "dropped", source, f"its casts to {_said(cast)} are left out: coefficients are as they are stored"
+        )
+    return Imported(low, output, _runs(twin, captured, dtype, floats | coarse, output, source), norm, source)
 
 
-def capture(twin: Any, example: Any, source: str) -> Captured:
-    """Return the graph that a module computes on an example.
+def _said(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _runnable(twin: Any, shape: Shape, source: str) -> tuple[Any, Any]:
+    """Return a module that takes one input of a shape, and the float type that it takes it in.
+
+    That is the module, or where this machine cannot compute in its type, a wider copy, which holds the same numbers.
 
     Raises
     ------
-    DimensionError
-        When the module does not take inputs of the example's shape.
+    DimensionError, ArgumentError, UnsupportedLayerError
+        When it takes none.
+    """
+    import torch
+
+    kinds = list(dict.fromkeys(p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)))
+    first: Exception | None = None
+    for dtype in kinds or [torch.float32]:
+        problem = _tried(twin, shape, dtype)
+        if problem is None:
+            return twin, dtype
+        first = first or problem
+    assert first is not None
+    if "not implemented for" in str(first) and not {torch.float32, torch.float64} & set(kinds):
+        wide = copied(twin, source).float()
+        if _tried(wide, shape, torch.float32) is None:
+            return wide, torch.float32
+    raise why_it_does_not_run(twin, shape, first, source) from first
+
+
+def _tried(twin: Any, shape: Shape, dtype: Any) -> Exception | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            twin(zeros((1, *shape), dtype))
+        except Exception as problem:  # the user's own code: whatever it raises
+            return problem
+    return None
+
+
+def capture(twin: Any, example: Any, source: str) -> Captured:
+    """Return the graph that a module computes on an example, which it takes.
+
+    Raises
+    ------
     UnsupportedLayerError
         When `torch.export` cannot capture it, or it has other than one input and one output.
     """
     import torch
 
-    shape = tuple(example.shape[1:])
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            made = twin(example)
-        except Exception as problem:
-            raise DimensionError(
-                f"`{source}` does not run on one input of shape {shape} (with a batch axis of 1 in front): "
-                f"{_first_line(problem)}. Pass the right `input_shape=`."
-            ) from problem
+        made = twin(example)
         if not isinstance(made, torch.Tensor):
             raise UnsupportedLayerError(
                 f"`{source}` gives a {type(made).__name__}; expected one tensor. Wrap the module."
@@ -120,16 +161,13 @@ def capture(twin: Any, example: Any, source: str) -> Captured:
                     table.pop(overload)
             program = program.run_decompositions(table)
         except Exception as problem:
-            raise UnsupportedLayerError(
-                f"torch.export cannot capture `{source}`: {_first_line(problem)}. "
-                "Its graph must not depend on the data."
-            ) from problem
+            raise why_it_has_no_graph(problem, source) from problem
     return _captured(program, source)
 
 
 def _captured(program: Any, source: str) -> Captured:
     signature = program.graph_signature
-    inputs, constants = [], {}
+    inputs, constants, kept_in = [], {}, {}
     for spec in signature.input_specs:
         kind, target = spec.kind.name, spec.target
         if kind == "USER_INPUT":
@@ -137,25 +175,45 @@ def _captured(program: Any, source: str) -> Captured:
         elif kind in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
             stored = program.state_dict if target in program.state_dict else program.constants
             constants[spec.arg.name] = stored[target].detach()
+            kept_in[target] = spec.arg.name
         else:
             raise UnsupportedLayerError(f"`{source}` takes a {kind.lower().replace('_', ' ')}; expected tensors only.")
-    outputs = [s.arg.name for s in signature.output_specs]
+    outputs = [s.arg.name for s in signature.output_specs if s.kind.name == "USER_OUTPUT"]
     if len(inputs) != 1 or len(outputs) != 1:
         raise UnsupportedLayerError(
-            f"`{source}` has {len(inputs)} inputs and {len(outputs)} outputs and changes of state; "
-            "expected one and one."
+            f"`{source}` has {len(inputs)} inputs and {len(outputs)} outputs; expected one each."
         )
+    needed = _ancestors(program.graph, outputs[0])
+    changed = [s.target for s in signature.output_specs if s.kind.name == "BUFFER_MUTATION"]
+    for target in changed:
+        if kept_in[target] in needed:
+            raise UnsupportedLayerError(
+                f"`{source}` computes with its `{target}`, which every call changes; expected the same function at "
+                "every call. Take out what changes it in evaluation mode."
+            )
     nodes = [
         n
         for n in program.graph.nodes
         # assertions about types hold at the module's own precision only, and compute nothing
-        if n.op not in ("placeholder", "output") and not operator_names(n)[0].startswith("_assert")
+        if n.op not in ("placeholder", "output") and n.name in needed
     ]
     return Captured(nodes, constants, inputs[0], outputs[0])
 
 
-def lower_node(low: Lowering, node: Any, values: Mapping[str, Any]) -> Any:
-    """Return what one node of the captured graph makes: a tensor, several, or a constant."""
+def _ancestors(graph: Any, output: str) -> set[str]:
+    """Return the names of the nodes that the output needs, and its own: what a module only keeps is left out."""
+    needed = {output}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(source.name for source in node.all_input_nodes)
+    return needed
+
+
+def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set[str]) -> Any:
+    """Return what one node of the captured graph makes: a tensor, several, or a constant.
+
+    `rounded` gathers the names of the constants that were computed and may be rounded.
+    """
     from torch.fx.node import map_arg
 
     packet, full = operator_names(node)
@@ -169,8 +227,19 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any]) -> Any:
         if args[1] >= len(args[0]) or args[0][args[1]] is None:
             raise low.unsupported("it takes the indices or the statistics that an operator also makes.")
         return args[0][args[1]]
+    if is_random(node.target) and packet not in SWITCHED:
+        raise low.unsupported("it draws random numbers; expected the same function at every call.")
+    if packet in OF_SHAPES and isinstance(args[0], Tensor) and len(tensors) == 1:
+        tensors, args = [], (zeros(args[0].shape), *args[1:])
     if not tensors:
-        return fold(node.target, args, kwargs)
+        made, inexact = fold(node.target, packet, args, kwargs)
+        if inexact or (holds_floats(made) and any(source.name in rounded for source in node.all_input_nodes)):
+            rounded.add(node.name)
+        return made
+    for source in node.all_input_nodes:
+        if source.name in rounded and holds_floats(values[source.name]):
+            low.builder.note("rounded", source.name, "computed from stored numbers in float64")
+            rounded.discard(source.name)
     for t in tensors:
         if t.dropped and packet not in PASSING:
             raise UnsupportedLayerError(
@@ -182,7 +251,7 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any]) -> Any:
     except ReluAtlasError:
         raise
     except Exception as problem:
-        raise ModelFileError(f"{low.label} cannot be read: {_first_line(problem)}.") from problem
+        raise ModelFileError(f"{low.label} cannot be read: {first_line(problem)}.") from problem
     if isinstance(made, Tensor) and not made.dropped:
         low.checkpoint(node.name, made)
     return made
@@ -193,6 +262,11 @@ def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwar
 
     call = Call(_by_name(target, args, kwargs))
     if packet in UNCHANGED:
+        if call.get("train"):
+            raise low.unsupported(
+                "it is dropout that is always on, which is random. Use torch.nn.Dropout, or F.dropout with "
+                "training=self.training."
+            )
         wanted = call.get("dtype")
         if wanted is not None and not wanted.is_floating_point:
             raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
@@ -201,23 +275,23 @@ def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwar
     if full == "where.self" and isinstance(args[0], Tensor):
         raise low.unsupported("its condition depends on the network's input, which is not continuous.")
     if packet in REARRANGING or full in REARRANGING:
-        return _rearranged(low, target, args, kwargs)
+        return _rearranged(low, target, packet, args, kwargs)
     operator = OPERATORS.get(full) or OPERATORS.get(packet)
     if operator is None:
-        reason = REASONS.get(packet, "it is not in the table.")
-        raise UnsupportedLayerError(f"{low.label} is not supported: {reason} Supported operators: {supported()}.")
+        raise low.unsupported(REASONS.get(packet, "it is not in the table of operators (docs/operators.md)."))
     arrays = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in call.arguments.items()}
     return operator(low, Call(arrays))
 
 
-def _rearranged(low: Lowering, target: Any, args: Any, kwargs: Any) -> Any:
+def _rearranged(low: Lowering, target: Any, packet: str, args: Any, kwargs: Any) -> Any:
     import torch
 
     tensors: list[Tensor] = []
+    joins = packet in JOINING  # whole numbers are entries like any other there, not places
 
     def marked(value: Any) -> Any:
-        if isinstance(value, Tensor) or (isinstance(value, torch.Tensor) and is_float(value)):
-            t = value if isinstance(value, Tensor) else low.affine([], [], value.numpy(), tuple(value.shape))
+        if isinstance(value, Tensor) or (isinstance(value, torch.Tensor) and (is_float(value) or joins)):
+            t = value if isinstance(value, Tensor) else _constant(low, value)
             start = sum(other.size for other in tensors)
             tensors.append(t)
             return torch.from_numpy(np.asarray(t.marks() + start))
@@ -229,6 +303,10 @@ def _rearranged(low: Lowering, target: Any, args: Any, kwargs: Any) -> Any:
     if isinstance(marks, torch.Tensor):
         return lo.rearrange(low, tensors, np.array(marks.numpy()))
     return [lo.rearrange(low, tensors, np.array(m.numpy())) for m in marks]
+
+
+def _constant(low: Lowering, value: Any) -> Tensor:
+    return low.affine([], [], low.coefficients(value.numpy(), "a constant"), tuple(value.shape))
 
 
 def operator_names(node: Any) -> tuple[str, str]:
@@ -266,15 +344,18 @@ def _guessed_shape(twin: Any, source: str) -> Shape:
     import torch
 
     # a dense first layer fixes the shape; anything else leaves lengths free
-    first = next((m for m in twin.modules() if next(m.parameters(recurse=False), None) is not None), None)
-    if isinstance(first, torch.nn.Linear):
-        return (first.in_features,)
+    for part in twin.modules():
+        if isinstance(part, torch.nn.Linear):
+            return (part.in_features,)
+        if next(part.parameters(recurse=False), None) is not None:
+            break
     raise ArgumentError(
         f"`{source}` does not say what shape its inputs have. Pass `input_shape=`, without the batch axis."
     )
 
 
-def _runs(twin: Any, captured: Captured, dtype: Any, floats: Sequence[Any], output: Tensor, source: str) -> ModelRuns:
+def _runs(twin: Any, captured: Captured, dtype: Any, floats: set[Any], output: Tensor, source: str) -> ModelRuns:
+    """Return how to run a module; `floats` are the types that it computes in."""
     import torch
 
     coarsest = max((torch.finfo(d).eps for d in floats), default=torch.finfo(dtype).eps)
@@ -282,6 +363,7 @@ def _runs(twin: Any, captured: Captured, dtype: Any, floats: Sequence[Any], outp
     def tensors(kind: Any, tolerance: float) -> Callable[[FloatArray], Mapping[str, NDArray]]:
         run_module = module_runner(twin, kind)
 
+        @neutral()
         def run(z: FloatArray) -> Mapping[str, NDArray]:
             out = all_tensors(captured, z, kind)
             own = None if kind == torch.float64 and fixes_type(captured.nodes) else run_module(z)
@@ -305,8 +387,3 @@ def _runs(twin: Any, captured: Captured, dtype: Any, floats: Sequence[Any], outp
         np.dtype(np.float16) if coarsest > 1e-4 else np.dtype(np.float64 if dtype == torch.float64 else np.float32)
     )
     return ModelRuns(tensors(torch.float64, 1e-12), tensors(dtype, NATIVE_TOLERANCE), None, float(coarsest), point_type)
-
-
-def _first_line(problem: BaseException) -> str:
-    text = next((line.strip() for line in str(problem).splitlines() if line.strip()), "")
-    return f"{type(problem).__name__}: {text[:200]}".rstrip(".: ")

@@ -17,11 +17,6 @@ from reluatlas.importers.torch_images import IMAGE_OPERATORS
 from reluatlas.importers.weights import batch_norm
 
 
-def supported() -> str:
-    """Return the names of the supported operators, for messages and docs."""
-    return ", ".join(sorted({name.partition(".")[0] for name in (*OPERATORS, *REARRANGING)}))
-
-
 def _sum(low: Lowering, a: Any, b: Any, factors: tuple[float, float]) -> Tensor:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return lo.combine(low, [a, b], factors)
@@ -186,12 +181,25 @@ REARRANGING = frozenset({
     "unsqueeze", "view", "where.self",
 })  # fmt: skip
 
+# of those, the ones that read whole numbers as entries; others read them as places
+JOINING = frozenset({"cat", "copy", "select_scatter", "slice_scatter", "stack", "where"})
+
 # casts and dropout: the argument itself
 UNCHANGED = frozenset({"_to_copy", "dropout", "native_dropout", "to"})
 
-# operators that a dropped softmax or sigmoid may still be followed by
+# random in training only, which is found where they are lowered
+SWITCHED = frozenset({"dropout", "native_dropout", "rrelu", "scaled_dot_product_attention"})
+
+# operators that read the shape of a tensor only, and make constants
+OF_SHAPES = frozenset({
+    "empty_like", "fill", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like",
+})  # fmt: skip
+
+# operators that a dropped softmax, sigmoid or tanh may still be followed by: they move its entries, or choose some
 PASSING = UNCHANGED | {
-    "_unsafe_view", "alias", "clone", "contiguous", "detach", "flatten", "reshape", "squeeze", "unsqueeze", "view",
+    "_unsafe_view", "alias", "chunk", "clone", "contiguous", "detach", "flatten", "flip", "index", "index_select",
+    "movedim", "narrow", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "t",
+    "transpose", "unbind", "unflatten", "unsqueeze", "view",
 }  # fmt: skip
 
 OPERATORS: dict[str, Operator] = {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.importers.torch_copy import copied
 from reluatlas.network.graph import FloatArray
 
 
@@ -39,14 +40,29 @@ def fixes_type(nodes: Sequence[Any]) -> bool:
     return any(isinstance(d, torch.dtype) and d.is_floating_point and d != torch.float64 for d in fixed)
 
 
-def fold(target: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
-    """Return what an operator makes of constants, in float64."""
+def casts(nodes: Sequence[Any], floats: set[Any]) -> set[Any]:
+    """Return the float types that a graph casts to and that are narrower than the widest of `floats`."""
     import torch
 
-    double = torch.float64
-    with torch.no_grad():
-        made = target(*recast(tuple(args), double), **{k: recast(v, double) for k, v in kwargs.items()})
-    return recast(list(made) if isinstance(made, tuple) else made, double)
+    wanted = {node.kwargs.get("dtype") for node in nodes}
+    finest = min((torch.finfo(d).eps for d in floats), default=0.0)
+    return {d for d in wanted if isinstance(d, torch.dtype) and d.is_floating_point and torch.finfo(d).eps > finest}
+
+
+@contextmanager
+def neutral() -> Iterator[None]:
+    """Run torch as it starts: without gradients, autocast, or another default device of the caller."""
+    import torch
+
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False), torch.device("cpu"):
+        yield
+
+
+def zeros(shape: Sequence[int], dtype: Any = None) -> Any:
+    """Return a tensor of zeros on the CPU, in float64 when no type is given."""
+    import torch
+
+    return torch.zeros(tuple(shape), dtype=dtype or torch.float64, device="cpu")
 
 
 def all_tensors(captured: Any, z: FloatArray, dtype: Any) -> Mapping[str, NDArray]:
@@ -88,7 +104,7 @@ def module_runner(module: Any, dtype: Any) -> Callable[[FloatArray], NDArray | N
 
     def run(z: FloatArray) -> NDArray | None:
         own = [p for p in (*module.parameters(), *module.buffers()) if is_float(p)]
-        twin = copy.deepcopy(module).to(dtype) if any(p.dtype != dtype for p in own[:1]) else module
+        twin = copied(module, "module").to(dtype) if any(p.dtype != dtype for p in own) else module
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

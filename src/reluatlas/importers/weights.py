@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numbers as numbers_of_python
+import sys
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, ReluAtlasError
 
 FloatArray = NDArray[np.float64]
 
@@ -21,26 +24,79 @@ MADE_PER_STORED = 16  # or as many as this for each number that the model stores
 MAX_NODES = 100_000
 
 
-def as_float64(values: ArrayLike, label: str) -> tuple[FloatArray, bool]:
+def as_float64(values: Any, label: str) -> tuple[FloatArray, bool]:
     """Return `values` in float64, and whether any of them had to be rounded.
 
-    float16, bfloat16, float32 and float64 are taken over exactly; integers above 2^53 and extended
-    precision may be rounded.
+    float16, bfloat16, float32 and float64 are taken over exactly; integers above 2^53, fractions, decimal
+    numbers and extended precision may be rounded. A tensor of torch is read where it lies, and never changed.
 
     Raises
     ------
     NonFiniteError
-        When a value is NaN or infinite.
+        When a value is NaN or infinite, or beyond the range of float64.
     ArgumentError
         When the values are not real numbers.
     """
+    if _is_tensor(values):
+        values = _of_tensor(values, label)
+    if np.ma.is_masked(values):
+        raise ArgumentError(f"`{label}` has masked entries; expected numbers only. Fill them first.")
     given = np.asarray(values)
-    if given.dtype.kind in "cOSUmM":
+    if given.dtype.kind == "O":
+        return _of_objects(given, label)
+    if given.dtype.kind in "cSUmM" or given.dtype.names is not None:
         raise ArgumentError(f"`{label}` holds {given.dtype} values; expected real numbers. Convert it to floats.")
-    array = np.array(given, dtype=np.float64)
+    with np.errstate(over="ignore"):  # extended precision beyond float64's range: found not to be finite
+        array = np.array(given, dtype=np.float64)
     require_finite(array, label)
-    rounded = given.dtype.kind in "iuf" and given.dtype.itemsize >= 8 and given.dtype != np.float64
-    return array, bool(rounded and np.any(array.astype(given.dtype) != given))
+    if given.dtype == np.float64:
+        # a list that mixes whole numbers with floats has become floats already
+        return array, not hasattr(values, "dtype") and _of_objects(np.asarray(values, dtype=object), label)[1]
+    if given.dtype.kind in "iu" and given.dtype.itemsize >= 8:
+        large = np.abs(array) >= 2.0**53
+        return array, any(int(a) != int(g) for a, g in zip(array[large], given[large], strict=True))
+    return array, bool(given.dtype.kind == "f" and given.dtype.itemsize > 8 and np.any(array != given))
+
+
+def _of_objects(given: NDArray, label: str) -> tuple[FloatArray, bool]:
+    numbers = np.empty(given.shape)
+    rounded = False
+    for i, value in enumerate(given.flat):
+        plain = value.item() if isinstance(value, np.generic) and not isinstance(value, np.longdouble) else value
+        if not isinstance(plain, numbers_of_python.Real | Decimal | np.longdouble):
+            raise ArgumentError(
+                f"`{label}` holds an object of type `{type(value).__name__}`; expected real numbers. "
+                "Convert it to floats."
+            )
+        try:
+            numbers.flat[i] = number = float(plain)
+        except OverflowError:
+            numbers.flat[i] = number = np.inf
+        rounded |= number != plain
+    require_finite(numbers, label)
+    return numbers, bool(rounded)
+
+
+def _is_tensor(values: Any) -> bool:
+    # an object of a class can only exist where its package is imported: nothing is imported here
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _of_tensor(values: Any, label: str) -> NDArray:
+    """Return a tensor of torch as an array of its own type, or of one that holds its numbers exactly."""
+    import torch
+
+    t = values.detach()
+    if t.is_meta:
+        raise ArgumentError(f"`{label}` is a tensor on the meta device, which holds no numbers. Load its values first.")
+    if t.is_quantized:
+        raise ArgumentError(f"`{label}` is a quantized tensor; expected floats. Call its `dequantize` first.")
+    if t.layout != torch.strided:
+        t = t.to_dense()
+    t = t.cpu().resolve_conj().resolve_neg()
+    narrow = t.is_floating_point() and t.dtype not in (torch.float64, torch.float32, torch.float16)
+    return (t.float() if narrow else t).numpy()  # bfloat16 and the types of 8 bits are no types of NumPy
 
 
 def require_finite(array: NDArray, label: str) -> None:
@@ -107,8 +163,8 @@ def normalization(
     DimensionError
         When they do not fit the shape of an input.
     """
-    center = _per_entry(0.0 if mean is None else mean, shape, "mean")
-    spread = _per_entry(1.0 if std is None else std, shape, "std")
+    center, center_rounded = _per_entry(0.0 if mean is None else mean, shape, "mean")
+    spread, spread_rounded = _per_entry(1.0 if std is None else std, shape, "std")
     if not np.all(spread > 0):
         raise ArgumentError(f"`std` has the entry {spread.min():.6g}; expected positive numbers.")
     scale, rounded = reciprocal(spread, "std")
@@ -118,18 +174,25 @@ def normalization(
         exact = -Fraction(m) / Fraction(s)
         offsets[i] = float(exact)
         rounded |= Fraction(offsets[i]) != exact
+    rounded |= center_rounded or spread_rounded
     return scale, offsets[where.reshape(-1)].reshape(tuple(shape)), bool(rounded)
 
 
-def _per_entry(values: ArrayLike, shape: Sequence[int], label: str) -> FloatArray:
-    array, _ = as_float64(values, label)
+def _per_entry(values: ArrayLike, shape: Sequence[int], label: str) -> tuple[FloatArray, bool]:
+    try:
+        array, rounded = as_float64(values, label)
+    except (TypeError, ValueError) as problem:
+        if isinstance(problem, ReluAtlasError):
+            raise
+        text = str(problem).rstrip(".")
+        raise ArgumentError(f"`{label}` is not an array of numbers: {text}.") from None
     if array.ndim == 1 and len(shape) > 1 and array.size == shape[0]:
         array = array.reshape(-1, *(1,) * (len(shape) - 1))
     try:
-        return np.broadcast_to(array, tuple(shape)).copy()
+        return np.broadcast_to(array, tuple(shape)).copy(), rounded
     except ValueError:
         raise DimensionError(
-            f"`{label}` has shape {np.shape(values)}; expected a number, one number per channel, "
+            f"`{label}` has shape {array.shape}; expected a number, one number per channel, "
             f"or the input's shape {tuple(shape)}."
         ) from None
 
