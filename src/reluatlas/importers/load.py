@@ -11,8 +11,10 @@ from reluatlas.errors import ArgumentError, ModelFileError
 from reluatlas.importers.finish import finish
 from reluatlas.network.graph import Network
 
+WEIGHT_ENDINGS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".pkl")
+_WEIGHTS = f"{', '.join(WEIGHT_ENDINGS[:-1])} or {WEIGHT_ENDINGS[-1]}"
 _KINDS = (
-    "a path (.onnx, .onnx.gz; .pt, .pth or .safetensors with `module=`), a torch module, an ONNX ModelProto, "
+    "a path (.onnx, .onnx.gz; .pt, .pth, .ckpt or .safetensors with `module=`), a torch module, an ONNX ModelProto, "
     "a fitted scikit-learn MLP, or a list of layers [(W, b), ...]"
 )
 
@@ -34,11 +36,12 @@ def load(
     Parameters
     ----------
     model : path, module or list
-        `.onnx` or `.onnx.gz` file; `.pt`/`.pth` state dict or `.safetensors` file, with `module`;
-        `torch.nn.Module`; `onnx.ModelProto`; fitted `MLPClassifier` or `MLPRegressor`; or layers
-        `[(W, b), ...]` with ReLU between them, `W` of shape (out, in).
+        `.onnx` or `.onnx.gz` file; file of weights (`.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.pkl`,
+        `.safetensors`), with `module`; `torch.nn.Module`; `onnx.ModelProto`; fitted `MLPClassifier` or
+        `MLPRegressor`; or layers `[(W, b), ...]` with ReLU between them, `W` of shape (out, in).
     module : torch.nn.Module, optional
-        The architecture that a state dict belongs to. It is copied, never changed.
+        The architecture that weights belong to. It is copied, never changed. Weights wider than its own are
+        not rounded; what trainers and wrappers put around weights (a key, one common prefix) is found, with a note.
     input_shape : sequence of int, optional
         Shape of one input, without a batch axis. Needed where the model does not fix it.
     mean, std : array_like, optional
@@ -74,14 +77,14 @@ def load(
     units = {"mean": mean, "std": std}
     if isinstance(model, str | Path):
         path = Path(model)
-        if path.name.lower().endswith((".pt", ".pth", ".safetensors")):
+        if path.name.lower().endswith(WEIGHT_ENDINGS):
             return _from_state_file(path, module, shape, units)
         if module is not None:
-            raise ArgumentError(f"`module` was given with `{path}`; it is for .pt, .pth and .safetensors files only.")
+            raise ArgumentError(f"`module` was given with `{path}`; it is for files of weights only: {_WEIGHTS}.")
         if not path.name.lower().endswith((".onnx", ".onnx.gz")):
             known = "" if path.exists() else " (and there is no such file)"
             raise ModelFileError(
-                f"`{path}` has no known ending{known}; expected .onnx, .onnx.gz, .pt, .pth or .safetensors."
+                f"`{path}` has no known ending{known}; expected .onnx, .onnx.gz, or for weights {_WEIGHTS}."
             )
         from reluatlas.importers.onnx_graph import from_onnx_file
 
@@ -113,7 +116,8 @@ def _from_state_file(path: Path, module: Any, shape: tuple[int, ...] | None, uni
 
     if module is not None and not _is_a(module, "torch.nn", "Module"):
         raise ArgumentError(f"`module` is a {type(module).__name__}; expected a torch.nn.Module instance.")
-    return finish(from_module(with_state(path, module), input_shape=shape, source=path.name, **units))
+    loaded, remarks = with_state(path, module)
+    return finish(from_module(loaded, input_shape=shape, source=path.name, remarks=remarks, **units))
 
 
 def _is_a(model: Any, package: str, name: str) -> bool:

@@ -48,11 +48,19 @@ def bytes_of(path: Path) -> bytes:
             raise ModelFileError(f"`{path}` is empty; expected a model. Write or download it again.")
         if size > MAX_BYTES:
             raise ModelFileError(f"`{path}` has {size:,} bytes; the limit is {MAX_BYTES:,}.")
-        return path.read_bytes()
+        return _not_a_stand_in(path, path.read_bytes())
     except (OSError, ValueError) as problem:  # ValueError: a zero byte in the name
         if isinstance(problem, ModelFileError):
             raise
         raise ModelFileError(f"`{path}` cannot be read: {problem}.") from None
+
+
+def _not_a_stand_in(path: Path, data: bytes) -> bytes:
+    if data.startswith(b"version https://git-lfs"):
+        raise ModelFileError(f"`{path}` is a Git LFS pointer, not the model that it stands for. Run `git lfs pull`.")
+    if data[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise ModelFileError(f"`{path}` is a web page, not a model. Download the file itself.")
+    return data
 
 
 def _uncompressed(path: Path, data: bytes) -> bytes:

@@ -346,7 +346,7 @@ def _guessed_shape(twin: Any, source: str) -> Shape:
     # a dense first layer fixes the shape; anything else leaves lengths free
     for part in twin.modules():
         if isinstance(part, torch.nn.Linear):
-            return (part.in_features,)
+            return (part.weight.shape[1],)  # not its in_features: a lazy layer may not know them yet
         if next(part.parameters(recurse=False), None) is not None:
             break
     raise ArgumentError(

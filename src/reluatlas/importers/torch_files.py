@@ -1,36 +1,26 @@
-"""How are a module's weights read from a file without running what the file holds? By a dry run first.
-
-A `.pt` file is a zip archive of raw storages and a pickle that says how tensors lie in them. torch
-reads it with `weights_only=True`; before that, what it claims is compared with what is there, by
-a dry run of the pickle in which every name stands for an object that does nothing.
-"""
+"""How are a module's weights read from a file? None is rounded, and nothing that the file holds is run."""
 
 from __future__ import annotations
 
-import copy
 import io
-import pickle
 import warnings
-import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
-from math import prod
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from reluatlas.errors import ArgumentError, MissingDependencyError, ModelFileError
-from reluatlas.importers.onnx_file import MAX_BYTES, bytes_of
-from reluatlas.importers.weights import MAX_ENTRIES
-
-_ITEM_BYTES = {
-    "DoubleStorage": 8, "LongStorage": 8, "FloatStorage": 4, "IntStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2,
-    "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1, "UntypedStorage": 1,
-}  # fmt: skip
-_WRAPPERS = ("state_dict", "model_state_dict")
+from reluatlas.importers.onnx_file import bytes_of
+from reluatlas.importers.torch_archive import check_torch_file
+from reluatlas.importers.torch_copy import copied
+from reluatlas.importers.torch_state import choose
+from reluatlas.importers.weights import as_float64
 
 
-def with_state(path: Path, module: Any) -> Any:
-    """Return a copy of a torch module with the weights of a `.pt`, `.pth` or `.safetensors` file.
+def with_state(path: Path, module: Any) -> tuple[Any, list[str]]:
+    """Return a copy of a torch module with the weights of a file, and remarks on where in it they were.
+
+    Where the weights are wider than the module's, the whole copy is made as wide, so that none is rounded.
 
     Raises
     ------
@@ -38,7 +28,7 @@ def with_state(path: Path, module: Any) -> Any:
         When the file is missing, broken, holds pickled code, claims data that it does not hold, or
         does not belong to the module.
     ArgumentError
-        When no module is given.
+        When no module is given, or it cannot be copied.
     MissingDependencyError
         When torch or safetensors is not installed.
     """
@@ -47,21 +37,69 @@ def with_state(path: Path, module: Any) -> Any:
         import torch  # noqa: F401
     except ImportError:
         raise MissingDependencyError(f"`{path}` needs torch. Install it: pip install 'reluatlas[torch]'.") from None
-    state = _safetensors(path, data) if path.name.lower().endswith(".safetensors") else _torch_state(path, data)
+    content = _safetensors(path, data) if path.name.lower().endswith(".safetensors") else _torch_content(path, data)
     if module is None:
         raise ArgumentError(
             f"`{path}` holds weights without an architecture. Pass `module=`, the torch.nn.Module that they belong to."
         )
-    twin = copy.deepcopy(module)
+    twin = copied(module, type(module).__name__)
+    weights, remarks = choose(path, content, twin)
+    _make_room(path, twin, weights)
     try:
-        twin.load_state_dict(state, strict=True)
-    except (RuntimeError, TypeError, ValueError) as problem:
+        twin.load_state_dict(weights, strict=True)
+    except Exception as problem:  # modules may load as they like
         lines = [line.strip() for line in str(problem).splitlines()[1:] if line.strip()] or [str(problem)]
         raise ModelFileError(
             f"`{path}` does not fit `{type(module).__name__}`: {lines[0][:300].rstrip('.')}. "
             "Pass the module that it was saved from."
         ) from None
-    return twin
+    return twin, remarks
+
+
+def _make_room(path: Path, twin: Any, weights: Mapping[str, Any]) -> None:
+    """Give a module types, and a place, that hold weights without rounding them.
+
+    Raises
+    ------
+    ModelFileError
+        When there are none: complex or quantized numbers, floats for whole numbers, whole numbers beyond 2^53.
+    """
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    own = twin.state_dict()
+    wanted = set()
+    for name, tensor in weights.items():
+        if tensor.is_quantized or tensor.is_complex():
+            kind = "complex" if tensor.is_complex() else "quantized"
+            raise ModelFileError(f"`{path}` holds {kind} numbers as `{name}`; expected real floats.")
+        target = own.get(name)
+        if not isinstance(target, torch.Tensor) or target.is_complex() or tensor.dtype == target.dtype:
+            continue
+        if not target.is_floating_point():
+            if not torch.equal(tensor.to(target.dtype).double(), tensor.double()):
+                raise ModelFileError(
+                    f"`{path}` holds {tensor.dtype} numbers as `{name}`, which is {target.dtype} in the module. "
+                    "Pass the module that it was saved from."
+                )
+        elif tensor.is_floating_point():
+            wanted.add(tensor.dtype if tensor.element_size() > 1 else torch.float32)
+        else:
+            if as_float64(tensor, name)[1]:
+                raise ModelFileError(f"`{path}` holds whole numbers beyond 2^53 as `{name}`; expected floats.")
+            wanted.add(torch.float64)
+    if wanted:
+        floats = {t.dtype for t in (*twin.parameters(), *twin.buffers()) if t.is_floating_point()}
+        twin.to(reduce(torch.promote_types, wanted | floats))
+    absent = [name for name, t in (*twin.named_parameters(), *twin.named_buffers()) if t.is_meta and not is_lazy(t)]
+    if absent:
+        unsaved = [name for name in absent if name not in weights]
+        if unsaved:
+            raise ArgumentError(
+                f"`{unsaved[0]}` of `module` is on the meta device, and `{path}` does not hold it. Make the module on "
+                "the CPU."
+            )
+        twin.to_empty(device="cpu")
 
 
 def _safetensors(path: Path, data: bytes) -> Mapping[str, Any]:
@@ -81,140 +119,22 @@ def _safetensors(path: Path, data: bytes) -> Mapping[str, Any]:
         ) from None
 
 
-def _torch_state(path: Path, data: bytes) -> Mapping[str, Any]:
+def _torch_content(path: Path, data: bytes) -> Any:
     import torch
 
-    foreign = check_archive(path, data)
+    foreign = check_torch_file(path, data)
     if foreign:
         raise ModelFileError(
-            f"`{path}` holds pickled code (`{foreign}`), which is never run. "
-            "Save module.state_dict() instead, and pass `module=`."
+            f"`{path}` holds pickled code (`{foreign}`), which is never run. Save the weights alone: if you trust the "
+            "file, torch.save(torch.load(path, weights_only=False).state_dict(), 'weights.pt') for a whole module, and "
+            "pass `module=`."
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as problem:  # torch, pickle and zip errors share no class
         raise ModelFileError(
             f"`{path}` cannot be read as weights ({type(problem).__name__}). Save module.state_dict() with torch.save, "
             "and pass `module=`."
         ) from None
-    if isinstance(state, Mapping):
-        for key in _WRAPPERS:
-            if isinstance(state.get(key), Mapping):
-                state = state[key]
-    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise ModelFileError(
-            f"`{path}` holds a {type(state).__name__} that is no state dict. Save module.state_dict()."
-        )
-    return state
-
-
-def check_archive(path: Path, data: bytes) -> str:
-    """Check what a `.pt` archive claims; return the first name in it that is not part of plain tensors, or "".
-
-    Raises
-    ------
-    ModelFileError
-        When it is no archive of torch, or a storage or a tensor is larger than what is there.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            records = {info.filename: info for info in archive.infolist()}
-            packed = [i for i in records.values() if i.compress_type != zipfile.ZIP_STORED]
-            claimed = sum(i.file_size for i in records.values())
-            if packed or claimed > len(data):
-                raise ModelFileError(
-                    f"`{path}` unpacks to {claimed:,} bytes, more than its {len(data):,}; "
-                    "expected a file of torch.save, which is not compressed."
-                )
-            index = next((name for name in records if name.endswith("/data.pkl")), None)
-            if index is None:
-                raise ModelFileError(f"`{path}` is not a file of torch.save: it has no data.pkl. Check the file.")
-            script = archive.read(index)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
-        if isinstance(problem, ModelFileError):
-            raise
-        raise ModelFileError(
-            f"`{path}` is truncated or not a file of torch.save (torch before 1.6 wrote another format). "
-            "Save module.state_dict() with torch.save again."
-        ) from None
-    scan = _DryRun(io.BytesIO(script), path, index.removesuffix("data.pkl"), records)
-    try:
-        scan.load()
-    except ModelFileError:
-        raise
-    except Exception as problem:  # whatever a broken pickle makes of objects that do nothing
-        if not scan.foreign:
-            raise ModelFileError(
-                f"`{path}` is damaged ({type(problem).__name__}). Save or download it again."
-            ) from None
-    return scan.foreign
-
-
-class _Inert:
-    """Stands for every object of a pickle, and does nothing."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> _Inert:
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def append(self, item: Any) -> None:
-        """Take an item of a list, and drop it."""
-
-    def extend(self, items: Any) -> None:
-        """Take items of a list, and drop them."""
-
-
-# the unpickler in Python: the one in C lets a file reserve memory by naming a high memo index
-class _DryRun(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
-    """Unpickles without importing anything, and checks the sizes of storages and tensors."""
-
-    def __init__(self, stream: Any, path: Path, prefix: str, records: Mapping[str, Any]) -> None:
-        super().__init__(stream)
-        self.path, self.prefix, self.records = path, prefix, records
-        self.foreign = ""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return something that does nothing in place of what the pickle asks for."""
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
-            return self._tensor
-        if module == "torch._utils" and name == "_rebuild_parameter":
-            return lambda data, *rest: data
-        plain = module in ("torch", "torch.storage", "torch.serialization") and not name.startswith("nn")
-        if not plain and not self.foreign:
-            self.foreign = f"{module}.{name}"
-        return type(name, (_Inert,), {})
-
-    def persistent_load(self, pid: Any) -> int:
-        """Return how many numbers a storage has, once they are found to be there."""
-        kind, storage, key, _, count = pid
-        item = _ITEM_BYTES.get(getattr(storage, "__name__", ""), 1)
-        record = self.records.get(f"{self.prefix}data/{key}")
-        there = 0 if record is None else record.file_size
-        if kind != "storage" or not isinstance(count, int) or not 0 <= count * item <= min(there, MAX_BYTES):
-            raise ModelFileError(
-                f"`{self.path}` claims a storage of {count} numbers, but holds {there:,} bytes of it. "
-                "Save or download it again."
-            )
-        return count
-
-    def _tensor(self, count: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _Inert:
-        numbers = prod(int(s) for s in size)
-        last = int(offset) + sum((int(s) - 1) * int(t) for s, t in zip(size, stride, strict=True))
-        if numbers > MAX_ENTRIES or (numbers and not 0 <= last < int(count)) or int(offset) < 0:
-            raise ModelFileError(
-                f"`{self.path}` claims a tensor of shape {tuple(size)}, but holds {count} numbers of it; the limit is "
-                f"{MAX_ENTRIES:,}. Save or download it again."
-            )
-        return _Inert()
