@@ -13,29 +13,16 @@ from numpy.typing import NDArray
 from reluatlas.errors import (
     ArgumentError,
     ImportMismatchError,
-    ModelFileError,
-    ReluAtlasError,
     UnsupportedLayerError,
 )
-from reluatlas.importers import lowering as lo
 from reluatlas.importers.check import NATIVE_TOLERANCE, ModelRuns
 from reluatlas.importers.finish import Imported, begin
-from reluatlas.importers.lowering import Lowering, Tensor
-from reluatlas.importers.torch_call import Call
-from reluatlas.importers.torch_copy import copied, first_line, require_readable, unwrapped
+from reluatlas.importers.lowering import Tensor
+from reluatlas.importers.steps import Steps, settle
+from reluatlas.importers.torch_copy import copied, require_readable, unwrapped
 from reluatlas.importers.torch_diagnosis import why_it_does_not_run, why_it_has_no_graph
-from reluatlas.importers.torch_fold import fold, holds_floats, is_random
-from reluatlas.importers.torch_operators import (
-    JOINING,
-    KEPT,
-    OF_SHAPES,
-    OPERATORS,
-    PASSING,
-    REARRANGING,
-    REASONS,
-    SWITCHED,
-    UNCHANGED,
-)
+from reluatlas.importers.torch_lower import lower_node
+from reluatlas.importers.torch_operators import KEPT
 from reluatlas.importers.torch_run import all_tensors, casts, fixes_type, is_float, module_runner, neutral, zeros
 from reluatlas.network.graph import FloatArray, Shape
 
@@ -84,6 +71,7 @@ def from_module(
         for node in captured.nodes:
             values[node.name] = lower_node(low, node, values, rounded)
         output = values[captured.output]
+        output = settle(low, output) if isinstance(output, Steps) else output
     if not isinstance(output, Tensor):
         raise UnsupportedLayerError(f"the output of `{source}` does not depend on its input.")
     floats = {p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)}
@@ -207,137 +195,6 @@ def _ancestors(graph: Any, output: str) -> set[str]:
         if node.name in needed:
             needed.update(source.name for source in node.all_input_nodes)
     return needed
-
-
-def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set[str]) -> Any:
-    """Return what one node of the captured graph makes: a tensor, several, or a constant.
-
-    `rounded` gathers the names of the constants that were computed and may be rounded.
-    """
-    from torch.fx.node import map_arg
-
-    packet, full = operator_names(node)
-    low.name, low.operator = node.name, packet
-    if node.op != "call_function":
-        raise low.unsupported(f"a node of kind {node.op} is not expected in a captured graph.")
-    args = map_arg(node.args, lambda n: values[n.name])
-    kwargs = map_arg(node.kwargs, lambda n: values[n.name])
-    tensors = _tensors_in((*args, *kwargs.values()))
-    if packet == "getitem":
-        if args[1] >= len(args[0]) or args[0][args[1]] is None:
-            raise low.unsupported("it takes the indices or the statistics that an operator also makes.")
-        return args[0][args[1]]
-    if is_random(node.target) and packet not in SWITCHED:
-        raise low.unsupported("it draws random numbers; expected the same function at every call.")
-    if packet in OF_SHAPES and isinstance(args[0], Tensor) and len(tensors) == 1:
-        tensors, args = [], (zeros(args[0].shape), *args[1:])
-    if not tensors:
-        made, inexact = fold(node.target, packet, args, kwargs)
-        if inexact or (holds_floats(made) and any(source.name in rounded for source in node.all_input_nodes)):
-            rounded.add(node.name)
-        return made
-    for source in node.all_input_nodes:
-        if source.name in rounded and holds_floats(values[source.name]):
-            low.builder.note("rounded", source.name, "computed from stored numbers in float64")
-            rounded.discard(source.name)
-    for t in tensors:
-        if t.dropped and packet not in PASSING:
-            raise UnsupportedLayerError(
-                f"{t.dropped} is followed by {low.label}: it is not piecewise linear, and can be left out only at "
-                "the very end of a model."
-            )
-    try:
-        made = _lowered(low, node.target, packet, full, args, kwargs)
-    except ReluAtlasError:
-        raise
-    except Exception as problem:
-        raise ModelFileError(f"{low.label} cannot be read: {first_line(problem)}.") from problem
-    if isinstance(made, Tensor) and not made.dropped:
-        low.checkpoint(node.name, made)
-    return made
-
-
-def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwargs: Any) -> Any:
-    import torch
-
-    call = Call(_by_name(target, args, kwargs))
-    if packet in UNCHANGED:
-        if call.get("train"):
-            raise low.unsupported(
-                "it is dropout that is always on, which is random. Use torch.nn.Dropout, or F.dropout with "
-                "training=self.training."
-            )
-        wanted = call.get("dtype")
-        if wanted is not None and not wanted.is_floating_point:
-            raise low.unsupported("it casts a tensor to a type that is not a float, which is not continuous.")
-        first = args[0]
-        return [first] if packet == "native_dropout" else first
-    if full == "where.self" and isinstance(args[0], Tensor):
-        raise low.unsupported("its condition depends on the network's input, which is not continuous.")
-    if packet in REARRANGING or full in REARRANGING:
-        return _rearranged(low, target, packet, args, kwargs)
-    operator = OPERATORS.get(full) or OPERATORS.get(packet)
-    if operator is None:
-        raise low.unsupported(REASONS.get(packet, "it is not in the table of operators (docs/operators.md)."))
-    arrays = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in call.arguments.items()}
-    return operator(low, Call(arrays))
-
-
-def _rearranged(low: Lowering, target: Any, packet: str, args: Any, kwargs: Any) -> Any:
-    import torch
-
-    tensors: list[Tensor] = []
-    joins = packet in JOINING  # whole numbers are entries like any other there, not places
-
-    def marked(value: Any) -> Any:
-        if isinstance(value, Tensor) or (isinstance(value, torch.Tensor) and (is_float(value) or joins)):
-            t = value if isinstance(value, Tensor) else _constant(low, value)
-            start = sum(other.size for other in tensors)
-            tensors.append(t)
-            return torch.from_numpy(np.asarray(t.marks() + start))
-        if isinstance(value, list | tuple):
-            return type(value)(marked(v) for v in value)
-        return value
-
-    marks = target(*marked(tuple(args)), **{k: marked(v) for k, v in kwargs.items()})
-    if isinstance(marks, torch.Tensor):
-        return lo.rearrange(low, tensors, np.array(marks.numpy()))
-    return [lo.rearrange(low, tensors, np.array(m.numpy())) for m in marks]
-
-
-def _constant(low: Lowering, value: Any) -> Tensor:
-    return low.affine([], [], low.coefficients(value.numpy(), "a constant"), tuple(value.shape))
-
-
-def operator_names(node: Any) -> tuple[str, str]:
-    """Return the operator's packet and overload, such as `add` and `add.Tensor`."""
-    name = str(node.target)
-    if name.startswith("aten."):
-        name = name[len("aten.") :]
-        return name.partition(".")[0], name
-    name = getattr(node.target, "__name__", name)
-    return name, name
-
-
-def _by_name(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    schema = getattr(target, "_schema", None)
-    if schema is None:
-        return dict(kwargs)
-    out = {}
-    for i, argument in enumerate(schema.arguments):
-        default = argument.default_value if argument.has_default_value() else None
-        out[argument.name] = args[i] if i < len(args) else kwargs.get(argument.name, default)
-    return out
-
-
-def _tensors_in(values: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found.extend(_tensors_in(value))
-    return found
 
 
 def _guessed_shape(twin: Any, source: str) -> Shape:

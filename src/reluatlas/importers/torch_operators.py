@@ -14,6 +14,7 @@ from reluatlas.importers import lowering as lo
 from reluatlas.importers.lowering import Lowering, Tensor, Value
 from reluatlas.importers.torch_call import Call, Operator, constant, tensor
 from reluatlas.importers.torch_images import IMAGE_OPERATORS
+from reluatlas.importers.torch_masks import AXIS_OPERATORS
 from reluatlas.importers.weights import batch_norm
 
 
@@ -117,13 +118,6 @@ def _rrelu(low: Lowering, call: Call) -> Tensor:
     return lo.leaky_relu(low, tensor(low, call["self"], "argument"), slope)
 
 
-def _threshold(low: Lowering, call: Call) -> Tensor:
-    bound, value = float(call["threshold"]), float(call["value"])
-    if bound != value:
-        raise low.unsupported("it is not continuous, as its threshold and its value differ. Leave it out of the model.")
-    return lo.clip(low, tensor(low, call["self"], "argument"), bound, None)
-
-
 def _clamp(low: Lowering, call: Call) -> Tensor:
     x = tensor(low, call["self"], "argument")
     bounds = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
@@ -203,6 +197,7 @@ PASSING = UNCHANGED | {
 }  # fmt: skip
 
 OPERATORS: dict[str, Operator] = {
+    **AXIS_OPERATORS,
     **IMAGE_OPERATORS,
     "_log_softmax": _final,
     "_native_batch_norm_legit_no_training": _batch_norm,
@@ -240,7 +235,7 @@ OPERATORS: dict[str, Operator] = {
     "sigmoid": _final,
     "softmax": _final,
     "sub": _sub,
-    "threshold": _threshold,
+    "tanh": _final,
 }
 
 # kept whole: torch.export would take them apart into pieces that are not continuous, or not exact, by themselves,
@@ -251,23 +246,40 @@ KEPT = (
     "upsample_bilinear2d", "upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_trilinear3d",
 )  # fmt: skip
 
+_ROUNDS = "it rounds, which is not continuous. Pass the float model."
+_BATCH = (
+    "it normalizes by the statistics of the batch at hand, not by running ones. Train batch norm with "
+    "track_running_stats=True, and use it in evaluation mode."
+)
+
 REASONS: dict[str, str] = {
     **dict.fromkeys(
-        ("gelu", "silu", "tanh", "elu", "selu", "celu", "softplus", "mish", "hardswish", "erf", "exp", "pow", "log1p"),
+        ("gelu", "silu", "elu", "selu", "celu", "softplus", "mish", "hardswish", "erf", "exp", "pow", "log1p", "log",
+         "sqrt", "rsqrt", "sin", "cos", "square", "glu"),
         "it is not piecewise linear. Use a network with ReLU or another piecewise-linear activation.",
     ),
     **dict.fromkeys(
-        ("gt", "ge", "lt", "le", "eq", "ne", "sign", "floor", "ceil", "round", "argmax", "argmin", "where",
-         "hardshrink"),
-        "it is not continuous. Leave it out of the model.",
+        ("eq", "ne", "floor", "ceil", "round", "trunc", "fmod", "remainder", "bucketize", "isnan"),
+        "it is not continuous. Only continuous functions have a polyhedral complex.",
     ),
     **dict.fromkeys(
-        ("native_layer_norm", "native_group_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
-         "var", "std"),
+        ("argmax", "argmin", "argsort"),
+        "it gives places, which are whole numbers. Return the values that it compares: the largest output decides.",
+    ),
+    **dict.fromkeys(
+        ("fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "quantize_per_tensor",
+         "quantize_per_channel", "dequantize_per_tensor", "fake_quantize_per_tensor_affine_cachemask",
+         "fake_quantize_per_channel_affine_cachemask", "_fused_moving_avg_obs_fq_helper"),
+        _ROUNDS,
+    ),
+    **dict.fromkeys(
+        ("native_layer_norm", "native_group_norm", "var", "std", "var_mean"),
         "it divides by, or squares, what it computes from its input. Use batch norm in evaluation mode.",
     ),
+    **dict.fromkeys(("_native_batch_norm_legit", "_native_batch_norm_legit_functional"), _BATCH),
     **dict.fromkeys(
         ("lstm", "gru", "rnn_relu", "rnn_tanh"), "recurrent networks multiply by gates or have no single graph."
     ),
+    "embedding": "it looks up rows by whole numbers. Pass the part behind the embedding.",
     "scaled_dot_product_attention": "attention multiplies what it computes from its input.",
 }  # fmt: skip
