@@ -22,7 +22,8 @@ from reluatlas.cells.program import Lowered
 from reluatlas.cells.regions import ExactMap, ExactMaps, map_errors
 from reluatlas.cells.state import new_state
 from reluatlas.errors import DimensionError, DomainError
-from reluatlas.network.graph import Breakpoints, Max, Network
+from reluatlas.network.decision import deciding, require_classes, scores
+from reluatlas.network.graph import Max
 from reluatlas.packs import pack
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
 
     Guarantees: which cells it crosses is decided exactly; vertices are float64.
     """
+    require_classes(cx.network, "the decision boundary")
     full = full_cells(cx)
-    lowered = lower(_extended(cx.network), cx.domain)
+    lowered = lower(deciding(cx.network, "decision"), cx.domain)
     level = len(cx.network.cuts)
     inside = _inside_polygons(cx, lowered, level, full) if cx.vertices.on is None else _inside_cells(cx, full)
     between = pieces_of(cx, _on_facets(cx, lowered, level))
@@ -165,7 +167,7 @@ def _inside_cells(cx: PolyhedralComplex, full: IntArray) -> Pieces:
             f"the decision boundary in {cx.domain.dim} dimensions is found for a complete complex; this one was "
             f"stopped by {cx.stopped_by}. Enumerate with a larger budget, or on a smaller domain."
         )
-    cut = enumerate_cells(_extended(cx.network), cx.domain)
+    cut = enumerate_cells(deciding(cx.network, "decision"), cx.domain)
     lowered = lower(cut.network, cut.domain)
     owner = np.repeat(np.arange(cut.n_cells), np.diff(cut.facets.offsets))
     which = _made_by(lowered, len(cx.network.cuts), cut.facets.line, cut.patterns[owner, -1])
@@ -201,7 +203,7 @@ def _on_facets(cx: PolyhedralComplex, lowered: Lowered, level: int) -> IntArray:
     at = index[np.arange(int(begin[-1])) + np.repeat(starts[once] - begin[:-1], sizes)]
     finite = (~cx.vertices.is_ray[at]).astype(np.float64)
     owner = np.repeat(cells, sizes)
-    A, b = cx.affine.A[owner], cx.affine.b[owner] * finite[:, None]
+    A, b = scores(cx.network, cx.affine.A[owner]), scores(cx.network, cx.affine.b[owner]) * finite[:, None]
     values = np.einsum("fmk,fk->fm", A, points[at]) + b
     reach = np.abs(points[at]).sum(axis=1) + radii[at]
     margin = reach[:, None] * errors[:, 0] + errors[:, -1]
@@ -230,15 +232,6 @@ def _on_facets(cx: PolyhedralComplex, lowered: Lowered, level: int) -> IntArray:
     return once[kept]
 
 
-def _extended(network: Network) -> Network:
-    m, source = network.n_outputs, network.output
-    if m == 1:
-        node = Breakpoints(source, np.zeros((1, 1)), np.array([[0.0, 1.0]]), np.zeros((1, 2)), (1,), "decision")
-    else:
-        node = Max(source, np.array([0, m]), np.arange(m), (1,), "decision")
-    return Network((*network.nodes, node), len(network.nodes), network.notes, network.source)
-
-
 def _perhaps_crossed(cx: PolyhedralComplex) -> IntArray:
     """Return the cells in which no single sign or winner holds by a certain margin at all vertices."""
     points, radii, offsets = cx.vertices.points, cx.vertices.radii, cx.vertices.offsets
@@ -246,10 +239,11 @@ def _perhaps_crossed(cx: PolyhedralComplex) -> IntArray:
     errors = map_errors(cx)
     out = np.zeros(cx.n_cells, dtype=bool)
     step = max(1, (1 << 22) // cx.n_outputs)
-    winner = (np.einsum("imk,ik->im", cx.affine.A, cx.interior_points) + cx.affine.b).argmax(axis=1)
+    all_A, all_b = scores(cx.network, cx.affine.A), scores(cx.network, cx.affine.b)
+    winner = (np.einsum("imk,ik->im", all_A, cx.interior_points) + all_b).argmax(axis=1)
     for start in range(0, points.shape[0], step):
         part = slice(start, start + step)
-        A, b, u = cx.affine.A[owner[part]], cx.affine.b[owner[part]], points[part]
+        A, b, u = all_A[owner[part]], all_b[owner[part]], points[part]
         values = np.einsum("vmk,vk->vm", A, u) + b
         size = np.einsum("vmk,vk->vm", np.abs(A), np.abs(u)) + np.abs(b)
         reach = np.abs(u) + radii[part, None]
@@ -278,7 +272,7 @@ def full_cells(cx: PolyhedralComplex) -> IntArray:
         near = np.flatnonzero((np.abs(maps[:, 0]) <= errors[0]).all(axis=1))
         return np.array([i for i in near.tolist() if not any(exact.of(i)[0])], dtype=np.int64)
     inner = cx.interior_points
-    values = np.einsum("imk,ik->im", cx.affine.A, inner) + cx.affine.b
+    values = scores(cx.network, np.einsum("imk,ik->im", cx.affine.A, inner) + cx.affine.b)
     order = np.argsort(-values, axis=1)[:, :2]
     cells = np.arange(cx.n_cells)
     apart = np.abs(maps[cells, order[:, 0]] - maps[cells, order[:, 1]])

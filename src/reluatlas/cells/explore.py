@@ -22,6 +22,7 @@ from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
 from reluatlas.cells.run import Limits, StoppedBy
 from reluatlas.domain import Space
 from reluatlas.errors import ArgumentError
+from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 
 Coordinates = Any
@@ -77,10 +78,10 @@ class Exploration:
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
-        """The class at the point of each cell: the largest output, or 1 where a single one is above 0, else 0."""
+        """The class at the point of each cell: see `Network.classes`; of a single output, 1 where it is above 0."""
         inputs = self.points if isinstance(self.domain, Space) else self.domain.embed(self.points)
         outputs = np.asarray(self.network(inputs)).reshape(self.n_cells, -1)
-        return (outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] > 0).astype(np.int64)
+        return classes_of(self.network, outputs)
 
     @cached_property
     def graph(self) -> DualGraph:

@@ -9,6 +9,7 @@ import numpy as np
 
 from reluatlas.domain import Slice
 from reluatlas.geometry.halfspaces import FloatArray
+from reluatlas.network.decision import scores
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
@@ -38,11 +39,15 @@ class NearestOther:
 def nearest_other_class(cell: Cell) -> NearestOther | None:
     """Return the point of another class nearest to `cell.x` in this cell; None when the cell has one class only.
 
-    The class is the largest output, or the sign of a single one. A point in another cell may be nearer. float64: a
+    The class is the output that decides (`Network.classes`), or the sign of a single one; None, too, where outputs
+    are no classes. A point in another cell may be nearer. float64: a
     least-distance program by non-negative least squares (C. L. Lawson, R. J. Hanson, 1974).
     """
-    A = cell.affine.A[0].reshape(cell.affine.b.shape[1], -1)
-    values = A @ cell.x + cell.affine.b[0]
+    network = cell.chart.network
+    if network.classes is None:
+        return None
+    A = scores(network, cell.affine.A[0].reshape(cell.affine.b.shape[1], -1))
+    values = A @ cell.x + scores(network, cell.affine.b[0])
     if values.size == 1:
         positive = values[0] > 0
         lines, gaps, names = (-A if positive else A), np.abs(values), [int(not positive)]

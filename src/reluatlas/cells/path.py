@@ -82,8 +82,8 @@ class Path:
     errors : ndarray, shape (n_pieces, m)
         Bounds on the error of `A` and `b` together.
     classes : ndarray of int
-        The class of each stretch of the path: the largest output (the lowest of equal ones); of a single output,
-        whether it is above 0.
+        The class of each stretch of the path, as `Network.classes` says: the largest or smallest output (the lowest
+        of equal ones); of a single output, whether it is above 0; -1 where outputs are no classes.
     class_changes : ndarray, shape (classes.size - 1,)
         Where one class gives way to the next; ascending, float64.
     reached : float

@@ -15,6 +15,7 @@ from reluatlas.cells.corners import far_points, following
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
+from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 from reluatlas.network.maps import backward
 from reluatlas.packs import pack
@@ -163,7 +164,7 @@ def table(cx: PolyhedralComplex) -> dict[str, NDArray]:
         "n_neighbors": np.diff(with_neighbor[offsets]),
         "linear_region": cx.linear_regions,
         "affine_map": cx.affine_map_ids,
-        "class_at_center": values.argmax(axis=1) if cx.n_outputs > 1 else (values[:, 0] > 0).astype(np.int64),
+        "class_at_center": classes_of(cx.network, values),
     }
     for c in range(min(cx.n_outputs, 10)):
         columns |= {f"slope_{c}_{a}": cx.affine.A[:, c, a] for a in range(k)}

@@ -20,7 +20,8 @@ from reluatlas.cells.trace_chunk import END, START
 from reluatlas.cells.trace_sweep import Stop, Sweep, Swept
 from reluatlas.domain import Segment
 from reluatlas.errors import DimensionError, DomainError
-from reluatlas.network.graph import Breakpoints, FloatArray, Max, Network
+from reluatlas.network.decision import NO_CLASS, deciding
+from reluatlas.network.graph import FloatArray, Max, Network
 
 _TOGETHER = 1024  # segments of one sweep
 
@@ -199,23 +200,26 @@ def _in_threads(sweep, n: int, stop: Stop, limits: Limits, state) -> list[Swept]
         return [future.result() for future in futures]
 
 
-@lru_cache(maxsize=4)
 def _asking(net: Network) -> Network:
-    # The network with one more node, whose piece is the class.
-    m, source = net.n_outputs, net.output
-    if m == 1:
-        node = Breakpoints(source, np.zeros((1, 1)), np.array([[0.0, 1.0]]), np.zeros((1, 2)), (1,), "class")
-    else:
-        node = Max(source, np.array([0, m]), np.arange(m), (1,), "class")
+    # The network with one more node, whose piece is the class; where there are no classes, one that never changes.
+    if net.classes is not None:
+        return deciding(net, "class")
+    return _never_changing(net)
+
+
+@lru_cache(maxsize=4)
+def _never_changing(net: Network) -> Network:
+    node = Max(net.output, np.array([0, 1]), np.zeros(1, dtype=np.int64), (1,), "class")
     return Network((*net.nodes, node), len(net.nodes), net.notes, net.source)
 
 
 def _paths(net: Network, segments: list[Segment], swept: Swept, stop: Stop, exactness: Exactness) -> list[Path]:
     """Return the paths of the segments of one sweep."""
-    ends, asked = swept.context.ends, len(net.nodes)
+    ends, asked = swept.context.ends, _asking(net).output
     t, radius, made_by = ends.column("t"), ends.column("radius"), ends.column("node")
     bounds = np.searchsorted(swept.segment, np.arange(len(segments) + 1))
     at_end, column, before, after = _joined(net, swept)
+    has_classes = net.classes is not None
     behind = np.full(len(ends), -1, dtype=np.int64)
     behind[swept.changes[asked].end] = swept.changes[asked].after
     out = []
@@ -245,7 +249,7 @@ def _paths(net: Network, segments: list[Segment], swept: Swept, stop: Stop, exac
                 ),
                 affine=AffineMaps(rows.slope[:, :, None], rows.value),
                 errors=rows.error,
-                classes=np.concatenate([first_class, behind[low][switch]]),
+                classes=np.concatenate([first_class if has_classes else first_class + NO_CLASS, behind[low][switch]]),
                 class_changes=where[switch],
                 reached=1.0 if is_complete else float(t[high[-1]]) if high.size else 0.0,
                 stopped_by="" if is_complete else stop.why,

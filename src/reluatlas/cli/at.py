@@ -14,6 +14,7 @@ from reluatlas.cli.domains import box_or_space, sides_of
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
+from reluatlas.network.decision import class_label
 from reluatlas.report import cell_facts, cell_words, facts, words
 from reluatlas.report.cell_facts import CellFacts, PointFacts
 
@@ -92,7 +93,7 @@ def _one(net: Network, point: PointFacts, cell: CellFacts) -> list[tuple[str, st
         ("affine map", _map_of(cell)),
         ("facets", cell_words.facets_of(cell)),
         ("nearest facet", cell_words.nearest_of(cell)),
-        ("other class", cell_words.other_of(cell)),
+        ("other class", cell_words.other_of(cell, net)),
         ("size", cell_words.size_of(cell)),
     ]
 
@@ -113,7 +114,7 @@ def _table(net: Network, points: Sequence[PointFacts]) -> None:
             nearest, other = cell.nearest, cell.other
             rows.append(
                 (
-                    label, str(point.class_), f"{len(cell.owners):,}",
+                    label, class_label(net, point.class_), f"{len(cell.owners):,}",
                     "" if nearest is None else cell_words.distance_of(cell),
                     "" if nearest is None else cell_words.name(cell.owners[nearest], 2),
                     f"{other.distance:.4g} to {other.output}" if other else "" if cell.n_undecided else "none",

@@ -126,7 +126,7 @@ class Search:
                 break
         outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
         is_complete = is_complete and len(taken) == len(cells)
-        known = PointFacts(point.label, point.code, point.x, outputs, taken, len(cells) > 1, is_complete)
+        known = PointFacts(point.label, point.code, point.x, outputs, taken, len(cells) > 1, is_complete, self.net)
         self.found.append((known, certificates))
         if self.keeps and len(self.drawn) < MOST_DRAWN:
             self.drawn.setdefault(point.label, cells[0])

@@ -162,7 +162,7 @@ def _show(numbers: facts.Facts, heading: str, common: Common) -> None:
             ("expanded", exploration_facts.expanded_in_words(numbers)),
             ("facets", f"{numbers['n_edges']:,} known between two of them"),
             ("by depth", exploration_facts.depths_in_words(numbers)),
-            *([("by class", exploration_facts.classes_in_words(numbers))] if numbers["target"] is None else []),
+            *([("by class", exploration_facts.classes_in_words(numbers, net))] if numbers["target"] is None else []),
         ]
     )
     console.result()

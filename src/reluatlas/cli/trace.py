@@ -17,10 +17,12 @@ from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
 from reluatlas.cli.through import read_points
 from reluatlas.errors import ArgumentError, DomainError
+from reluatlas.network.decision import class_label
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
     from reluatlas.cells.path import Paths
+    from reluatlas.network.graph import Network
 
 _SHOWN = 12
 
@@ -58,7 +60,9 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
             title=f"A path through {FilePath(source.model).name}", command=line(typed), code=_python(source, points)
         )
         write_path_report(net, paths, labels, out, numbers, about)
-    _show(numbers, f"{FilePath(source.model).name}: {words.network(net)}.", as_json=common.json, out=out, quiet=quiet)
+    _show(
+        numbers, net, f"{FilePath(source.model).name}: {words.network(net)}.", as_json=common.json, out=out, quiet=quiet
+    )
     return exit_code(numbers)
 
 
@@ -102,7 +106,9 @@ def _require_moves(points: list[Point]) -> None:
             )
 
 
-def _show(numbers: facts.Facts, heading: str, *, as_json: bool, out: FilePath | None, quiet: bool) -> None:
+def _show(
+    numbers: facts.Facts, net: Network, heading: str, *, as_json: bool, out: FilePath | None, quiet: bool
+) -> None:
     if not console.begin(numbers, heading, words.path_stopped, as_json=as_json, quiet=quiet):
         return
     console.table(
@@ -110,7 +116,7 @@ def _show(numbers: facts.Facts, heading: str, *, as_json: bool, out: FilePath | 
         [
             (
                 leg["from"], leg["to"], f"{leg['n_pieces']:,}", f"{leg['n_linear_regions']:,}",
-                f"{leg['n_changes']:,}", f"{leg['hamming']:,}", _classes(leg),
+                f"{leg['n_changes']:,}", f"{leg['hamming']:,}", _classes(leg, net),
             )
             for leg in numbers["legs"]
         ],
@@ -128,12 +134,12 @@ def _show(numbers: facts.Facts, heading: str, *, as_json: bool, out: FilePath | 
     )
 
 
-def _classes(leg: facts.Facts) -> str:
+def _classes(leg: facts.Facts, net: Network) -> str:
     if not leg["classes"]:
         return ""
-    parts = [str(leg["classes"][0])]
+    parts = [class_label(net, leg["classes"][0])]
     for t, after in zip(leg["class_changes"], leg["classes"][1:], strict=True):
-        parts.append(f"{after} from t = {t:.4g}")
+        parts.append(f"{class_label(net, after)} from t = {t:.4g}")
     more = len(parts) - _SHOWN
     return ", ".join(parts[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 

@@ -12,6 +12,7 @@ from reluatlas.errors import DimensionError
 from reluatlas.figures import colors as palette
 from reluatlas.figures import paint
 from reluatlas.figures.axes import axes_or_new, counted
+from reluatlas.network.decision import scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def _pairs(cx: PolyhedralComplex, polygons: list[FloatArray], cells: NDArray[np.
         return [(0, 0)] * len(polygons)
     out = []
     for polygon, cell in zip(polygons, cells.tolist(), strict=True):
-        values = cx.affine.A[cell] @ polygon.mean(axis=0) + cx.affine.b[cell]
+        values = scores(cx.network, cx.affine.A[cell] @ polygon.mean(axis=0) + cx.affine.b[cell])
         c, d = sorted(np.argsort(-values, kind="stable")[:2].tolist())
         out.append((c, d))
     return out

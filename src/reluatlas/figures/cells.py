@@ -11,11 +11,13 @@ from reluatlas.errors import ArgumentError
 from reluatlas.figures import colors as palette
 from reluatlas.figures import paint, polygons
 from reluatlas.figures.axes import axes_or_new, counted, frame, require_choice, require_plane
+from reluatlas.network.decision import class_name, has_decision
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.network.graph import Network
 
 By = Literal["map", "class", "region", "volume", "layer"]
 _CHOICES = ("map", "class", "region", "volume", "layer")
@@ -41,10 +43,10 @@ def cells(
         Cells on a two-dimensional domain; it may be incomplete, then the missing part stays empty.
     by : {"map", "class", "region", "volume", "layer"}
         What a color stands for. "map": the affine map; equal maps have equal colors, similar maps
-        similar ones. "class": the largest output (one output: its sign); cells that the decision
-        boundary crosses are divided there. "region": the linear region; regions that share an edge
+        similar ones. "class": what the outputs decide on (see `Network.classes`; one output: its
+        sign); cells that the decision boundary crosses are divided there. "region": the linear region; regions that share an edge
         differ. "volume": the area, on a logarithmic scale. "layer": the edges take the color of
-        the layer that made them, and the decision boundary is drawn on top.
+        the layer that made them, and the decision boundary, if there are classes, is drawn on top.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None. Limits, labels and title are set.
     edges : bool
@@ -87,7 +89,7 @@ def _fill_of(cx: PolyhedralComplex, by: str):
     if by == "class":
         shapes, _, classes = polygons.class_pieces(cx)
         present, row = np.unique(classes, return_inverse=True)
-        hues, names = class_colors(present.tolist(), cx.n_outputs)
+        hues, names = class_colors(present.tolist(), cx.network)
         return shapes, hues[row], (names, hues)
     shapes = polygons.polygons(cx)
     if by == "map":
@@ -101,14 +103,17 @@ def _fill_of(cx: PolyhedralComplex, by: str):
     return shapes, np.repeat(palette.rgb([_PAPER]), len(shapes), axis=0), None
 
 
-def class_colors(present: list[int], n_outputs: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Return a color and a name for each class that is present."""
+def class_colors(
+    present: list[int], network: Network, n_outputs: int | None = None
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return a color and a name for each class that is present; `n_outputs=1`: for the signs of one function."""
+    n_outputs = network.n_outputs if n_outputs is None else n_outputs
     scheme = palette.series(max(n_outputs, 2), light=True)
     chosen = np.array([palette.rgb([palette.TIE_COLOR])[0] if c == polygons.TIE else scheme[c] for c in present])
-    if n_outputs == 1:
+    if n_outputs == 1 and not (network.n_outputs == 1 and network.class_names):
         names = [{polygons.TIE: "output = 0", 0: "output < 0", 1: "output > 0"}[c] for c in present]
     else:
-        names = ["tie" if c == polygons.TIE else f"class {c}" for c in present]
+        names = ["tie" if c == polygons.TIE else class_name(network, c) for c in present]
     return chosen, names
 
 
@@ -145,7 +150,7 @@ def _draw_layers(ax: Axes, cx: PolyhedralComplex, width: float):
         names.append(f"layer {here + 1}")
         inks.append(color)
         widths.append(max(thick, 1.5))
-    boundary = cx.decision_boundary().segments
+    boundary = cx.decision_boundary().segments if has_decision(cx.network) else ()
     if len(boundary):
         paint.lines(ax, boundary, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
         names.append("output")

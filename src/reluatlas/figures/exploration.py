@@ -12,6 +12,7 @@ from reluatlas.figures import colors as palette
 from reluatlas.figures import paint
 from reluatlas.figures.axes import axes_or_new, counted
 from reluatlas.figures.graph_layout import rings
+from reluatlas.network.decision import class_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,7 @@ def dual_graph(found: Exploration, *, labels: Sequence[str] | None = None, ax: A
                 bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
             )  # fmt: skip
     if classes.size <= _MOST_CLASSES:
-        paint.legend(ax, [f"class {c}" for c in classes], list(hues))
+        paint.legend(ax, [class_name(found.network, c) for c in classes.tolist()], list(hues))
     ax.set_aspect("equal")
     ax.margins(0.06)
     ax.set_axis_off()
@@ -130,6 +131,8 @@ def _require(found: Exploration) -> None:
 def _classes(found: Exploration) -> tuple[Any, Any]:
     """Return the classes that occur, and a color for each: the same for a class in every figure of a network."""
     classes = np.unique(found.classes)
+    if found.network.classes is None:
+        return classes, palette.series(1)
     n = max(found.network.n_outputs, 2)
     if 6 < n <= 10:
         import matplotlib

@@ -11,6 +11,7 @@ from reluatlas.errors import ArgumentError
 from reluatlas.figures import colors as palette
 from reluatlas.figures import paint, polygons
 from reluatlas.figures.axes import axes_or_new, counted, frame, require_plane
+from reluatlas.network.decision import has_decision
 from reluatlas.network.graph import Max
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
         frame(ax, cx, title=f"layer {here + 1}: {counted(units.size, neuron)} here")
     ax = panels[n_levels]
     _earlier(ax, cx, which, width)
+    if not has_decision(cx.network):
+        frame(ax, cx, title="output: no classes")
+        _label_outer(panels)
+        return panels
     boundary = cx.decision_boundary()
     if len(boundary.full_cells):
         shapes = polygons.polygons(cx)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.network.decision import require_classes, scores
+
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
 
@@ -53,12 +55,13 @@ def centroids(cx: PolyhedralComplex) -> FloatArray:
 
 
 def class_pieces(cx: PolyhedralComplex) -> tuple[list[FloatArray], IntArray, IntArray]:
-    """Return polygons on each of which one output is the largest, their cells and their classes.
+    """Return polygons on each of which one class is decided on, their cells and their classes.
 
     With one output, the classes are 0 where it is negative and 1 where it is positive. Cells on
     which the top outputs tie everywhere have class `TIE`.
     """
-    A, b = cx.affine.A, cx.affine.b
+    require_classes(cx.network, "a picture by class")
+    A, b = scores(cx.network, cx.affine.A), scores(cx.network, cx.affine.b)
     shapes, owner, classes = sign_pieces(cx, A[:, 0], b[:, 0]) if A.shape[1] == 1 else largest_pieces(cx, A, b)
     tied = np.zeros(cx.n_cells, dtype=bool)
     tied[cx.decision_boundary().full_cells] = True

@@ -12,11 +12,13 @@ from reluatlas.figures import colors as palette
 from reluatlas.figures import outputs, paint, polygons
 from reluatlas.figures.axes import axes_or_new, coordinate_names, counted, require_choice, require_plane
 from reluatlas.figures.cells import class_colors
+from reluatlas.network.decision import extreme_word, scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.network.graph import Network
 
 FloatArray = NDArray[np.float64]
 By = Literal["class", "map"]
@@ -72,9 +74,9 @@ def surface(
     ax = axes_or_new(ax, projection="3d")
     if chosen is None:
         slopes, constants = cx.affine.A, cx.affine.b
-        shapes, owner, kind = polygons.largest_pieces(cx, slopes, constants)
+        shapes, owner, kind = polygons.largest_pieces(cx, scores(cx.network, slopes), scores(cx.network, constants))
         slope, constant = slopes[owner, kind], constants[owner, kind]
-        name = "largest output"
+        name = f"{extreme_word(cx.network)} output"
     else:
         slopes, constants = outputs.maps_of(cx, chosen)
         shapes, owner, kind = polygons.sign_pieces(cx, slopes, constants)
@@ -85,7 +87,7 @@ def surface(
     if by == "map":
         hues, key = palette.of_maps(cx)[owner], None
     else:
-        hues, key = _class_hues(kind, cx.n_outputs if chosen is None else 1, name)
+        hues, key = _class_hues(kind, cx.network, cx.n_outputs if chosen is None else 1, name)
     _add(ax, solid, _shade(hues, slope, cx, high - low), edges)
     _label(ax, cx, name, low, high)
     if legend and key is not None:
@@ -94,9 +96,9 @@ def surface(
     return ax
 
 
-def _class_hues(kind: NDArray[np.int64], n_outputs: int, name: str):
+def _class_hues(kind: NDArray[np.int64], network: Network, n_outputs: int, name: str):
     present, row = np.unique(kind, return_inverse=True)
-    hues, names = class_colors(present.tolist(), n_outputs)
+    hues, names = class_colors(present.tolist(), network, n_outputs)
     if n_outputs == 1:
         names = [text.replace("output", name, 1) for text in names]
     return hues[row], (names, list(hues))

@@ -6,7 +6,7 @@ so reshaping costs nothing. The graph knows no geometry: `reluatlas.cells` reads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from os import PathLike
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.errors import DimensionError, NonFiniteError
+from reluatlas.domain import Box
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.network import parts as named_parts
 from reluatlas.network.operators import (
     Convolution,
     Dense,
@@ -45,19 +47,22 @@ __all__ = [
     "Network",
     "Node",
     "Note",
+    "Part",
     "Shape",
     "Sparse",
 ]
 
 Shape = tuple[int, ...]
+Part = named_parts.Part
 
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """The input tensor."""
+    """The input tensor; `parts` where it joins several inputs of a model."""
 
     shape: Shape
     name: str = "input"
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +153,19 @@ class Network:
         Everything that import rounded, folded or dropped.
     source : str
         Where the network came from, for messages.
+    classes : {"max", "min"} or None
+        What decides on a class: the largest output, the smallest, or nothing (regression). Of a single output, its
+        sign decides, unless it is None.
+    class_names : tuple of str
+        A name for each class; empty when the model has none.
     """
 
     nodes: tuple[Node, ...]
     output: int
     notes: tuple[Note, ...] = ()
     source: str = "network"
+    classes: Literal["max", "min"] | None = "max"
+    class_names: tuple[str, ...] = ()
     _cuts: tuple[int, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -162,11 +174,24 @@ class Network:
         object.__setattr__(
             self, "_cuts", tuple(i for i, n in enumerate(self.nodes) if isinstance(n, Breakpoints | Max))
         )
+        if self.classes not in ("max", "min", None):
+            raise ArgumentError(f'`classes` is {self.classes!r}; expected "max", "min" or None.')
+        n_classes = max(2, self.n_outputs)
+        if self.class_names and len(self.class_names) != n_classes:
+            raise DimensionError(
+                f"`class_names` has {len(self.class_names)} names; expected {n_classes}, one for each class."
+            )
 
     @property
     def input_shape(self) -> Shape:
         """Shape of one input, without a batch axis."""
         return self.nodes[0].shape
+
+    @property
+    def input_parts(self) -> tuple[Part, ...]:
+        """The named parts of the input, where it joins several inputs of a model; else empty."""
+        first = self.nodes[0]
+        return first.parts if isinstance(first, Input) else ()
 
     @property
     def output_shape(self) -> Shape:
@@ -207,16 +232,38 @@ class Network:
             start += size
         return out
 
-    def points(self, X: ArrayLike) -> tuple[FloatArray, bool]:
+    def join(self, X: Mapping[str, ArrayLike]) -> FloatArray:
+        """Return points given by part, as points of the joint input: (N, n_inputs), or (n_inputs,) for one.
+
+        Raises
+        ------
+        ArgumentError, DimensionError
+            When `X` does not name each of `input_parts`, or an array does not have that part's shape.
+        """
+        return named_parts.join(self.input_parts, X)
+
+    def box(self, ranges: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Box:
+        """Return the box of the joint input with `(low, high)` of each part: numbers, or arrays of its shape.
+
+        Raises
+        ------
+        ArgumentError, DimensionError, DomainError
+            When `ranges` does not name each of `input_parts`, shapes do not fit, or a side is empty.
+        """
+        return Box(*named_parts.joined_sides(self.input_parts, ranges))
+
+    def points(self, X: ArrayLike | Mapping[str, ArrayLike]) -> tuple[FloatArray, bool]:
         """Return `X` as float64 rows (N, n_inputs), and whether it was a single point.
 
         Raises
         ------
         DimensionError
-            When `X` is not (N, *input_shape), (N, n_inputs), input_shape or (n_inputs,).
+            When `X` is not (N, *input_shape), (N, n_inputs), input_shape or (n_inputs,), or the same of each part.
         NonFiniteError
             When `X` holds NaN or an infinite number.
         """
+        if isinstance(X, Mapping):
+            X = self.join(X)
         rows, single = self.split(np.asarray(X, dtype=np.float64))
         if not np.all(np.isfinite(rows)):
             raise NonFiniteError("`X` holds NaN or an infinite number. Pass finite inputs.")

@@ -15,11 +15,20 @@ from reluatlas.archives import json_array
 from reluatlas.errors import ResultFileError
 from reluatlas.network import graph
 from reluatlas.network.graph import Network, Note
-from reluatlas.network.stored_checks import check_nodes, checked_array, checked_note, checked_value
+from reluatlas.network.parts import parts_of
+from reluatlas.network.stored_checks import (
+    check_nodes,
+    checked_array,
+    checked_names,
+    checked_note,
+    checked_parts,
+    checked_value,
+)
 
 _NODES = {kind.__name__: kind for kind in (graph.Input, graph.Affine, graph.Breakpoints, graph.Max)}
 _OPERATORS = {kind.__name__: kind for kind in (graph.Dense, graph.Gather, graph.Sparse, graph.Convolution)}
 _PREFIX = "network/"
+_LAYOUT = {"nodes", "output", "notes", "source", "classes", "class_names"}
 
 
 def pack_network(network: Network) -> dict[str, NDArray]:
@@ -34,6 +43,9 @@ def pack_network(network: Network) -> dict[str, NDArray]:
                 arrays[_PREFIX + f"{at}/{entry.name}"] = value
             elif entry.name == "operators":
                 out["operators"] = [packed(operator, f"{at}/{i}") for i, operator in enumerate(value)]
+            elif entry.name == "parts":
+                if value:
+                    out["parts"] = [[part.name, list(part.shape)] for part in value]
             else:
                 out[entry.name] = list(value) if isinstance(value, tuple) else value
         return out
@@ -44,6 +56,10 @@ def pack_network(network: Network) -> dict[str, NDArray]:
         "notes": [[n.kind, n.node, n.text] for n in network.notes],
         "source": network.source,
     }
+    if network.classes != "max":
+        layout["classes"] = network.classes
+    if network.class_names:
+        layout["class_names"] = list(network.class_names)
     arrays[_PREFIX + "layout"] = json_array(layout)
     return arrays
 
@@ -68,6 +84,8 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
                 values["operators"] = tuple(
                     unpacked(operator, f"{at}/{i}", _OPERATORS) for i, operator in enumerate(entry["operators"])
                 )
+            elif name == "parts":
+                values["parts"] = parts_of(checked_parts(entry.get("parts", []), entry["shape"]))
             elif name in entry:
                 values[name] = checked_value(name, entry[name])
             else:
@@ -76,11 +94,15 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
 
     try:
         layout = json.loads(bytes(arrays[_PREFIX + "layout"]).decode())
-        if set(layout) != {"nodes", "output", "notes", "source"}:
+        if not {"nodes", "output", "notes", "source"} <= set(layout) <= _LAYOUT:
             raise ValueError("its layout has other entries")
         nodes = tuple(unpacked(entry, str(i), _NODES) for i, entry in enumerate(layout["nodes"]))
         notes = tuple(Note(*checked_note(note)) for note in layout["notes"])
-        network = Network(nodes, checked_value("output", layout["output"]), notes, str(layout["source"]))
+        names = checked_names(layout.get("class_names", []))
+        network = Network(
+            nodes, checked_value("output", layout["output"]), notes, str(layout["source"]),
+            layout.get("classes", "max"), names,
+        )  # fmt: skip
         check_nodes(network)
         return network
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
@@ -94,6 +116,7 @@ def digest_of(network: Network) -> str:
     layout = json.loads(bytes(arrays.pop(_PREFIX + "layout")))
     for node in layout["nodes"]:
         node.pop("name", None)
+        node.pop("parts", None)
     total = hashlib.sha256(json.dumps([layout["nodes"], layout["output"]], sort_keys=True).encode())
     for name in sorted(arrays):
         a = arrays[name]

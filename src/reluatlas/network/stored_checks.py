@@ -66,6 +66,35 @@ def checked_note(note: Any) -> tuple[Any, str, str]:
     return note[0], note[1], note[2]
 
 
+def checked_parts(parts: Any, shape: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the names and shapes of the parts of a joint input of a shape.
+
+    Raises
+    ------
+    ValueError
+        When they are none, or do not fill it.
+    """
+    if not isinstance(parts, list) or not all(isinstance(p, list) and len(p) == 2 for p in parts):
+        raise ValueError("`parts` are no names and shapes")
+    out = [(checked_value("name", name), checked_value("shape", inner)) for name, inner in parts]
+    if out and (sum(prod(inner) for _, inner in out) != prod(shape) or len({name for name, _ in out}) != len(out)):
+        raise ValueError("`parts` do not fill the input, each once")
+    return out
+
+
+def checked_names(names: Any) -> tuple[str, ...]:
+    """Return the names of classes.
+
+    Raises
+    ------
+    ValueError
+        When they are no texts.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("`class_names` are no texts")
+    return tuple(names)
+
+
 def check_nodes(network: Network) -> None:
     """Refuse nodes that no importer makes, though they fit on each other.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.exactness import Exactness
+from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 from reluatlas.report.cell_words import name, short_pattern
 from reluatlas.report.facts import Facts, of_exactness
@@ -102,6 +103,8 @@ class PointFacts:
         Whether several cells meet there.
     is_complete : bool
         Whether these are all of them.
+    network : Network
+        For what its outputs mean.
     """
 
     label: str
@@ -111,6 +114,7 @@ class PointFacts:
     cells: list[CellFacts]
     is_on_face: bool
     is_complete: bool
+    network: Network
 
     @property
     def is_done(self) -> bool:
@@ -119,8 +123,8 @@ class PointFacts:
 
     @property
     def class_(self) -> int:
-        """The largest output, or for a single one whether it is above 0."""
-        return int(self.outputs.argmax()) if self.outputs.size > 1 else int(self.outputs[0] > 0)
+        """The class that the outputs decide on; see `Network.classes`."""
+        return int(classes_of(self.network, self.outputs))
 
 
 def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.network.decision import class_label, class_name, scores
 from reluatlas.network.graph import Breakpoints, Network
 from reluatlas.report import words
 from reluatlas.report.facts import Facts
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell import Owner
     from reluatlas.report.cell_facts import CellFacts, PointFacts
 
+_OUTPUTS = 6
 _DIGITS_UP_TO = 48  # units whose pieces are written one by one
 
 
@@ -70,12 +72,19 @@ def stopped(numbers: Facts) -> str:
 
 
 def class_of(point: PointFacts) -> str:
-    """Return which output is the largest, and by how much."""
+    """Return the class, by which output, and which output is next."""
+    net = point.network
+    if net.classes is None:
+        shown = ", ".join(f"{v:.6g}" for v in point.outputs[:_OUTPUTS]) + (
+            ", ..." if point.outputs.size > _OUTPUTS else ""
+        )
+        return f"none: the outputs, {shown}, are numbers, not classes"
+    label = class_label(net, point.class_)
     if point.outputs.size == 1:
-        return f"{point.class_}: the output is {point.outputs[0]:.6g}"
-    order = np.argsort(-point.outputs, kind="stable")
+        return f"{label}: the output is {point.outputs[0]:.6g}"
+    order = np.argsort(-scores(net, point.outputs), kind="stable")
     first, second = (float(point.outputs[i]) for i in order[:2])
-    return f"{order[0]}: output {order[0]} is {first:.6g}, and next is output {order[1]} with {second:.6g}"
+    return f"{label}: output {order[0]} is {first:.6g}, and next is output {order[1]} with {second:.6g}"
 
 
 def facets_of(cell: CellFacts) -> str:
@@ -103,13 +112,13 @@ def nearest_of(cell: CellFacts) -> str:
     return f"{distance_of(cell)}: {turns} {'turn' if ', ' in turns or ' and ' in turns else 'turns'} there"
 
 
-def other_of(cell: CellFacts) -> str:
+def other_of(cell: CellFacts, net: Network) -> str:
     """Return how far the nearest point of another class in the cell is."""
     if cell.n_undecided:
         return "not known: rows are undecided"
     if cell.other is None:
         return "none in this cell"
-    return f"{cell.other.distance:.4g} to class {cell.other.output}, in this cell"
+    return f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}, in this cell"
 
 
 def size_of(cell: CellFacts) -> str:

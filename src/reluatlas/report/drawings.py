@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.domain import Space
+from reluatlas.network.decision import has_decision
 from reluatlas.report import words
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]
     """Yield the figures of a complex, in the order of a report; none of no cells.
 
     Six of a plane domain; the decision boundary of all cells of a three-dimensional box or slice; none of others.
+    Where outputs are no classes, those of classes are left out.
 
     Guarantees: the same bytes in every run with the same versions; matplotlib's settings and its list
     of open figures are left as they were.
@@ -80,8 +82,9 @@ def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]
     if cx.n_cells == 0:
         return
     dim = cx.domain.dim
-    solid = (BOUNDARY,) if dim == 3 and cx.is_complete and not isinstance(cx.domain, Space) else ()
-    for name in NAMES if cx.vertices.on is None else solid:
+    is_shown = dim == 3 and cx.is_complete and not isinstance(cx.domain, Space) and has_decision(cx.network)
+    flat = [name for name in NAMES if name != "cells-by-class" or has_decision(cx.network)]
+    for name in flat if cx.vertices.on is None else [BOUNDARY] if is_shown else []:
         title, caption, paint, is_wide = _plan(name, cx, marks)
         with _settings():
             png, svg = _files(paint())

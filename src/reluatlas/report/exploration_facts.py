@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.network.decision import class_name
 from reluatlas.report import words
 from reluatlas.report.facts import Facts
 
@@ -124,8 +125,8 @@ def depths_in_words(numbers: Facts, most: int = 8) -> str:
     return ", ".join(f"{row['n_cells']:,} at {row['depth']}" for row in rows[:most]) + more
 
 
-def classes_in_words(numbers: Facts, most: int = 12) -> str:
+def classes_in_words(numbers: Facts, net: Network, most: int = 12) -> str:
     """Return how many cells there are of each class."""
     rows = sorted(numbers["by_class"], key=lambda row: (-row["n_cells"], row["class"]))
     more = f", and {len(rows) - most:,} more" if len(rows) > most else ""
-    return ", ".join(f"{row['n_cells']:,} of class {row['class']}" for row in rows[:most]) + more
+    return ", ".join(f"{row['n_cells']:,} of {class_name(net, row['class'])}" for row in rows[:most]) + more

@@ -150,7 +150,7 @@ def _numbers(numbers: facts.Facts) -> str:
         ("cells", f"{numbers['n_cells']:,}"),
         ("expanded", exploration_facts.expanded_in_words(numbers)),
         ("facets", f"{numbers['n_edges']:,} known between two of the cells"),
-        ("classes", exploration_facts.classes_in_words(numbers)),
+        ("classes", exploration_facts.classes_in_words(numbers, found.network)),
     ]
     if numbers["target"] is not None:
         rows[-1] = ("target", numbers["target"])

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
+from reluatlas.network.decision import class_label, extreme_word
 from reluatlas.report import drawings, facts, page, words
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import MOST_FIGURES, PATH_FIGURE, PATH_INDEX, PATH_TABLE, fill_folder
@@ -76,7 +77,8 @@ def _on(draw, path: Path, ax) -> None:
 
 
 def _caption(path: Path) -> str:
-    top = "the strip on top shows the largest output; " if path.network.n_outputs > 1 else ""
+    net = path.network
+    top = f"the strip on top shows the {extreme_word(net)} output; " if net.n_outputs > 1 and net.classes else ""
     return (
         f"The outputs along the segment, straight between {words.counted(path.breakpoints.size, 'breakpoint')}; {top}"
         "ticks below are the points where units of each layer change."
@@ -91,7 +93,7 @@ def _page(
         "" if numbers["is_complete"] else page._warning(words.path_stopped(numbers)),
         _tiles(numbers),
         page._section("Figures", page._figures(drawn)) if drawn else "",
-        page._section("Legs", _legs(numbers)),
+        page._section("Legs", _legs(numbers, net)),
         page._section("The network", page._network(network)),
         page._section("What import changed", page._notes(network)),
         page._section("How to make it again", page._again(about)),
@@ -112,12 +114,12 @@ def _tiles(numbers: facts.Facts) -> str:
     return page.tiles(pairs)
 
 
-def _legs(numbers: facts.Facts) -> str:
+def _legs(numbers: facts.Facts, net: Network) -> str:
     names = ("from", "to", "length", "pieces", "linear regions", "changes of units", "Hamming distance", "classes")
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = []
     for leg in numbers["legs"]:
-        classes = [str(c) for c in leg["classes"]]
+        classes = [class_label(net, c) for c in leg["classes"]]
         shown = " → ".join(classes[:_SHOWN]) + (" → ..." if len(classes) > _SHOWN else "")
         cells = (
             leg["from"], leg["to"], f"{leg['length']:.6g}", f"{leg['n_pieces']:,}", f"{leg['n_linear_regions']:,}",

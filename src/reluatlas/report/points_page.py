@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.certificate_file import Packed, save_certificates
 from reluatlas.domain import Box, Space
+from reluatlas.network.decision import class_label, class_name
 from reluatlas.report import cell_words, drawings, facts, page, words
 from reluatlas.report.cell_facts import CellFacts, PointFacts
 from reluatlas.report.drawings import Drawing
@@ -171,12 +172,12 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
             turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
-            other = f"{cell.other.distance:.4g} to class {cell.other.output}" if cell.other else "none"
+            other = f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}" if cell.other else "none"
             if cell.n_undecided:
                 other = ""
             rows.append(
                 (
-                    label, str(point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
+                    label, class_label(net, point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
                     cell_words.short_size_of(cell), cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip
@@ -213,7 +214,7 @@ def _cell(net: Network, point: PointFacts, cell: CellFacts) -> str:
         ("class", cell_words.class_of(point)),
         ("facets", cell_words.facets_of(cell)),
         ("nearest facet", cell_words.nearest_of(cell)),
-        ("another class", cell_words.other_of(cell)),
+        ("another class", cell_words.other_of(cell, net)),
         ("size", cell_words.size_of(cell)),
         ("Chebyshev center", "none" if cell.center is None else _vector(cell.center)),
         ("affine map", _map(cell)),

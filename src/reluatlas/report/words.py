@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.domain import Box, Slice, Space
+from reluatlas.network.decision import extreme_word, has_decision
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -138,7 +139,8 @@ def by_class(cx: PolyhedralComplex) -> str:
     if cx.n_outputs == 1:
         return "The same cells, colored by the sign of the output, and divided where it is zero."
     return (
-        "The same cells, colored by the largest output, and divided where the two largest tie: the decision boundary."
+        f"The same cells, colored by the {extreme_word(cx.network)} output, and divided where the two "
+        f"{extreme_word(cx.network)} tie: the decision boundary."
     )
 
 
@@ -147,7 +149,8 @@ def by_layer(cx: PolyhedralComplex) -> str:
     boundary = "the zero set of the output" if cx.n_outputs == 1 else "the decision boundary"
     return (
         "Each edge has the color of the layer whose neuron changes its piece there. Edges of the first layer are "
-        f"straight through; those of later layers bend where they cross earlier ones. Black: {boundary}."
+        "straight through; those of later layers bend where they cross earlier ones."
+        + (f" Black: {boundary}." if has_decision(cx.network) else "")
     )
 
 
@@ -164,24 +167,25 @@ def layers(cx: PolyhedralComplex) -> str:
     """Caption the panels."""
     return (
         "One panel per hidden layer: where its neurons change their piece, over what the layers before it made, in "
-        "grey. The last panel shows all edges in grey and, in black, "
-        + ("where the output is zero." if cx.n_outputs == 1 else "where the two largest outputs tie.")
+        "grey. The last panel shows all edges in grey"
+        + (f" and, in black, where {_tie(cx)}." if has_decision(cx.network) else ".")
     )
 
 
 def surface(cx: PolyhedralComplex) -> str:
     """Caption the surface."""
-    height = {1: "the output", 2: "output 1 minus output 0"}.get(cx.n_outputs, "the largest output")
+    height = {1: "the output", 2: "output 1 minus output 0"}.get(cx.n_outputs, f"the {extreme_word(cx.network)} output")
     color = "its sign" if cx.n_outputs <= 2 else "which output that is"
     return f"The height is {height} and the color {color}: one plane piece above each cell, and no gaps between them."
 
 
 def boundary(cx: PolyhedralComplex) -> str:
     """Caption the decision boundary in space."""
-    what = "the output is zero" if cx.n_outputs == 1 else "the two largest outputs tie"
-    return (
-        f"Where {what}: on each cell a part of a plane, cut as exactly as the cells. It bends where it leaves a cell."
-    )
+    return f"Where {_tie(cx)}: on each cell a part of a plane, cut as exactly as the cells. It bends where it leaves a cell."
+
+
+def _tie(cx: PolyhedralComplex) -> str:
+    return "the output is zero" if cx.n_outputs == 1 else f"the two {extreme_word(cx.network)} outputs tie"
 
 
 def _units(cx: PolyhedralComplex) -> str:

@@ -1,0 +1,97 @@
+"""Which class does a network decide on? The largest output, or the smallest; of a single output, its sign.
+
+`Network.classes` says which: "max" (most classifiers), "min" (networks that give costs, as those of ACAS Xu do), or
+None for a network whose outputs are no classes (regression).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.errors import ArgumentError
+from reluatlas.network.graph import Affine, Breakpoints, Gather, Max, Network
+
+Decision = Literal["max", "min"]
+NO_CLASS = -1
+
+
+def scores(network: Network, values: NDArray) -> NDArray:
+    """Return outputs, or what is made of outputs linearly, such that the largest decides: their negatives for "min"."""
+    return -values if network.classes == "min" and network.n_outputs > 1 else values
+
+
+def classes_of(network: Network, values: NDArray) -> NDArray[np.int64]:
+    """Return the class of outputs (..., m), in float64: the lowest position of equal ones; -1 without classes.
+
+    Of a single output: 1 where it is above 0, else 0.
+    """
+    if network.classes is None:
+        return np.full(values.shape[:-1], NO_CLASS, dtype=np.int64)
+    if network.n_outputs == 1:
+        return (values[..., 0] > 0).astype(np.int64)
+    return scores(network, values).argmax(axis=-1).astype(np.int64)
+
+
+def class_name(network: Network, index: int) -> str:
+    """Return what messages, figures and tables call a class."""
+    if index == NO_CLASS:
+        return "no class"
+    if index < len(network.class_names):
+        return network.class_names[index]
+    return f"output {index}" if network.classes is None else f"class {index}"
+
+
+def class_label(network: Network, index: int) -> str:
+    """Return a class for a table: its name where the model has names, else its number; "none" without classes."""
+    if index == NO_CLASS:
+        return "none"
+    return network.class_names[index] if index < len(network.class_names) else str(index)
+
+
+def extreme_word(network: Network) -> str:
+    """Return "smallest" for a network that decides by its smallest output, else "largest"."""
+    return "smallest" if network.classes == "min" else "largest"
+
+
+def has_decision(network: Network) -> bool:
+    """Return whether there is a decision boundary: classes, or the zero set of a single output."""
+    return network.classes is not None or network.n_outputs == 1
+
+
+def require_classes(network: Network, what: str) -> None:
+    """Raise when the outputs of a network are no classes; a single output always has a sign.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not has_decision(network):
+        raise ArgumentError(
+            f"{what} needs classes, but the network was opened with `classes=None`: its outputs are numbers, not "
+            'classes. Open it with `classes="max"` or `classes="min"`.'
+        )
+
+
+@lru_cache(maxsize=8)
+def deciding(network: Network, name: str) -> Network:
+    """Return the network with one more cut node at its end, whose pieces are the classes.
+
+    Raises
+    ------
+    ArgumentError
+        When the outputs are no classes.
+    """
+    require_classes(network, "a decision")
+    m, source, nodes = network.n_outputs, network.output, list(network.nodes)
+    if m == 1:
+        nodes.append(Breakpoints(source, np.zeros((1, 1)), np.array([[0.0, 1.0]]), np.zeros((1, 2)), (1,), name))
+    else:
+        if network.classes == "min":
+            nodes.append(Affine((source,), (Gather(np.arange(m), np.full(m, -1.0), m),), np.zeros(m), (m,), name))
+            source = len(nodes) - 1
+        nodes.append(Max(source, np.array([0, m]), np.arange(m), (1,), name))
+    return Network(tuple(nodes), len(nodes) - 1, network.notes, network.source)
