@@ -119,9 +119,7 @@ def _assembled(head: dict[str, Any], arrays: Members) -> PolyhedralComplex:
         stopped_by=stopped_by,
         exactness=exactness,
         patterns=patterns,
-        affine=AffineMaps(
-            arrays.take("affine_A", np.float64, (n, m, k)), arrays.take("affine_b", np.float64, (n, m))
-        ),
+        affine=AffineMaps(arrays.take("affine_A", np.float64, (n, m, k)), arrays.take("affine_b", np.float64, (n, m))),
         vertices=vertices,
         facets=named_facets(neighbor, twin, facet_offsets, line),
     )

@@ -49,7 +49,7 @@ class Asked:
 
     def points(self, net: Network) -> list[Point]:
         """Return all points, those of files first."""
-        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net.n_inputs, "--at")
+        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net, "--at")
 
 
 def require_inside(points: Sequence[Point], domain: Box | Space) -> None:

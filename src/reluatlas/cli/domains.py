@@ -13,6 +13,7 @@ from reluatlas.cli.points import Point
 from reluatlas.cli.through import read_points
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
+from reluatlas.network.parts import check_names
 
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
@@ -50,7 +51,7 @@ class Asked:
     through: list[str]
     margin: float
     space: bool = False
-    sides: list[float] = field(init=False, default_factory=list)
+    sides: Sides = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         given = {"--box": self.box, "--through": self.through, "--space": self.space}
@@ -62,15 +63,19 @@ class Asked:
                 "no domain was given. Pass `--box -1,1` (a box of the inputs), `--through a.npy b.npy c.npy` (the "
                 "plane through three inputs), or `--space` (all inputs)."
             )
-        self.sides.extend(sides_of(self.box))
+        object.__setattr__(self, "sides", sides_of(self.box))
 
     def fit(self, net: Network) -> Chosen:
         """Return the domain in the inputs of a network."""
         return _plane(self.through, self.margin, net) if self.through else Chosen(*box_or_space(self.sides, net))
 
 
-def sides_of(box: list[str]) -> list[float]:
-    """Return the numbers of `--box`: pairs low,high; none when it was not given.
+Sides = dict[str, list[float]]
+"""Pairs low,high by the name of a part of the input; under "" those of all inputs. Empty where no box was given."""
+
+
+def sides_of(box: list[str]) -> Sides:
+    """Return the numbers of `--box`: pairs low,high, of all inputs or by name (`--box x=-1,1 --box y=0,2`).
 
     Raises
     ------
@@ -78,10 +83,17 @@ def sides_of(box: list[str]) -> list[float]:
         When they are not finite numbers in pairs.
     """
     if not box:
-        return []
+        return {}
     given = " ".join(f"--box {text}" for text in box)
+    named = [text.rpartition("=") for text in box]
+    if all(name for name, _, _ in named):
+        return {name: _pairs([text], f"--box {name}={text}") for name, _, text in named}
+    return {"": _pairs(box, given)}
+
+
+def _pairs(texts: list[str], given: str) -> list[float]:
     values: list[float] = []
-    for text in ",".join(box).split(","):
+    for text in ",".join(texts).split(","):
         try:
             values.append(float(text))
         except ValueError:
@@ -99,7 +111,7 @@ def sides_of(box: list[str]) -> list[float]:
     return values
 
 
-def box_or_space(values: list[float], net: Network) -> tuple[Box | Space, str]:
+def box_or_space(sides: Sides, net: Network) -> tuple[Box | Space, str]:
     """Return the box of a network's inputs with these sides, in any dimension, and its Python; without, the space.
 
     Raises
@@ -107,7 +119,21 @@ def box_or_space(values: list[float], net: Network) -> tuple[Box | Space, str]:
     DimensionError, DomainError
         When the number of sides is not the network's, or one is empty or flat.
     """
-    return _box(values, net) if values else (Space(net.n_inputs), f"ra.Space({net.n_inputs})")
+    if not sides:
+        return Space(net.n_inputs), f"ra.Space({net.n_inputs})"
+    if "" in sides:
+        return _box(sides[""], net)
+    check_names(net.input_parts, sides, "--box")
+    ranges = {}
+    for part in net.input_parts:
+        values = sides[part.name]
+        if len(values) not in (2, 2 * part.size):
+            raise DimensionError(
+                f"`--box {part.name}=...` has {len(values) // 2} sides but that part has {part.size} entries. Pass one "
+                f"low,high for all of them, or {part.size}."
+            )
+        ranges[part.name] = (values[0], values[1]) if len(values) == 2 else (values[0::2], values[1::2])
+    return net.box(ranges), f"net.box({ranges!r})"
 
 
 def _box(values: list[float], net: Network) -> tuple[Box, str]:

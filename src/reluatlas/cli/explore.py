@@ -59,14 +59,14 @@ class Asked:
 
     def points(self, net: Network) -> list[Point]:
         """Return the points to start from, those of files first."""
-        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net.n_inputs, "--at")
+        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net, "--at")
 
     def goal(self, net: Network) -> Point | None:
         """Return the point of `--target`: in a file, or typed in."""
         if self.target is None:
             return None
         if not is_file(self.target):
-            return typed_points([self.target], net.n_inputs, "--target")[0]
+            return typed_points([self.target], net, "--target")[0]
         several = read_files([self.target], net.input_shape, "--target")
         if len(several) != 1:
             raise ArgumentError(
@@ -118,7 +118,7 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         )
         write_exploration_report(net, found, labels, out, numbers, about)
     heading = f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(domain)}."
-    _show(numbers, heading, common)
+    _show(numbers, net, heading, common)
     return exit_code(numbers)
 
 
@@ -152,7 +152,7 @@ def _search(
         )  # fmt: skip
 
 
-def _show(numbers: facts.Facts, heading: str, common: Common) -> None:
+def _show(numbers: facts.Facts, net: Network, heading: str, common: Common) -> None:
     if not console.begin(numbers, heading, exploration_facts.stopped, as_json=common.json, quiet=common.quiet):
         return
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"

@@ -15,6 +15,7 @@ from reluatlas.report.write import write_numbers
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
+_NAMES = 10
 _LARGEST = 10**12  # numbers from here on are given by their logarithm
 
 
@@ -45,8 +46,8 @@ def inspect(source: Source, common: Common) -> int:
     console.pairs(
         [
             ("model", source.model),
-            ("inputs", _shape(network["input_shape"])),
-            ("outputs", _shape(network["output_shape"])),
+            ("inputs", _shape(network["input_shape"]) + _parts(network)),
+            ("outputs", f"{_shape(network['output_shape'])}; {_meaning(network)}"),
             ("neurons", f"{net.n_neurons:,}"),
             ("max windows", f"{net.n_windows:,}"),
             ("parameters", f"{network['n_parameters']:,}"),
@@ -61,6 +62,21 @@ def inspect(source: Source, common: Common) -> int:
     _show_bounds(net, known)
     _notes(network)
     return DONE
+
+
+def _parts(network: facts.Facts) -> str:
+    parts = ", ".join(f"{part['name']} {_shape(part['shape'])}" for part in network["input_parts"])
+    return f", joined from {parts}" if parts else ""
+
+
+def _meaning(network: facts.Facts) -> str:
+    names = ", ".join(network["class_names"][:_NAMES]) + (", ..." if len(network["class_names"]) > _NAMES else "")
+    said = f" ({names})" if names else ""
+    if network["classes"] is None:
+        return "no classes"
+    if network["output_shape"] == [1]:
+        return f"the class is the sign{said}"
+    return f"the {'smallest' if network['classes'] == 'min' else 'largest'} is the class{said}"
 
 
 def _bounds(net: Network) -> list[facts.Facts]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reluatlas.cli.options import InputShape, Model, ModelModule
+from reluatlas.cli.options import Classes, ClassNames, InputShape, Model, ModelModule, Output
 from reluatlas.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -23,23 +23,53 @@ class Source:
     model: Model
     model_module: ModelModule = None
     input_shape: InputShape = None
+    output: Output = None
+    classes: Classes = "max"
+    class_names: ClassNames = None
 
     def load(self) -> Network:
         """Return the network, checked against the model."""
         from reluatlas.importers.load import load
 
-        shape = None if self.input_shape is None else _shape(self.input_shape)
         module = None if self.model_module is None else _module(self.model_module)
-        return load(self.model, module=module, input_shape=shape)
+        return load(self.model, module=module, **self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The arguments of `load`, but for those that have their default."""
+        out: dict[str, Any] = {}
+        if self.input_shape:
+            out["input_shape"] = _shapes(self.input_shape)
+        if self.output is not None:
+            out["output"] = self.output
+        if self.classes != "max":
+            if self.classes not in ("min", "none"):
+                raise ArgumentError(f"`--classes {self.classes}` is unknown; expected max, min or none.")
+            out["classes"] = None if self.classes == "none" else self.classes
+        if self.class_names is not None:
+            out["class_names"] = self.class_names.split(",")
+        return out
 
     @property
     def code(self) -> str:
         """The Python that loads it."""
-        more = "" if self.input_shape is None else f", input_shape={_shape(self.input_shape)!r}"
+        more = "".join(f", {name}={value!r}" for name, value in self._options.items())
         if self.model_module is None:
             return f"ra.load({self.model!r}{more})"
         where, _, name = self.model_module.rpartition(":")
         return f"ra.load({self.model!r}, module={name}{more})  # {name}: the torch module of {where}"
+
+
+def _shapes(texts: list[str]) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    named = [text.rpartition("=") for text in texts]
+    if all(name for name, _, _ in named):
+        return {name: _shape(text) for name, _, text in named}
+    if len(texts) > 1:
+        raise ArgumentError(
+            f"`--input-shape` was given {len(texts)} times; expected once, or once for each input by its name, such as "
+            "`--input-shape x=2 --input-shape y=1,28,28`."
+        )
+    return _shape(texts[0])
 
 
 def _shape(text: str) -> tuple[int, ...]:

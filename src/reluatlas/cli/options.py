@@ -59,18 +59,37 @@ ModelModule = Annotated[
     ),
 ]  # fmt: skip
 InputShape = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="N,N,...", show_default=False,
-        help="Shape of one input, without a batch axis; needed where the model leaves it open.",
+        help="Shape of one input, without a batch axis; needed where the model leaves it open. Of a model with several "
+        "inputs once for each, by its name: --input-shape x=2 --input-shape y=1,28,28.",
     ),
 ]  # fmt: skip
+Output = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", show_default=False, help="Which output, by its name or position, of a model with several."
+    ),
+]
+Classes = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND",
+        help="What decides on a class: max (the largest output), min (the smallest, as of ACAS Xu), or none (the "
+        "outputs are no classes).",
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,NAME,...", show_default=False, help="A name for each class, for tables and figures."),
+]
 BoxSides = Annotated[
     list[str] | None,
     typer.Option(
         "--box", metavar="LO,HI", show_default=False,
         help="Domain: the box of the inputs from LO to HI, once for all of them (-1,1) or once for each (-1,1,0,2, or "
-        "--box twice).",
+        "--box twice). Of a model with several inputs also by name: --box x=-1,1 --box y=0,2.",
     ),
 ]  # fmt: skip
 WholeSpace = Annotated[bool, typer.Option("--space", help="Domain: all inputs; unbounded cells are found, too.")]
@@ -259,7 +278,11 @@ Points = Annotated[
 TypedPoints = Annotated[
     list[str] | None,
     typer.Option(
-        "--at", metavar="N,N,...", show_default=False, help="A point: one number for each input. May be repeated."
+        "--at",
+        metavar="N,N,...",
+        show_default=False,
+        help='A point: one number for each input; of a model with several inputs also by name: "x=0.1,0.2 y=3". May be '
+        "repeated.",
     ),
 ]
 AnyBox = Annotated[

@@ -7,11 +7,15 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
+
+if TYPE_CHECKING:
+    from reluatlas.network.graph import Network
 
 _ITEM = re.compile(r"^(?P<path>.*\.(npy|csv))(:(?P<rows>-?\d+(,-?\d+)*))?$", re.IGNORECASE | re.DOTALL)
 _SHOWN = 4
@@ -73,22 +77,22 @@ def is_file(text: str) -> bool:
     return _ITEM.match(text) is not None
 
 
-def typed_points(texts: list[str], n_inputs: int, option: str) -> list[Point]:
-    """Return points that were typed as numbers with commas.
+def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
+    """Return points that were typed as numbers with commas, or by the parts of a joint input: `x=0.1,0.2 y=3`.
 
     Raises
     ------
     ArgumentError, DomainError, DimensionError
         When a text is not finite numbers, or of another number of inputs.
     """
-    points = []
+    points, n_inputs = [], net.n_inputs
     for text in texts:
-        try:
-            values = [float(part) for part in text.split(",")]
-        except ValueError:
-            raise ArgumentError(f"`{option} {text}` is not numbers with commas, such as `{option} 0.1,0.2`.") from None
-        if not all(isfinite(v) for v in values):
-            raise DomainError(f"`{option} {text}` holds NaN or an infinite number. Pass finite ones.")
+        if "=" in text:
+            words = [word.rpartition("=") for word in text.split()]
+            named = {name: _numbers(given, f"{option} {text}", option) for name, _, given in words}
+            points.append(Point(None, None, net.join(named)))
+            continue
+        values = _numbers(text, f"{option} {text}", option)
         if len(values) != n_inputs:
             raise DimensionError(
                 f"`{option} {text}` has {len(values)} numbers but the network takes {n_inputs} inputs. Pass one number "
@@ -96,6 +100,16 @@ def typed_points(texts: list[str], n_inputs: int, option: str) -> list[Point]:
             )
         points.append(Point(None, None, np.array(values)))
     return points
+
+
+def _numbers(text: str, given: str, option: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ArgumentError(f"`{given}` is not numbers with commas, such as `{option} 0.1,0.2`.") from None
+    if not all(isfinite(v) for v in values):
+        raise DomainError(f"`{given}` holds NaN or an infinite number. Pass finite ones.")
+    return values
 
 
 def open_array(path: Path, option: str) -> NDArray:

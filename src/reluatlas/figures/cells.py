@@ -44,9 +44,10 @@ def cells(
     by : {"map", "class", "region", "volume", "layer"}
         What a color stands for. "map": the affine map; equal maps have equal colors, similar maps
         similar ones. "class": what the outputs decide on (see `Network.classes`; one output: its
-        sign); cells that the decision boundary crosses are divided there. "region": the linear region; regions that share an edge
-        differ. "volume": the area, on a logarithmic scale. "layer": the edges take the color of
-        the layer that made them, and the decision boundary, if there are classes, is drawn on top.
+        sign); cells that the decision boundary crosses are divided there. "region": the linear
+        region; regions that share an edge differ. "volume": the area, on a logarithmic scale.
+        "layer": the edges take the color of the layer that made them, and the decision boundary,
+        if there are classes, is drawn on top.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None. Limits, labels and title are set.
     edges : bool
@@ -150,7 +151,7 @@ def _draw_layers(ax: Axes, cx: PolyhedralComplex, width: float):
         names.append(f"layer {here + 1}")
         inks.append(color)
         widths.append(max(thick, 1.5))
-    boundary = cx.decision_boundary().segments if has_decision(cx.network) else ()
+    boundary = cx.decision_boundary().segments if has_decision(cx.network) else np.zeros((0, 2, 2))
     if len(boundary):
         paint.lines(ax, boundary, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
         names.append("output")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reluatlas.errors import ArgumentError, ModelFileError
-from reluatlas.importers.finish import finish
+from reluatlas.importers.ends import Shapes, checked_meaning, checked_shapes, only_shape
+from reluatlas.importers.finish import Imported, finish
 from reluatlas.network.graph import Network
 
 WEIGHT_ENDINGS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".pkl")
@@ -23,7 +24,10 @@ def load(
     model: Any,
     *,
     module: Any = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    output: str | int | None = None,
+    classes: Literal["max", "min"] | None = "max",
+    class_names: Sequence[str] | None = None,
     mean: Any = None,
     std: Any = None,
 ) -> Network:
@@ -42,11 +46,19 @@ def load(
     module : torch.nn.Module, optional
         The architecture that weights belong to. It is copied, never changed. Weights wider than its own are
         not rounded; what trainers and wrappers put around weights (a key, one common prefix) is found, with a note.
-    input_shape : sequence of int, optional
-        Shape of one input, without a batch axis. Needed where the model does not fix it.
-    mean, std : array_like, optional
+    input_shape : sequence of int, or mapping, optional
+        Shape of one input, without a batch axis. Needed where the model does not fix it. For a model with several
+        inputs, a shape for each by its name.
+    output : str or int, optional
+        Which output, by its name or position, of an ONNX model or torch module that has several.
+    classes : {"max", "min"} or None
+        What decides on a class: the largest output, the smallest (networks that give costs, such as ACAS Xu), or
+        nothing: the outputs are no classes (regression).
+    class_names : sequence of str, optional
+        A name for each class, for figures and tables; those of the model when it has any.
+    mean, std : array_like or mapping, optional
         The network takes inputs in the user's units and the model gets `(x - mean) / std`. Numbers,
-        one number per channel, or arrays of the input's shape.
+        one number per channel, or arrays of the input's shape; of several inputs, also by name.
 
     Raises
     ------
@@ -63,6 +75,10 @@ def load(
     MissingDependencyError
         The model needs a package that is not installed.
 
+    A model with several inputs gives a network of one joint input: their entries, one after another
+    (`Network.input_parts`). `net.join({"x": ..., "y": ...})` and `net.box({"x": (-1, 1), ...})` make points and
+    boxes of it; the network's own methods take such mappings of points, too.
+
     Guarantees: exact coefficients but for the roundings in `Network.notes`; deterministic. The
     user's model is never changed, and no code stored in a file is ever run.
 
@@ -73,12 +89,19 @@ def load(
     >>> float(net([-3.0])[0])  # relu(x) + relu(-x) = |x|
     3.0
     """
-    shape = None if input_shape is None else _checked_shape(input_shape)
+    shape, meaning = checked_shapes(input_shape), checked_meaning(classes, class_names)
     units = {"mean": mean, "std": std}
+    return finish(_imported(model, module, shape, output, units), meaning)
+
+
+def _imported(
+    model: Any, module: Any, shape: Shapes | None, output: str | int | None, units: dict[str, Any]
+) -> Imported:
+    options = {"input_shape": shape, "output": output, **units}
     if isinstance(model, str | Path):
         path = Path(model)
         if path.name.lower().endswith(WEIGHT_ENDINGS):
-            return _from_state_file(path, module, shape, units)
+            return _from_state_file(path, module, options)
         if module is not None:
             raise ArgumentError(f"`module` was given with `{path}`; it is for files of weights only: {_WEIGHTS}.")
         if not path.name.lower().endswith((".onnx", ".onnx.gz")):
@@ -88,36 +111,36 @@ def load(
             )
         from reluatlas.importers.onnx_graph import from_onnx_file
 
-        return finish(from_onnx_file(path, input_shape=shape, **units))
+        return from_onnx_file(path, **options)
     if module is not None:
         raise ArgumentError("`module` was given, but `model` is no file; expected a .pt, .pth or .safetensors path.")
     if _is_a(model, "torch.nn", "Module"):
         from reluatlas.importers.torch_export import from_module
 
-        return finish(from_module(model, input_shape=shape, **units))
+        return from_module(model, **options)
     if _is_a(model, "onnx", "ModelProto"):
         from reluatlas.importers.onnx_graph import from_onnx_model
 
-        return finish(from_onnx_model(model, input_shape=shape, **units))
+        return from_onnx_model(model, **options)
     if _is_a(model, "sklearn.base", "BaseEstimator"):
         from reluatlas.importers.scikit import from_scikit
 
-        return finish(_same_shape(from_scikit(model, **units), shape))
+        return _same_ends(from_scikit(model, **units), shape, output)
     if isinstance(model, list | tuple):
         from reluatlas.importers.arrays import from_arrays
 
-        return finish(_same_shape(from_arrays(model, **units), shape))
+        return _same_ends(from_arrays(model, **units), shape, output)
     raise ArgumentError(f"`model` is of type `{type(model).__name__}`; expected {_KINDS}.")
 
 
-def _from_state_file(path: Path, module: Any, shape: tuple[int, ...] | None, units: dict[str, Any]) -> Network:
+def _from_state_file(path: Path, module: Any, options: dict[str, Any]) -> Imported:
     from reluatlas.importers.torch_export import from_module
     from reluatlas.importers.torch_files import with_state
 
     if module is not None and not _is_a(module, "torch.nn", "Module"):
         raise ArgumentError(f"`module` is a {type(module).__name__}; expected a torch.nn.Module instance.")
     loaded, remarks = with_state(path, module)
-    return finish(from_module(loaded, input_shape=shape, source=path.name, remarks=remarks, **units))
+    return from_module(loaded, source=path.name, remarks=remarks, **options)
 
 
 def _is_a(model: Any, package: str, name: str) -> bool:
@@ -126,19 +149,10 @@ def _is_a(model: Any, package: str, name: str) -> bool:
     return home is not None and isinstance(model, getattr(home, name, ()))
 
 
-def _same_shape(imported: Any, shape: tuple[int, ...] | None) -> Any:
-    fixed = imported.low.builder.shape(0)
+def _same_ends(imported: Imported, shapes: Shapes | None, output: str | int | None) -> Imported:
+    fixed, shape = imported.low.builder.shape(0), only_shape(shapes)
+    if output is not None:
+        raise ArgumentError(f"`output={output!r}` was given, but the model has one output. Leave it out.")
     if shape is not None and shape != fixed:
         raise ArgumentError(f"`input_shape` is {shape} but the model takes inputs of shape {fixed}. Leave it out.")
     return imported
-
-
-def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
-    try:
-        shape = tuple(int(s) for s in input_shape)
-        whole = all(int(s) == s for s in input_shape)
-    except (TypeError, ValueError):
-        shape, whole = (), False
-    if not shape or not whole or any(s < 1 for s in shape):
-        raise ArgumentError(f"`input_shape` is {input_shape!r}; expected positive whole numbers, such as (1, 28, 28).")
-    return shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, ModelFileError, ReluAtlasError, UnsupportedLayerError
 from reluatlas.importers.check import ModelRuns
-from reluatlas.importers.finish import Imported, begin
+from reluatlas.importers.ends import Shapes, chosen_output, shape_of
+from reluatlas.importers.finish import Imported, Normalization, begin, begin_joint
 from reluatlas.importers.lowering import Lowering, Tensor
 from reluatlas.importers.onnx_call import Call, Refused
 from reluatlas.importers.onnx_file import check_model, read_onnx
@@ -21,7 +22,7 @@ from reluatlas.importers.onnx_operators import FINAL, FOLDED, OPERATORS, PASSING
 from reluatlas.importers.onnx_order import needed_nodes
 from reluatlas.importers.onnx_recast import extract, in_float64, node_runner, pass_through
 from reluatlas.importers.onnx_refused import reason_of
-from reluatlas.importers.onnx_run import native_run, reference_run, runtime_run
+from reluatlas.importers.onnx_run import Feeds, native_run, reference_run, runtime_run
 from reluatlas.importers.onnx_shapes import inferred_shapes
 from reluatlas.importers.steps import Steps, Value, settle
 from reluatlas.importers.weights import MAX_ENTRIES
@@ -30,12 +31,12 @@ from reluatlas.network.graph import Shape
 OLDEST_OPSET = 7  # before, broadcasting was an attribute
 
 
-def from_onnx_file(path: Path, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None) -> Imported:
-    """Return the network in a `.onnx` or `.onnx.gz` file; see `reluatlas.load`."""
-    return _guarded(lambda: read_onnx(path), path.name, input_shape, mean, std)
+def from_onnx_file(path: Path, **options: Any) -> Imported:
+    """Return the network in a `.onnx` or `.onnx.gz` file; see `reluatlas.load` for the options."""
+    return _guarded(lambda: read_onnx(path), path.name, **options)
 
 
-def from_onnx_model(model: Any, *, input_shape: Shape | None = None, mean: Any = None, std: Any = None) -> Imported:
+def from_onnx_model(model: Any, **options: Any) -> Imported:
     """Return the network of an `onnx.ModelProto` in memory, which is not changed; see `reluatlas.load`."""
     import onnx
 
@@ -45,12 +46,12 @@ def from_onnx_model(model: Any, *, input_shape: Shape | None = None, mean: Any =
         check_model(copied, "model", folder=None)
         return copied
 
-    return _guarded(twin, "the ONNX model", input_shape, mean, std)
+    return _guarded(twin, "the ONNX model", **options)
 
 
-def _guarded(read: Callable[[], Any], source: str, input_shape: Shape | None, mean: Any, std: Any) -> Imported:
+def _guarded(read: Callable[[], Any], source: str, **options: Any) -> Imported:
     try:
-        return _from_checked(read(), source, input_shape, mean, std)
+        return _from_checked(read(), source, **options)
     except ReluAtlasError:
         raise
     except UnicodeDecodeError:
@@ -59,26 +60,39 @@ def _guarded(read: Callable[[], Any], source: str, input_shape: Shape | None, me
         raise ModelFileError(f"`{source}` is malformed ({type(problem).__name__}). Export it again.") from problem
 
 
-def _from_checked(model: Any, source: str, input_shape: Shape | None, mean: Any, std: Any) -> Imported:
+def _from_checked(
+    model: Any,
+    source: str,
+    *,
+    input_shape: Shapes | None = None,
+    output: str | int | None = None,
+    mean: Any = None,
+    std: Any = None,
+) -> Imported:
     import onnx
     from onnx.inliner import inline_local_functions
 
     if model.functions:  # the file's own operators: what they are made of takes their place
         model = inline_local_functions(model)
     opset = _opset(model, source)
-    entry, output_name = _ends(model, source)
+    names = [o.name for o in model.graph.output]
+    output_name = names[chosen_output(names, output, source)]
     nodes = needed_nodes(model.graph, output_name, source)
-    shape, has_batch = input_layout(entry, input_shape, source)
-    part = extract(model, nodes, input_name=entry.name, shape=shape, output=output_name)
+    entries = _entries(model, nodes, output_name, source)
+    layouts = {
+        e.name: input_layout(e, shape_of(input_shape, e.name, [o.name for o in entries], source), source)
+        for e in entries
+    }
+    feeds = Feeds.of(entries, {name: shape for name, (shape, _) in layouts.items()})
+    part = extract(model, nodes, shapes=feeds.shapes, output=output_name)
     shapes, problem = inferred_shapes(part, source)
     double = in_float64(part)
-    low, x, norm = begin(
-        shape[1:] if has_batch else shape, has_batch=has_batch, mean=mean, std=std, name=entry.name or "input"
-    )
+    low, given, norm = _begun(layouts, mean, std)
     low.stored = sum(prod(t.dims) for t in part.graph.initializer)
-    values: dict[str, Value | Refused] = {entry.name: x}
-    low.name, low.operator = entry.name, "input"
-    low.checkpoint(entry.name, x)
+    values: dict[str, Value | Refused] = dict(given)
+    for name, x in given.items():
+        low.name, low.operator = name, "input"
+        low.checkpoint(name, x)
     for tensor in double.graph.initializer:
         values[tensor.name] = onnx.numpy_helper.to_array(tensor)
     for node in double.graph.node:
@@ -88,8 +102,8 @@ def _from_checked(model: Any, source: str, input_shape: Shape | None, mean: Any,
         lower_node(low, double, node, values, opset)  # what it finds wrong, it says of the node
     if problem is not None:
         raise problem
-    output = values.get(output_name)
-    if not isinstance(output, Tensor):
+    made = values.get(output_name)
+    if not isinstance(made, Tensor):
         raise UnsupportedLayerError(f"the output `{output_name}` of `{source}` does not depend on its input.")
 
     # a dropped softmax is left out of the model that is run, too: all that follows it is compared
@@ -97,16 +111,27 @@ def _from_checked(model: Any, source: str, input_shape: Shape | None, mean: Any,
     for whole in (double, part):
         pass_through(whole, {n.output[0] for n in dropped})
     point_type, epsilon = precision(part)
-    at = {"input_name": entry.name, "shape": shape}
     runs = ModelRuns(
-        reference_run(double, dtype=np.dtype(np.float64), **at),
-        native_run(part, source, dtype=point_type, **at) if part.graph.node else lambda z: {entry.name: z},
-        reference_run(part, dtype=point_type, **at),
+        reference_run(double, feeds.in_type(np.dtype(np.float64))),
+        native_run(part, source, feeds) if part.graph.node else feeds.arrays,
+        reference_run(part, feeds),
         epsilon,
         point_type,
-        runtime_run(part, [c.name for c in low.checkpoints[1:]], dtype=point_type, **at),
+        runtime_run(part, [c.name for c in low.checkpoints[len(entries) :]], feeds),
     )
-    return Imported(low, output, runs, norm, source)
+    return Imported(low, made, runs, norm, source)
+
+
+def _begun(
+    layouts: Mapping[str, tuple[Shape, bool]], mean: Any, std: Any
+) -> tuple[Lowering, dict[str, Tensor], Normalization | None]:
+    if len(layouts) > 1:
+        named = [(name, shape) for name, (shape, _) in layouts.items()]
+        return begin_joint(named, has_batch=any(has for _, has in layouts.values()), mean=mean, std=std)
+    ((name, (shape, has_batch)),) = layouts.items()
+    inner = shape[1:] if has_batch else shape
+    low, x, norm = begin(inner, has_batch=has_batch, mean=mean, std=std, name=name or "input")
+    return low, {name: x}, norm
 
 
 def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value | Refused], opset: int) -> None:
@@ -204,22 +229,19 @@ def _opset(model: Any, source: str) -> int:
     return versions[0]
 
 
-def _ends(model: Any, source: str) -> tuple[Any, str]:
+def _entries(model: Any, nodes: Sequence[Any], output: str, source: str) -> list[Any]:
+    """Return the inputs that an output needs, in the model's order, once they are found to be tensors of floats."""
     stored = {t.name for t in model.graph.initializer}
-    inputs = [i for i in model.graph.input if i.name not in stored]
-    outputs = [o.name for o in model.graph.output]
-    for what, names in (("inputs", [i.name for i in inputs]), ("outputs", outputs)):
-        if len(names) != 1:
+    needed = {output, *(name for node in nodes for name in node.input)}
+    entries = [i for i in model.graph.input if i.name not in stored and i.name in needed]
+    if not entries:
+        raise UnsupportedLayerError(f"the output `{output}` of `{source}` does not depend on any input.")
+    for entry in entries:
+        if not entry.type.HasField("tensor_type") or entry.type.tensor_type.elem_type not in _float_types():
             raise UnsupportedLayerError(
-                f"`{source}` has {len(names)} {what} ({', '.join(names[:5])}); expected one. "
-                "Export a model with one input and one output."
+                f"the input `{entry.name}` of `{source}` is no tensor of floats. Export in floats."
             )
-    kind, np_types = inputs[0].type.tensor_type.elem_type, _float_types()
-    if not inputs[0].type.HasField("tensor_type") or kind not in np_types:
-        raise UnsupportedLayerError(
-            f"the input `{inputs[0].name}` of `{source}` is no tensor of floats. Export in floats."
-        )
-    return inputs[0], outputs[0]
+    return entries
 
 
 def input_layout(entry: Any, input_shape: Shape | None, source: str) -> tuple[Shape, bool]:
@@ -275,13 +297,14 @@ def _float_types() -> dict[int, int]:
 
 
 def precision(model: Any) -> tuple[np.dtype, float]:
-    """Return the type of the input and the coarsest distance from 1 to the next number of its float types."""
+    """Return the coarsest type of the inputs, and the coarsest distance from 1 to the next number of all types."""
     from onnx.helper import tensor_dtype_to_np_dtype
 
     bits = _float_types()
-    kind = model.graph.input[0].type.tensor_type.elem_type
-    used = {kind, *(t.data_type for t in model.graph.initializer)}
+    kinds = [i.type.tensor_type.elem_type for i in model.graph.input]
+    used = {*kinds, *(t.data_type for t in model.graph.initializer)}
     for node in model.graph.node:
         used.update(a.t.data_type for a in node.attribute if a.HasField("t"))
         used.update(a.i for a in node.attribute if node.op_type == "Cast" and a.name == "to")
-    return tensor_dtype_to_np_dtype(kind), 2.0 ** -min(bits[k] for k in used if k in bits)
+    coarsest = min(kinds, key=lambda kind: bits[kind])
+    return tensor_dtype_to_np_dtype(coarsest), 2.0 ** -min(bits[k] for k in used if k in bits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -15,19 +15,20 @@ from reluatlas.importers.weights import MAX_ENTRIES
 from reluatlas.network.graph import Shape
 
 
-def extract(model: Any, nodes: Sequence[Any], *, input_name: str, shape: Shape, output: str) -> Any:
-    """Return the part of a model that some of its nodes make, with one input of a fixed shape and one output."""
+def extract(model: Any, nodes: Sequence[Any], *, shapes: Mapping[str, Shape], output: str) -> Any:
+    """Return the part of a model that some of its nodes make, with inputs of fixed shapes and one output."""
     import onnx
 
     needed = {name for node in nodes for name in node.input}
-    (element,) = (i.type.tensor_type.elem_type for i in model.graph.input if i.name == input_name)
+    elements = {i.name: i.type.tensor_type.elem_type for i in model.graph.input}
     part = onnx.ModelProto()
     part.ir_version = max(model.ir_version, 4)  # before, initializers had to be inputs too
     part.opset_import.extend(model.opset_import)
     part.graph.name = model.graph.name or "model"
     part.graph.node.extend(nodes)
     part.graph.initializer.extend(t for t in model.graph.initializer if t.name in needed)
-    part.graph.input.append(onnx.helper.make_tensor_value_info(input_name, element, list(shape)))
+    for name, shape in shapes.items():
+        part.graph.input.append(onnx.helper.make_tensor_value_info(name, elements[name], list(shape)))
     part.graph.output.add().name = output
     return part
 

@@ -80,7 +80,23 @@ def from_scikit(model: Any, *, mean: Any = None, std: Any = None) -> Imported:
         return {"output": _predict(native, z.astype(precision))}
 
     runs = ModelRuns(exact, at_precision, None, float(np.finfo(precision).eps), np.dtype(precision))
-    return Imported(low, output, runs, norm, kind)
+    return Imported(low, output, runs, norm, kind, _class_names(model))
+
+
+def _class_names(model: Any) -> tuple[str, ...]:
+    """Return what a classifier calls its classes; nothing where each label has an output of its own."""
+    classes = getattr(model, "classes_", None)
+    if (
+        classes is None
+        or getattr(model, "_label_binarizer", None) is None
+        or model._label_binarizer.y_type_
+        not in (
+            "binary",
+            "multiclass",
+        )
+    ):
+        return ()
+    return tuple(str(name) for name in classes)
 
 
 def _recast(model: Any, dtype: np.dtype) -> Any:

@@ -31,12 +31,6 @@ def why_it_does_not_run(module: Any, shape: tuple[int, ...], problem: Exception,
             "Pass the module that calls them."
         )
     wanted = _inputs(module)
-    if isinstance(problem, TypeError) and "forward()" in text and "missing" in text and len(wanted) > 1:
-        names = ", ".join(f"`{name}`" for name in wanted)
-        return UnsupportedLayerError(
-            f"`{source}` takes {len(wanted)} inputs ({names}); expected one. Wrap it in a module that takes one tensor "
-            "and splits it."
-        )
     if isinstance(problem, TypeError) and "positional argument" in text and not wanted:
         return UnsupportedLayerError(f"`{source}` takes no input; expected one tensor.")
     if _OF_WHOLE_NUMBERS.search(text):

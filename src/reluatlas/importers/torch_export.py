@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from reluatlas.errors import (
     ArgumentError,
     ImportMismatchError,
+    ReluAtlasError,
     UnsupportedLayerError,
 )
 from reluatlas.importers.check import NATIVE_TOLERANCE, ModelRuns
+from reluatlas.importers.ends import Shapes
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering import Tensor
 from reluatlas.importers.steps import Steps, settle
 from reluatlas.importers.torch_copy import copied, require_readable, unwrapped
 from reluatlas.importers.torch_diagnosis import why_it_does_not_run, why_it_has_no_graph
+from reluatlas.importers.torch_ends import require_one_tensor, with_one_end
 from reluatlas.importers.torch_lower import lower_node
 from reluatlas.importers.torch_operators import KEPT
 from reluatlas.importers.torch_run import all_tensors, casts, fixes_type, is_float, module_runner, neutral, zeros
@@ -40,7 +43,8 @@ class Captured:
 def from_module(
     module: Any,
     *,
-    input_shape: Shape | None = None,
+    input_shape: Shapes | None = None,
+    output: str | int | None = None,
     mean: Any = None,
     std: Any = None,
     source: str = "",
@@ -55,12 +59,13 @@ def from_module(
         module = unwrapped(module)
         source = source or type(module).__name__
         require_readable(module, source)
+        module, given_shape, parts = with_one_end(module, input_shape, output, source)
         twin = copied(module, source).eval().cpu().requires_grad_(False)
-        shape = input_shape or _guessed_shape(twin, source)
+        shape = given_shape or _guessed_shape(twin, source)
         twin, dtype = _runnable(twin, shape, source)
         captured = capture(twin, zeros((1, *shape), dtype), source)
 
-        low, x, norm = begin(shape, has_batch=True, mean=mean, std=std, name=captured.input)
+        low, x, norm = begin(shape, has_batch=True, mean=mean, std=std, name=captured.input, parts=parts)
         for remark in remarks:
             low.builder.note("dropped", source, remark)
         values: dict[str, Any] = {captured.input: x}
@@ -70,9 +75,9 @@ def from_module(
         rounded: set[str] = set()
         for node in captured.nodes:
             values[node.name] = lower_node(low, node, values, rounded)
-        output = values[captured.output]
-        output = settle(low, output) if isinstance(output, Steps) else output
-    if not isinstance(output, Tensor):
+        made = values[captured.output]
+        made = settle(low, made) if isinstance(made, Steps) else made
+    if not isinstance(made, Tensor):
         raise UnsupportedLayerError(f"the output of `{source}` does not depend on its input.")
     floats = {p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)}
     coarse = casts(captured.nodes, floats)
@@ -80,7 +85,7 @@ def from_module(
         low.builder.note(
             "dropped", source, f"its casts to {_said(cast)} are left out: coefficients are as they are stored"
         )
-    return Imported(low, output, _runs(twin, captured, dtype, floats | coarse, output, source), norm, source)
+    return Imported(low, made, _runs(twin, captured, dtype, floats | coarse, made, source), norm, source)
 
 
 def _said(dtype: Any) -> str:
@@ -119,6 +124,8 @@ def _tried(twin: Any, shape: Shape, dtype: Any) -> Exception | None:
         warnings.simplefilter("ignore")
         try:
             twin(zeros((1, *shape), dtype))
+        except ReluAtlasError:  # an output that is not there
+            raise
         except Exception as problem:  # the user's own code: whatever it raises
             return problem
     return None
@@ -137,10 +144,7 @@ def capture(twin: Any, example: Any, source: str) -> Captured:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = twin(example)
-        if not isinstance(made, torch.Tensor):
-            raise UnsupportedLayerError(
-                f"`{source}` gives a {type(made).__name__}; expected one tensor. Wrap the module."
-            )
+        require_one_tensor(made, source)
         try:
             program = torch.export.export(twin, (example,))
             table = torch.export.default_decompositions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers as numbers_of_python
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, ReluAtlasError
+from reluatlas.network.parts import Part, check_names
 
 FloatArray = NDArray[np.float64]
 
@@ -176,6 +177,23 @@ def normalization(
         rounded |= Fraction(offsets[i]) != exact
     rounded |= center_rounded or spread_rounded
     return scale, offsets[where.reshape(-1)].reshape(tuple(shape)), bool(rounded)
+
+
+def per_part(values: Any, parts: Sequence[Part], label: str) -> tuple[Any, bool]:
+    """Return a mean or std of a joint input, and whether it is rounded.
+
+    By name: of each part, which may be a number, one number for each channel, or an array of the part's shape.
+
+    Raises
+    ------
+    ArgumentError, DimensionError
+        When a part is missing or unknown, or an array does not fit.
+    """
+    if not isinstance(values, Mapping):
+        return values, False
+    check_names(parts, values, label)
+    entries = [_per_entry(values[p.name], p.shape, f"{label}[{p.name!r}]") for p in parts]
+    return np.concatenate([array.reshape(-1) for array, _ in entries]), any(rounded for _, rounded in entries)
 
 
 def _per_entry(values: ArrayLike, shape: Sequence[int], label: str) -> tuple[FloatArray, bool]:

@@ -21,6 +21,7 @@ from reluatlas.network.graph import (
     Network,
     Node,
     Note,
+    Part,
     Shape,
 )
 
@@ -28,8 +29,8 @@ from reluatlas.network.graph import (
 class Builder:
     """Adds nodes to a network in topological order; every method returns the new node's index."""
 
-    def __init__(self, input_shape: Sequence[int], name: str = "input") -> None:
-        self.nodes: list[Node] = [Input(tuple(int(s) for s in input_shape), name)]
+    def __init__(self, input_shape: Sequence[int], name: str = "input", parts: tuple[Part, ...] = ()) -> None:
+        self.nodes: list[Node] = [Input(tuple(int(s) for s in input_shape), name, parts)]
         self.notes: list[Note] = []
 
     def shape(self, node: int) -> Shape:

@@ -107,7 +107,9 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
         return network
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError, MemoryError) as error:
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise ResultFileError(f"the file's network is damaged ({kind}{str(error).rstrip('.')}). Save it again.") from None
+        raise ResultFileError(
+            f"the file's network is damaged ({kind}{str(error).rstrip('.')}). Save it again."
+        ) from None
 
 
 def digest_of(network: Network) -> str:

@@ -61,7 +61,12 @@ def checked_note(note: Any) -> tuple[Any, str, str]:
     ValueError
         When they are none.
     """
-    if not isinstance(note, list) or len(note) != 3 or note[0] not in _NOTES or not all(isinstance(n, str) for n in note):
+    if (
+        not isinstance(note, list)
+        or len(note) != 3
+        or note[0] not in _NOTES
+        or not all(isinstance(n, str) for n in note)
+    ):
         raise ValueError(f"{_short(note)} is no note")
     return note[0], note[1], note[2]
 

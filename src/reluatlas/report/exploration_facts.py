@@ -15,6 +15,7 @@ from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
+    from reluatlas.network.graph import Network
 
 MOST_POINTS = 12  # of which every pair is looked at
 

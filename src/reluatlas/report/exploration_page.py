@@ -99,7 +99,7 @@ def _page(net: Network, found: Exploration, numbers: facts.Facts, about: About, 
         page.tiles(_tiles(numbers)),
         page._section("Figures", page._figures(drawn)) if drawn else _not_drawn(numbers),
         page._section("Between the points", _between(numbers)) if numbers["between"] else "",
-        page._section("Numbers", _numbers(numbers)),
+        page._section("Numbers", _numbers(numbers, net)),
         page._section("By depth", _depths(numbers)) if numbers["target"] is None else "",
         page._section("The network", page._network(network)),
         page._section("What import changed", page._notes(network)),
@@ -144,13 +144,13 @@ def _between(numbers: facts.Facts) -> str:
     return page.columns(head, rows, (2, 3, 4, 5)) + page._and_more(len(numbers["between"]) - _ROWS, "pair") + note
 
 
-def _numbers(numbers: facts.Facts) -> str:
+def _numbers(numbers: facts.Facts, net: Network) -> str:
     rows = [
         ("points", f"{numbers['n_points']:,} in {words.counted(numbers['n_starts'], 'cell')}"),
         ("cells", f"{numbers['n_cells']:,}"),
         ("expanded", exploration_facts.expanded_in_words(numbers)),
         ("facets", f"{numbers['n_edges']:,} known between two of the cells"),
-        ("classes", exploration_facts.classes_in_words(numbers, found.network)),
+        ("classes", exploration_facts.classes_in_words(numbers, net)),
     ]
     if numbers["target"] is not None:
         rows[-1] = ("target", numbers["target"])

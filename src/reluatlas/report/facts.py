@@ -124,7 +124,10 @@ def of_network(network: Network) -> Facts:
     return {
         "source": network.source,
         "input_shape": list(network.input_shape),
+        "input_parts": [{"name": part.name, "shape": list(part.shape)} for part in network.input_parts],
         "output_shape": list(network.output_shape),
+        "classes": network.classes,
+        "class_names": list(network.class_names),
         "n_neurons": int(network.n_neurons),
         "n_windows": int(network.n_windows),
         "n_parameters": sum(parameters(node) for node in network.nodes),

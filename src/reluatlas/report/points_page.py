@@ -177,7 +177,8 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
                 other = ""
             rows.append(
                 (
-                    label, class_label(net, point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns, other,
+                    label, class_label(net, point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns,
+                    other,
                     cell_words.short_size_of(cell), cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip

@@ -181,7 +181,10 @@ def surface(cx: PolyhedralComplex) -> str:
 
 def boundary(cx: PolyhedralComplex) -> str:
     """Caption the decision boundary in space."""
-    return f"Where {_tie(cx)}: on each cell a part of a plane, cut as exactly as the cells. It bends where it leaves a cell."
+    return (
+        f"Where {_tie(cx)}: on each cell a part of a plane, cut as exactly as the cells. It bends where it leaves a "
+        "cell."
+    )
 
 
 def _tie(cx: PolyhedralComplex) -> str:
