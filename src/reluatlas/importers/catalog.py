@@ -153,8 +153,8 @@ def markdown() -> str:
         lines.append(f"| {', '.join(sorted(onnx_names))} | {', '.join(sorted(torch_names))} | {reason} |")
     lines += [
         "",
-        "Also refused: batch norm or dropout in training mode, several inputs or outputs, free lengths without",
-        "`input_shape=`, control flow that depends on the data, products of two tensors that depend on the input.",
+        "Also refused: batch norm or dropout in training mode, free lengths without `input_shape=`, control flow that",
+        "depends on the data, products of two tensors that depend on the input.",
         "",
         "## What is rounded",
         "",

@@ -69,7 +69,7 @@ def test_an_output_that_needs_one_input_has_that_input_alone() -> None:
 def test_a_choice_of_several_outputs_is_asked_for_with_their_names() -> None:
     with pytest.raises(ArgumentError, match=r"3 outputs \(label, scores, other\).*output='label'"):
         ra.load(two_inputs())
-    with pytest.raises(ArgumentError, match="no output of .*label, scores, other"):
+    with pytest.raises(ArgumentError, match=r"no output of .*label, scores, other"):
         ra.load(two_inputs(), output="logits")
     with pytest.raises(UnsupportedLayerError, match="ArgMax"):
         ra.load(two_inputs(), output="label")
