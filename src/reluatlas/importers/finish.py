@@ -112,7 +112,7 @@ def _normalized(low: Lowering, x: Tensor, shape: Shape, mean: Any, std: Any) -> 
     return x, (-unit[0], 1.0 / unit[1])
 
 
-def finish(imported: Imported, meaning: Meaning) -> Network:
+def finish(imported: Imported, meaning: Meaning = Meaning()) -> Network:
     """Return the network, once it was found to compute what the model does.
 
     Raises
