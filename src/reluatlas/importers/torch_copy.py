@@ -11,7 +11,8 @@ from typing import Any
 
 from reluatlas.errors import ArgumentError, UnsupportedLayerError
 
-_QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic")
+_QUANTIZED = ("torch.ao.nn.", "torch.ao.quantization.", "torch.nn.quantized", "torch.nn.intrinsic")
+_PLAIN = ("QuantStub", "DeQuantStub", "QuantWrapper")  # of a float model that is to be quantized
 
 
 def unwrapped(module: Any) -> Any:
@@ -107,16 +108,22 @@ def require_readable(module: Any, source: str) -> None:
     from torch.nn.parameter import UninitializedTensorMixin
     from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-    for path, part in module.named_modules():
+    try:
+        parts = list(module.named_modules())
+    except AttributeError:
+        raise ArgumentError(
+            f"`{source}` was never initialized. Call `super().__init__()` at the beginning of its `__init__`."
+        ) from None
+    for path, part in parts:
         label = f"`{path}` of `{source}`" if path else f"`{source}`"
         if isinstance(part, torch.jit.ScriptModule):
             raise UnsupportedLayerError(
                 f"{label} is a TorchScript module. Pass the torch.nn.Module that it was made from."
             )
-        if type(part).__module__.startswith(_QUANTIZED):
+        if type(part).__module__.startswith(_QUANTIZED) and type(part).__name__ not in _PLAIN:
             raise UnsupportedLayerError(
-                f"{label} is quantized (`{type(part).__name__}`): it rounds what it computes. Pass the float model "
-                "that the quantized model was made from."
+                f"{label} is quantized, or prepared for it (`{type(part).__name__}`): it rounds what it computes. Pass "
+                "the float model that the quantized model was made from."
             )
     for name, tensor in _tensors(module):
         label = f"`{name}` of `{source}`"
@@ -127,6 +134,8 @@ def require_readable(module: Any, source: str) -> None:
             )
         if tensor.is_meta:
             raise ArgumentError(f"{label} is on the meta device, which holds no numbers. Load its weights first.")
+        if tensor.layout != torch.strided:
+            raise UnsupportedLayerError(f"{label} is sparse; expected dense weights. Convert it with `to_dense`.")
         if tensor.is_quantized:
             raise UnsupportedLayerError(f"{label} is quantized. Pass the float model that it was made from.")
         if tensor.is_complex():

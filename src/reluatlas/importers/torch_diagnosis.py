@@ -30,8 +30,7 @@ def why_it_does_not_run(module: Any, shape: tuple[int, ...], problem: Exception,
             f"`{source}` has no forward: it holds layers, but does not say how they follow on each other. "
             "Pass the module that calls them."
         )
-    wanted = _inputs(module)
-    if isinstance(problem, TypeError) and "positional argument" in text and not wanted:
+    if isinstance(problem, TypeError) and "positional argument" in text and not _inputs(module):
         return UnsupportedLayerError(f"`{source}` takes no input; expected one tensor.")
     if _OF_WHOLE_NUMBERS.search(text):
         tables = _named(module, "Embedding", "EmbeddingBag")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,8 @@ def from_module(
         low.name, low.operator = captured.input, "input"
         low.checkpoint(captured.input, x)
         rounded: set[str] = set()
-        for node in captured.nodes:
-            values[node.name] = lower_node(low, node, values, rounded)
+        for node, twin_of in _with_twins(captured.nodes):
+            values[node.name] = values[twin_of] if twin_of else lower_node(low, node, values, rounded)
         made = values[captured.output]
         made = settle(low, made) if isinstance(made, Steps) else made
     if not isinstance(made, Tensor):
@@ -201,6 +201,18 @@ def _ancestors(graph: Any, output: str) -> set[str]:
     return needed
 
 
+def _with_twins(nodes: Sequence[Any]) -> Iterator[tuple[Any, str]]:
+    """Yield each node, and the name of an earlier one that does the same to the same, or ""."""
+    from torch.fx.node import map_arg
+
+    first: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for node in nodes:
+        inputs = map_arg((node.args, node.kwargs), lambda n: f"%{names.get(n.name, n.name)}")
+        names[node.name] = first.setdefault(f"{node.target} {inputs}", node.name)
+        yield node, "" if names[node.name] == node.name else names[node.name]
+
+
 def _guessed_shape(twin: Any, source: str) -> Shape:
     import torch
 
@@ -237,7 +249,8 @@ def _runs(twin: Any, captured: Captured, dtype: Any, floats: set[Any], output: T
                 np.abs(own - graph)[usable] > 100 * max(tolerance, coarsest if kind != torch.float64 else 0) * scale
             ):
                 raise ImportMismatchError(
-                    f"the graph that torch.export captured of `{source}` is not what it computes."
+                    f"the graph that torch.export captured of `{source}` is not what it computes. Its forward must "
+                    "compute the same at every call, from its input and weights alone."
                 )
             return out if output.dropped else {**out, captured.output: own}
 

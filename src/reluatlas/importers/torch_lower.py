@@ -38,7 +38,7 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set
     packet, full = operator_names(node)
     low.name, low.operator = node.name, packet
     if node.op != "call_function":
-        raise low.unsupported(f"a node of kind {node.op} is not expected in a captured graph.")
+        raise low.unsupported("it is a branch or a loop on the data; expected the same operations for every input.")
     args = map_arg(node.args, lambda n: values[n.name])
     kwargs = map_arg(node.kwargs, lambda n: values[n.name])
     tensors = _found((*args, *kwargs.values()), Tensor | Steps)
@@ -77,12 +77,14 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set
 
 
 def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwargs: Any) -> Any:
-    import torch
 
     call = Call(_by_name(target, args, kwargs))
-    arrays = Call({k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in call.arguments.items()})
+    arrays = Call({k: _array(v) for k, v in call.arguments.items()})
     masks = _found((*args, *kwargs.values()), Steps)
-    if packet in MASK_OPERATORS and (masks or packet != "where" or isinstance(args[0], Tensor)):
+    places = (
+        packet in ("where", "index_put") and not masks and not isinstance(args[0 if packet == "where" else 1], Tensor)
+    )
+    if packet in MASK_OPERATORS and not places:
         return MASK_OPERATORS[packet](low, arrays)
     if masks and packet in OF_MASKS:
         return OF_MASKS[packet](low, arrays)
@@ -141,7 +143,8 @@ def _rearranged(low: Lowering, target: Any, packet: str, args: Any, kwargs: Any)
     joins = packet in JOINING  # whole numbers are entries like any other there, not places
 
     def marked(value: Any) -> Any:
-        if isinstance(value, Tensor) or (isinstance(value, torch.Tensor) and (is_float(value) or joins)):
+        entries = isinstance(value, torch.Tensor) and (is_float(value) or (joins and value.dtype != torch.bool))
+        if isinstance(value, Tensor) or entries:
             t = value if isinstance(value, Tensor) else _constant(low, value)
             start = sum(other.size for other in tensors)
             tensors.append(t)
@@ -156,8 +159,16 @@ def _rearranged(low: Lowering, target: Any, packet: str, args: Any, kwargs: Any)
     return [lo.rearrange(low, tensors, np.array(m.numpy())) for m in marks]
 
 
+def _array(value: Any) -> Any:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return value
+    return (value if value.layout == torch.strided else value.to_dense()).numpy()
+
+
 def _constant(low: Lowering, value: Any) -> Tensor:
-    return low.affine([], [], low.coefficients(value.numpy(), "a constant"), tuple(value.shape))
+    return low.affine([], [], low.coefficients(_array(value), "a constant"), tuple(value.shape))
 
 
 def operator_names(node: Any) -> tuple[str, str]:

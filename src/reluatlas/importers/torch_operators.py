@@ -169,10 +169,11 @@ def _batch_norm(low: Lowering, call: Call) -> list[Tensor]:
 
 REARRANGING = frozenset({
     "_unsafe_index", "_unsafe_view", "alias", "as_strided", "cat", "chunk", "clone", "contiguous", "copy", "detach",
-    "expand", "flatten", "flip", "index", "index_select", "lift_fresh_copy", "movedim", "narrow", "permute",
-    "pixel_shuffle", "pixel_unshuffle", "repeat", "reshape", "roll", "select", "select_scatter", "slice",
+    "diagonal", "expand", "flatten", "flip", "gather", "index", "index_put", "index_select", "lift_fresh_copy",
+    "movedim", "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "reshape", "roll",
+    "scatter.src", "select", "select_scatter", "slice",
     "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unflatten",
-    "unsqueeze", "view", "where.self",
+    "unfold", "unsqueeze", "view", "where.self",
 })  # fmt: skip
 
 # of those, the ones that read whole numbers as entries; others read them as places
@@ -182,7 +183,9 @@ JOINING = frozenset({"cat", "copy", "select_scatter", "slice_scatter", "stack", 
 UNCHANGED = frozenset({"_to_copy", "dropout", "native_dropout", "to"})
 
 # random in training only, which is found where they are lowered
-SWITCHED = frozenset({"dropout", "native_dropout", "rrelu", "scaled_dot_product_attention"})
+SWITCHED = frozenset({
+    "dropout", "gru", "lstm", "native_dropout", "rnn_relu", "rnn_tanh", "rrelu", "scaled_dot_product_attention",
+})  # fmt: skip
 
 # operators that read the shape of a tensor only, and make constants
 OF_SHAPES = frozenset({
@@ -202,6 +205,7 @@ OPERATORS: dict[str, Operator] = {
     "_log_softmax": _final,
     "_native_batch_norm_legit_no_training": _batch_norm,
     "_softmax": _final,
+    "_sparse_addmm": _addmm,
     "abs": _abs,
     "add": _add,
     "addmm": _addmm,
@@ -217,6 +221,7 @@ OPERATORS: dict[str, Operator] = {
     "hardtanh": _clamp,
     "leaky_relu": _leaky,
     "linear": _linear,
+    "log_sigmoid": _final,
     "log_softmax": _final,
     "matmul": _matmul,
     "max.other": _maximum,
@@ -241,7 +246,8 @@ OPERATORS: dict[str, Operator] = {
 # kept whole: torch.export would take them apart into pieces that are not continuous, or not exact, by themselves,
 # or of which messages could not say what they were
 KEPT = (
-    "gru", "hardshrink", "hardsigmoid", "hardswish", "linear", "lstm", "matmul", "mish", "mv", "pad", "prelu", "relu6",
+    "gru", "hardshrink", "hardsigmoid", "hardswish", "heaviside", "linear", "log_sigmoid", "lstm",
+    "matmul", "mish", "mv", "pad", "prelu", "relu6",
     "rnn_relu", "rnn_tanh", "rrelu", "scaled_dot_product_attention", "silu", "softplus", "softshrink", "threshold",
     "upsample_bilinear2d", "upsample_linear1d", "upsample_nearest1d", "upsample_nearest2d", "upsample_trilinear3d",
 )  # fmt: skip
@@ -279,6 +285,10 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(("_native_batch_norm_legit", "_native_batch_norm_legit_functional"), _BATCH),
     **dict.fromkeys(
         ("lstm", "gru", "rnn_relu", "rnn_tanh"), "recurrent networks multiply by gates or have no single graph."
+    ),
+    **dict.fromkeys(
+        ("_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique2", "unique_dim"),
+        "what follows depends on the numbers that it finds; expected the same operations for every input.",
     ),
     "embedding": "it looks up rows by whole numbers. Pass the part behind the embedding.",
     "scaled_dot_product_attention": "attention multiplies what it computes from its input.",
