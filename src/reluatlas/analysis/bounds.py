@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.network.graph import Affine, Breakpoints, Input, Max, Network
+from reluatlas.network.graph import Affine, Breakpoints, Input, Max, Network, require_network
 
 _WORK = 2**21  # products of large numbers that a bound may take
 _LN = 0.3010299956639812  # log10(2)
@@ -191,6 +191,7 @@ def bounds(net: Network, dim: int | None = None) -> list[Bound]:
     Exact whole numbers. A bound that is not proved for the architecture has the value None and says why. A convolution
     counts as a dense layer with as many units: the bound holds, and is not sharp.
     """
+    require_network(net)
     k = net.n_inputs if dim is None else dim
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= net.n_inputs:
         raise ArgumentError(f"`dim={dim!r}` must be a whole number from 1 to {net.n_inputs}, the number of inputs.")

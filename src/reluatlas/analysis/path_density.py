@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.domain import Segment
 from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.network.graph import require_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,7 @@ def path_density(
     """
     from reluatlas.cells.trace import trace
 
+    require_network(net)
     rows, _ = net.points(X)
     names = np.asarray(labels)
     if names.shape != (rows.shape[0],):

@@ -18,7 +18,7 @@ from reluatlas.analysis.map_rows import FloatArray, MapRows, Maps, Progress, blo
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.batches import available_cores
 from reluatlas.network.factored import FactoredMaps
-from reluatlas.network.graph import Network
+from reluatlas.network.graph import Network, require_network
 
 _AT_ONCE = 2048
 
@@ -217,6 +217,7 @@ def reduce(
     ----------
     Sattelberg, Cavalieri, Kirby, Peterson, Beveridge, "Locally linear attributes of ReLU neural networks", 2023.
     """
+    require_network(net)
     many = isinstance(k, Sequence | np.ndarray) and not isinstance(k, str)
     given: Any = k
     counts = _checked_counts(list(given) if many else [given])

@@ -21,7 +21,7 @@ from reluatlas.analysis.similarity_answer import Bias, Similarity, SimilarityTab
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.batches import available_cores
 from reluatlas.network.factored import FactoredMaps
-from reluatlas.network.graph import Network
+from reluatlas.network.graph import Network, require_network
 
 T = TypeVar("T")
 Source: TypeAlias = Network | tuple[Maps, Maps]
@@ -127,6 +127,8 @@ def _rows(name: str, source: Source, X_fit: ArrayLike, X_test: ArrayLike, option
         both = tuple(maps_of(source, X, jobs=options.jobs, progress=told) for X in (X_fit, X_test))
     else:
         both = source
+    if not isinstance(both, tuple):
+        require_network(both, name)
     if not (isinstance(both, tuple) and len(both) == 2 and all(isinstance(m, AffineMaps | FactoredMaps) for m in both)):
         raise ArgumentError(
             f"`{name}` is neither a network nor a pair of maps. Pass `net`, or "

@@ -21,7 +21,7 @@ from reluatlas.errors import DimensionError, DomainError
 from reluatlas.geometry.rank import PRIME, Independent, independent, modulo
 from reluatlas.network.background import Background
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic
-from reluatlas.network.graph import Affine, Dense, FloatArray, Input, Network, Node
+from reluatlas.network.graph import Affine, Dense, FloatArray, Input, Network, Node, require_network
 from reluatlas.network.maps import Choice
 from reluatlas.network.operators import apply_operator, as_sparse
 from reluatlas.network.rounding import FloatBounds
@@ -157,6 +157,7 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
     DomainError, DimensionError
         When the domain is none of Box, Slice and Space, or does not fit the network.
     """
+    require_network(network)
     domain = Space(network.n_inputs) if domain is None else domain
     if not isinstance(domain, Box | Slice | Space):
         raise DomainError(f"`domain` is a {type(domain).__name__}; expected a `Box`, `Slice` or `Space`.")

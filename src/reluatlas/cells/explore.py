@@ -23,7 +23,7 @@ from reluatlas.cells.run import Limits, StoppedBy
 from reluatlas.domain import Space
 from reluatlas.errors import ArgumentError
 from reluatlas.network.decision import classes_of
-from reluatlas.network.graph import Network
+from reluatlas.network.graph import Network, require_network
 
 Coordinates = Any
 
@@ -179,6 +179,7 @@ def explore(
     first is chosen in float64: where the line passes within rounding of a face of lower dimension, the way may go
     around it.
     """
+    require_network(net)
     limits = Limits(max_cells, max_seconds)
     rows, _ = net.points(X) if domain is None or isinstance(domain, Space) else (np.atleast_2d(np.asarray(X)), False)
     if rows.shape[0] == 0:

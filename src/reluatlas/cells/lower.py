@@ -32,7 +32,17 @@ from reluatlas.cells.program import (
 from reluatlas.cells.row_bounds import RowBounds, dyadic, fraction_bits
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, LinearOperator, Max, Network
+from reluatlas.network.graph import (
+    Affine,
+    Breakpoints,
+    Dense,
+    Gather,
+    Input,
+    LinearOperator,
+    Max,
+    Network,
+    require_network,
+)
 from reluatlas.network.operators import as_sparse, denominator
 
 Arrays = dict[str, Any]
@@ -49,6 +59,7 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
     DimensionError
         When it does not fit the network's inputs.
     """
+    require_network(network)
     if not isinstance(domain, Box | Slice | Space):
         raise DomainError(f"`domain` is a {type(domain).__name__}; expected a `Box`, `Slice` or `Space`.")
     if domain.n_inputs != network.n_inputs:

@@ -21,7 +21,7 @@ from reluatlas.cells.trace_sweep import Stop, Sweep, Swept
 from reluatlas.domain import Segment
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.decision import NO_CLASS, deciding
-from reluatlas.network.graph import FloatArray, Max, Network
+from reluatlas.network.graph import FloatArray, Max, Network, require_network
 
 _TOGETHER = 1024  # segments of one sweep
 
@@ -104,6 +104,7 @@ def trace(
 
 
 def _segments(net: Network, line: object) -> tuple[list[Segment], bool]:
+    require_network(net)
     if isinstance(line, Segment):
         return [_fitting(net, line, "line")], False
     if isinstance(line, Sequence) and len(line) and all(isinstance(s, Segment) for s in line):

@@ -97,7 +97,7 @@ def _module(spec: str) -> Any:
         )
     try:
         return found()
-    except Exception as problem:  # the user's own code: whatever it raises
+    except (Exception, SystemExit) as problem:  # the user's own code: whatever it raises
         raise ArgumentError(f"`--model-module {spec}`: calling it failed with {_said(problem)}.") from None
 
 
@@ -116,9 +116,9 @@ def _import(where: str, spec: str) -> Any:
         return home
     except ArgumentError:
         raise
-    except Exception as problem:  # the user's own code: whatever it raises
+    except (Exception, SystemExit) as problem:  # the user's own code: whatever it raises
         raise ArgumentError(f"`--model-module {spec}`: importing `{where}` failed with {_said(problem)}.") from None
 
 
-def _said(problem: Exception) -> str:
+def _said(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {problem}".rstrip(".: ")

@@ -15,8 +15,8 @@ from reluatlas.network.graph import Network
 WEIGHT_ENDINGS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".pkl")
 _WEIGHTS = f"{', '.join(WEIGHT_ENDINGS[:-1])} or {WEIGHT_ENDINGS[-1]}"
 _KINDS = (
-    "a path (.onnx, .onnx.gz; .pt, .pth, .ckpt or .safetensors with `module=`), a torch module, an ONNX ModelProto, "
-    "a fitted scikit-learn MLP, or a list of layers [(W, b), ...]"
+    "a path (.onnx, .onnx.gz; .pt, .pth, .ckpt or .safetensors with `module=`), a torch module, an ONNX ModelProto, a "
+    "fitted scikit-learn MLP (also in a pipeline), or a list of layers [(W, b), ...]"
 )
 
 
@@ -41,8 +41,10 @@ def load(
     ----------
     model : path, module or list
         `.onnx` or `.onnx.gz` file; file of weights (`.pt`, `.pth`, `.ckpt`, `.bin`, `.pth.tar`, `.pkl`,
-        `.safetensors`), with `module`; `torch.nn.Module`; `onnx.ModelProto`; fitted `MLPClassifier` or
-        `MLPRegressor`; or layers `[(W, b), ...]` with ReLU between them, `W` of shape (out, in).
+        `.safetensors`), with `module`; `torch.nn.Module`; `onnx.ModelProto`; fitted scikit-learn
+        `MLPClassifier`, `MLPRegressor` or linear model, also at the end of a `Pipeline` of affine steps, chosen
+        by a search, or with scaled targets; or layers `[(W, b), ...]` with ReLU between them, `W` of shape
+        (out, in), of arrays or tensors.
     module : torch.nn.Module, optional
         The architecture that weights belong to. It is copied, never changed. Weights wider than its own are
         not rounded; what trainers and wrappers put around weights (a key, one common prefix) is found, with a note.
@@ -130,6 +132,8 @@ def _imported(
         from reluatlas.importers.arrays import from_arrays
 
         return _same_ends(from_arrays(model, **units), shape, output)
+    if isinstance(model, type):
+        raise ArgumentError(f"`model` is the class `{model.__name__}`; expected an instance of it, with its weights.")
     raise ArgumentError(f"`model` is of type `{type(model).__name__}`; expected {_KINDS}.")
 
 

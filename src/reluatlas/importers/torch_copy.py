@@ -134,7 +134,7 @@ def require_readable(module: Any, source: str) -> None:
             )
         if tensor.is_meta:
             raise ArgumentError(f"{label} is on the meta device, which holds no numbers. Load its weights first.")
-        if tensor.layout != torch.strided:
+        if tensor.layout != torch.strided and isinstance(tensor, torch.nn.Parameter):  # which torch cannot copy
             raise UnsupportedLayerError(f"{label} is sparse; expected dense weights. Convert it with `to_dense`.")
         if tensor.is_quantized:
             raise UnsupportedLayerError(f"{label} is quantized. Pass the float model that it was made from.")

@@ -50,6 +50,7 @@ __all__ = [
     "Part",
     "Shape",
     "Sparse",
+    "require_network",
 ]
 
 Shape = tuple[int, ...]
@@ -330,6 +331,19 @@ class Network:
         windows = f", {self.n_windows} max windows" if self.n_windows else ""
         return (
             f"Network({self.input_shape} -> {self.output_shape}, {self.n_neurons} neurons{windows}, from {self.source})"
+        )
+
+
+def require_network(thing: object, name: str = "net") -> None:
+    """Raise when a thing is no network: a model of another package is to be opened first.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not isinstance(thing, Network):
+        raise ArgumentError(
+            f"`{name}` is of type `{type(thing).__name__}`; expected a network. Pass the model through `ra.load` first."
         )
 
 
