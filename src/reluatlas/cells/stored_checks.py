@@ -1,5 +1,4 @@
-"""Do the arrays of a stored complex make one? Ranges, order, finiteness and reciprocity, before anything compiled sees
-them.
+"""Do the arrays of a stored complex make one? Ranges, order, finiteness, reciprocity, before compiled code sees them.
 
 What is checked is what kernels rely on and what can be told without cutting again: every reference names a row of the
 network, every facet has a twin that names it, the pattern and the line of a facet agree, corners of both sides are one

@@ -32,6 +32,9 @@ class Meaning:
     class_names: tuple[str, ...] | None = None
 
 
+LARGEST_DECIDES = Meaning()
+
+
 def checked_shapes(input_shape: Any) -> Shapes | None:
     """Return what was given as `input_shape`, as tuples of whole numbers.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reluatlas.importers.check import ModelRuns, check_import
-from reluatlas.importers.ends import Meaning, names_that_fit
+from reluatlas.importers.ends import LARGEST_DECIDES, Meaning, names_that_fit
 from reluatlas.importers.fuse import fuse
 from reluatlas.importers.lowering import Lowering, Tensor, rearrange, scale_shift
 from reluatlas.importers.weights import FloatArray, normalization, per_part
@@ -112,7 +112,7 @@ def _normalized(low: Lowering, x: Tensor, shape: Shape, mean: Any, std: Any) -> 
     return x, (-unit[0], 1.0 / unit[1])
 
 
-def finish(imported: Imported, meaning: Meaning = Meaning()) -> Network:
+def finish(imported: Imported, meaning: Meaning = LARGEST_DECIDES) -> Network:
     """Return the network, once it was found to compute what the model does.
 
     Raises
