@@ -35,7 +35,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 GROUPS = (
     Group(
-        "dense layers", "affine", _names("Einsum Gemm MatMul"), _names("addmm addmv baddbmm bmm linear matmul mm mv"),
+        "dense layers", "affine", _names("Einsum Gemm MatMul"), _names("_sparse_addmm addmm addmv baddbmm bmm linear matmul mm mv"),
         "one factor depends on the input, the others are constants; "
         "a `Gemm`'s alpha and beta are multiplied into the weights, rounded where noted",
     ),
@@ -53,7 +53,7 @@ GROUPS = (
         "stride, padding (counted or not), dilation, ceil mode, divisor, adaptive; exact ratios such as 1/9",
     ),
     Group(
-        "means and sums", "affine", _names("CumSum Mean ReduceMean ReduceSum"), _names("mean sum"),
+        "means and sums", "affine", _names("CumSum Mean ReduceMean ReduceSum"), _names("cumsum mean sum"),
         "over any axes; exact ratios",
     ),
     Group(
@@ -77,16 +77,24 @@ GROUPS = (
     Group(
         "functions of one variable", "breakpoints",
         _names("Abs Clip HardSigmoid LeakyRelu PRelu Relu Shrink ThresholdedRelu"),
-        _names("abs clamp clamp_max clamp_min hardsigmoid hardtanh leaky_relu prelu relu relu6 rrelu threshold"),
+        _names(
+            "abs clamp clamp_max clamp_min hardshrink hardsigmoid hardtanh leaky_relu prelu relu relu6 rrelu "
+            "softshrink threshold"
+        ),
         "bounds and slopes are constants; `threshold` and shrinking where they are continuous (soft shrink)",
     ),
     Group(
         "comparisons, masks, choices", "breakpoints",
-        _names("And Equal Greater GreaterOrEqual Less LessOrEqual Not Or Sign Where Xor"), (),
+        _names("And Equal Greater GreaterOrEqual Less LessOrEqual Not Or Sign Where Xor"),
+        _names(
+            "bitwise_and bitwise_not bitwise_or bitwise_xor ge gt heaviside le logical_and logical_not logical_or "
+            "logical_xor lt sgn sign where"
+        ),
         "where what is made of them is continuous, decided exactly: `where(h > 0, h, 0)`, `h * (h > 0)`, `h * sign(h)`",
     ),
     Group(
-        "norms", "breakpoints", _names("GlobalLpPool LpPool ReduceL1"), (), "of p = 1: sums of absolute values",
+        "norms", "breakpoints", _names("GlobalLpPool LpPool ReduceL1"), _names("linalg_vector_norm"),
+        "of p = 1: sums of absolute values; of torch also the largest absolute value",
     ),
     Group(
         "the larger or smaller of tensors", "max", _names("Max Min"), _names("max.other maximum min.other minimum"),
@@ -96,7 +104,7 @@ GROUPS = (
         "max pools, maxout, sorting", "max", _names("GlobalMaxPool MaxPool ReduceMax ReduceMin TopK"),
         _names(
             "adaptive_max_pool2d adaptive_max_pool3d amax amin max.default max.dim max_pool2d_with_indices "
-            "max_pool3d_with_indices min.default min.dim"
+            "max_pool3d_with_indices min.default min.dim cummax cummin kthvalue median.dim sort topk"
         ),
         "stride, padding (left out of the windows), dilation, ceil mode, adaptive; not the indices; sorting of up "
         "to 64 entries along an axis, as the largest and smallest of pairs",
@@ -108,7 +116,7 @@ GROUPS = (
     ),
     Group(
         "final activations", "nothing", onnx_operators.FINAL,
-        _names("_log_softmax _softmax log_softmax sigmoid softmax"),
+        _names("_log_softmax _softmax log_sigmoid log_softmax sigmoid softmax tanh"),
         "dropped at the very end, where their entries are at most moved or chosen, with a note: their arguments decide",
     ),
 )  # fmt: skip

@@ -80,10 +80,13 @@ def from_scikit(model: Any, *, mean: Any = None, std: Any = None) -> Imported:
         low.name, low.operator = "output", body.final
         output = drop_final(low, output)
 
+    wide = [(name, _in_float64(step)) for name, step in chain.steps]
+    wide_targets = [_in_float64(step) for step in chain.targets]
+
     def exact(z: FloatArray) -> dict[str, NDArray]:
-        out, h = _through(chain.steps, z)
+        out, h = _through(wide, z)
         hidden = dict(forward(body.pairs, np.asarray(h, dtype=np.float64))) if body.has_relu else {}
-        return {**out, **hidden, "output": _back(chain.targets, body.run(np.dtype(np.float64))(h))}
+        return {**out, **hidden, "output": _back(wide_targets, body.run(np.dtype(np.float64))(h))}
 
     def at_precision(z: FloatArray) -> dict[str, NDArray]:
         _, h = _through(chain.steps, z.astype(body.precision))
@@ -231,6 +234,21 @@ def _recast(model: Any, dtype: np.dtype) -> Any:
     twin = copy.copy(model)
     twin.coefs_ = [np.asarray(w).astype(dtype) for w in model.coefs_]
     twin.intercepts_ = [np.asarray(b).astype(dtype) for b in model.intercepts_]
+    return twin
+
+
+def _in_float64(step: Any) -> Any:
+    """Return a copy of a step whose numbers are in float64, so that it rounds nothing to less."""
+    if hasattr(step, "steps"):
+        twin = copy.copy(step)
+        twin.steps = [(name, _in_float64(part)) for name, part in step.steps]
+        return twin
+    if not hasattr(step, "__dict__"):
+        return step
+    twin = copy.copy(step)
+    for name, value in vars(step).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            setattr(twin, name, value.astype(np.float64))
     return twin
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -82,3 +85,82 @@ def test_other_arguments_are_checked():
         load(LAYERS, module=object())
     with pytest.raises(ArgumentError, match="module"):
         load("model.onnx", module=object())
+
+
+@pytest.mark.parametrize(
+    ("values", "exact"),
+    [
+        ([[2**53 + 1, 0.5]], False),
+        ([[np.int64(2**53 + 1), 0.5]], False),
+        ([[2**53, 0.5]], True),
+        ([[Fraction(1, 3), 1]], False),
+        ([[Fraction(1, 4), 1]], True),
+        ([[Decimal("0.1"), 1]], False),
+        ([[Decimal("0.5"), 1]], True),
+        (np.array([[2**64 - 1, 1]], dtype=np.uint64), False),
+        (np.array([[2**63 - 1, 1]]), False),
+        (np.array([[2**62, 1]]), True),
+        (np.matrix("1 2"), True),
+        (np.ones((1, 2), dtype=bool), True),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_numbers_of_any_kind_are_taken_exactly_or_noted(values, exact):
+    net = load([(values, [0])])
+    weight = net.nodes[1].operators[0].weight
+    true = [
+        Fraction(int(v)) if isinstance(v, np.integer) else Fraction(v) for v in np.asarray(values, dtype=object).flat
+    ]
+    assert weight.ravel().tolist() == [float(v) for v in true]
+    assert ([Fraction(w) for w in weight.ravel().tolist()] == true) == exact == (net.notes == ())
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant == 52, reason="extended precision is float64 here")
+def test_extended_precision_is_noted_and_beyond_the_range_refused():
+    assert [n.kind for n in load([(np.array([[1.0]], dtype=np.longdouble) / 3, None)]).notes] == ["rounded"]
+    assert [n.kind for n in load([([[np.longdouble(1) / 3, 1.0]], None)]).notes] == ["rounded"]
+    assert load([(np.array([[1.0]], dtype=np.longdouble) / 4, None)]).notes == ()
+    with pytest.raises(NonFiniteError):
+        load([(np.array([[1.0]], dtype=np.longdouble) * np.longdouble("1e400"), None)])
+
+
+def test_units_are_noted_when_they_are_rounded():
+    assert [n.kind for n in load([(np.eye(1), None)], mean=[2**53 + 1]).notes] == ["rounded"]
+    assert [n.kind for n in load([(np.eye(1), None)], mean=Fraction(1, 3)).notes] == ["rounded"]
+    assert load([(np.eye(1), None)], mean=[2**53]).notes == ()
+
+
+def test_tensors_of_torch_are_layers():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    a, b = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
+    net = load([(a.weight, a.bias), (b.weight, b.bias)])
+    assert np.array_equal(net.nodes[1].operators[0].weight, a.weight.detach().double().numpy())
+    assert net.notes == () and a.weight.requires_grad
+    sparse = torch.eye(2).to_sparse()
+    for made in (a.weight.half(), a.weight.bfloat16(), a.weight.double(), a.weight > 0, sparse, torch.eye(2).T):
+        exact = made.detach().to_dense().double().numpy()
+        assert np.array_equal(load([(made, None)]).nodes[1].operators[0].weight, exact)
+    assert [n.kind for n in load([(torch.tensor([[2**53 + 1]]), None)]).notes] == ["rounded"]
+    for bad, words in (
+        (torch.ones(1, 1, device="meta"), "meta device"),
+        (torch.ones(1, 1, dtype=torch.cfloat), "real numbers"),
+        ([a.weight[0], a.weight[1]], "not an array of numbers"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            load([(bad, None)])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.ma.masked_array(np.ones((1, 2)), mask=[[True, False]]), "masked"),
+        ([["1", "2"]], "real numbers"),
+        ([[object(), 1]], "of type `object`"),
+        ({"a": 1}, "of type `dict`"),
+        (np.zeros((1, 2), dtype=[("a", float)]), "real numbers"),
+        (np.zeros((1, 2), dtype="M8[s]"), "real numbers"),
+    ],
+)
+def test_what_holds_no_numbers_is_refused(values, words):
+    with pytest.raises(ArgumentError, match=words):
+        load([(values, None)])

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from reluatlas.importers import onnx_operators, onnx_refused, torch_operators
+from reluatlas.importers import onnx_operators, onnx_refused, torch_masks, torch_operators
 from reluatlas.importers.catalog import GROUPS, markdown
 
 
 def test_every_operator_is_in_one_group():
-    torch = {*torch_operators.OPERATORS, *torch_operators.REARRANGING, *torch_operators.UNCHANGED}
+    torch = {
+        *torch_operators.OPERATORS,
+        *torch_operators.REARRANGING,
+        *torch_operators.UNCHANGED,
+        *torch_masks.MASK_OPERATORS,
+    }
     for table, given in (
         (set(onnx_operators.OPERATORS), [set(g.onnx) for g in GROUPS]),
         (torch, [set(g.torch) for g in GROUPS]),
@@ -22,7 +27,11 @@ def test_every_operator_is_in_one_group():
 
 def test_refused_operators_are_not_supported():
     assert not set(onnx_refused.REASONS) & set(onnx_operators.OPERATORS)
-    assert not set(torch_operators.REASONS) & {*torch_operators.OPERATORS, *torch_operators.REARRANGING}
+    assert not set(torch_operators.REASONS) & {
+        *torch_operators.OPERATORS,
+        *torch_operators.REARRANGING,
+        *torch_masks.MASK_OPERATORS,
+    }
 
 
 def test_page_is_up_to_date():
