@@ -1,18 +1,23 @@
 # Each environment is made once, by the first target that needs it; after that nothing here uses the network.
 #   make demo     the embedded network, opened: writes reluatlas-demo/report.html
 #   make test     the test suite (ARGS="-k slice" are passed on to pytest)
+#   make boundscheck   the laws and the zoo, with kernels that check every index
 VENV  ?= .venv
 BIN    = $(VENV)/bin
 PIP    = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS  ?=
 
-.PHONY: demo test lint format types layers bench dev clean
+.PHONY: demo test boundscheck lint format types layers bench dev clean
 
 demo: $(VENV)/.stamp-core
 	$(BIN)/reluatlas demo
 
 test: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# An index out of bounds is an IndexError here; else it is a wrong answer, or none. These kernels have their own cache.
+boundscheck: $(VENV)/.stamp-test
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n 2 tests/laws tests/test_zoo.py $(ARGS)
 
 # Everything that the checks need, torch included.
 dev: $(VENV)/.stamp-dev
