@@ -2,6 +2,11 @@
 
 A bounded domain is a box in k coordinates `u` and an affine embedding `x = origin + u @ basis` into
 the n inputs of a network. For a `Box` the coordinates are the inputs themselves.
+
+Squares of lengths, and volumes where they are told, must stay within float64. So no domain and no point of one reaches
+farther than 2**500 (about 3e150), no domain is narrower than 2**-500 in a coordinate, and up to six dimensions volumes
+are from 2**-1000 to 2**1000. Between these bounds everything is as exact as for numbers near 1; what is beyond is
+refused when a domain is made.
 """
 
 from __future__ import annotations
@@ -13,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError, DomainError
 
+FARTHEST, NARROWEST = 2.0**500, 2.0**-500
+_MOST_LOG_VOLUME, _MOST_DIM_WITH_VOLUME = 1000.0, 6
+_NEAR_ONE = 40  # exponents whose squares are harmless in a determinant
 _BASIS_QUANTUM = 2.0**-53
 _FLAT = 1e-12
 
@@ -25,6 +33,41 @@ def _finite_vector(value: ArrayLike, name: str) -> NDArray[np.float64]:
     if not np.all(np.isfinite(array)):
         raise DomainError(f"`{name}` holds NaN or an infinite number; a domain needs finite ones.")
     return array
+
+
+def require_reach(values: NDArray[np.float64], what: str) -> None:
+    """Refuse numbers that are farther from 0 than a domain may reach.
+
+    Raises
+    ------
+    DomainError
+        When one is; `what` has it as a coordinate.
+    """
+    far = np.flatnonzero(~(np.abs(values).reshape(-1) <= FARTHEST))
+    if far.size:
+        raise DomainError(
+            f"{what} has a coordinate of {values.reshape(-1)[far[0]]:g}; expected at most 2**500, about 3e+150, in "
+            "magnitude, so that squares stay within float64. Measure inputs in larger units."
+        )
+
+
+def _require_sizes(sizes: NDArray[np.float64], what: str) -> None:
+    """Refuse lengths whose squares vanish in float64; `what` is the length with number {i}."""
+    small = np.flatnonzero(sizes < NARROWEST)
+    if small.size:
+        raise DomainError(
+            f"{what.format(i=small[0])} is {sizes[small[0]]:g}; expected at least 2**-500, about 3e-151, so that "
+            "squares stay within float64. Measure inputs in smaller units."
+        )
+
+
+def _require_volume(log_volume: float, dim: int, what: str) -> None:
+    """Refuse a volume that float64 does not hold, in the dimensions where volumes are told; given as log2."""
+    if dim <= _MOST_DIM_WITH_VOLUME and not abs(log_volume) <= _MOST_LOG_VOLUME:
+        raise DomainError(
+            f"{what} has a volume of about 2**{log_volume:.0f}; expected 2**-1000 to 2**1000 in up to "
+            f"{_MOST_DIM_WITH_VOLUME} dimensions. Measure inputs in other units."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +84,8 @@ class Box:
     Raises
     ------
     DomainError
-        When the box is empty or flat in some coordinate, or not finite.
+        When the box is empty or flat in some coordinate, or not finite; when it reaches farther than 2**500 or is
+        narrower than 2**-500; in up to six dimensions, when its volume is not from 2**-1000 to 2**1000.
     """
 
     low: NDArray[np.float64]
@@ -76,6 +120,9 @@ class Box:
                 f"`Box` is empty or flat in coordinate {i}: low {lo[i]:g}, high {hi[i]:g}. "
                 "Each low must be below its high."
             )
+        require_reach(np.stack([lo, hi]), "`Box`")
+        _require_sizes(hi - lo, "the width of `Box` in coordinate {i}")
+        _require_volume(float(np.log2(hi - lo).sum()), lo.size, "`Box`")
         lo.setflags(write=False)
         hi.setflags(write=False)
         object.__setattr__(self, "low", lo)
@@ -103,8 +150,9 @@ class Box:
 
     @property
     def volume(self) -> float:
-        """Volume in input units."""
-        return float(np.prod(self.high - self.low))
+        """Volume in input units; beyond six dimensions it may be `inf` or 0 where float64 does not hold it."""
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.prod(self.high - self.low))
 
     def frame(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return `origin` (n,) and `basis` (k, n) with `x = origin + u @ basis`."""
@@ -133,6 +181,14 @@ class Slice:
         Linearly independent rows, need not be orthonormal.
     box : Box
         Range of the coordinates, k-dimensional.
+
+    Raises
+    ------
+    DomainError
+        When the slice is flat or not finite; when it reaches farther than 2**500 in an input or a row of the basis is
+        shorter than 2**-500; in up to six dimensions, when its volume is not from 2**-1000 to 2**1000.
+    DimensionError
+        When the shapes do not agree.
     """
 
     origin: NDArray[np.float64]
@@ -155,7 +211,13 @@ class Slice:
             raise DimensionError(
                 f"`basis` has {rows.shape[0]} rows but `box` has {box.dim} sides; pass one side per row."
             )
+        require_reach(base, "`origin`")
+        require_reach(rows, "`basis`")
+        _require_sizes(np.abs(rows).max(axis=1), "the largest number of row {i} of `basis`")
         _require_independent(rows, "`basis` has linearly dependent rows: the slice is flat. Pass independent rows.")
+        require_reach(np.abs(base) + np.maximum(np.abs(box.low), np.abs(box.high)) @ np.abs(rows), "the slice")
+        log_volume = float(np.log2(box.high - box.low).sum()) + _log2_of_frame(rows)
+        _require_volume(log_volume, rows.shape[0], "the slice")
         base.setflags(write=False)
         rows.setflags(write=False)
         object.__setattr__(self, "origin", base)
@@ -180,7 +242,7 @@ class Slice:
         Raises
         ------
         DomainError
-            When the points are affinely dependent, as three collinear ones.
+            When the points are affinely dependent, as three collinear ones, or the slice reaches too far.
         """
         try:
             stack = np.stack([np.asarray(p, dtype=np.float64).reshape(-1) for p in points])  # type: ignore[union-attr]
@@ -194,6 +256,7 @@ class Slice:
             )
         if not np.isfinite(margin) or margin < 0:
             raise DomainError(f"`margin={margin!r}` must be a number of at least 0.")
+        require_reach(stack, "a point of `points`")
         base, edges = stack[0], stack[1:] - stack[0]
         what = "three collinear points" if len(stack) == 3 else "affinely dependent points"
         if edges.shape[0] > edges.shape[1]:
@@ -202,12 +265,14 @@ class Slice:
                 f"at most {edges.shape[1] + 1} can be independent."
             )
         _require_independent(edges, f"`points` are {what}: the slice is flat. Pass points in general position.")
+        _require_sizes(np.abs(edges).max(axis=1), "the largest difference of the first of `points` and one behind it")
         basis = np.linalg.qr(edges.T)[0].T
         basis *= np.sign(np.einsum("ij,ij->i", basis, edges))[:, None]
         basis = np.round(basis / _BASIS_QUANTUM) * _BASIS_QUANTUM + 0.0
         coords = (stack - base) @ basis.T
         low, high = coords.min(axis=0), coords.max(axis=0)
-        pad = margin * (high - low)
+        with np.errstate(over="ignore"):
+            pad = margin * (high - low)
         return cls(base, basis, box=Box(low - pad, high + pad))
 
     @property
@@ -223,11 +288,13 @@ class Slice:
     @property
     def unit_volume(self) -> float:
         """k-volume in input space of one unit of coordinate volume."""
-        return float(np.sqrt(np.linalg.det(self.basis @ self.basis.T)))
+        unit, exponents = _scaled(self.basis)
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.ldexp(np.sqrt(np.linalg.det(unit @ unit.T)), int(exponents.sum())))
 
     @property
     def volume(self) -> float:
-        """k-volume in input units."""
+        """k-volume in input units; beyond six dimensions it may be `inf` or 0 where float64 does not hold it."""
         return self.box.volume * self.unit_volume
 
     def frame(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -253,7 +320,16 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """The line segment from `a` to `b` in input space, with coordinate t in [0, 1]."""
+    """The line segment from `a` to `b` in input space, with coordinate t in [0, 1].
+
+    Raises
+    ------
+    DomainError
+        When the ends are one point or not finite; when one is farther out than 2**500, or they differ by less than
+        2**-500 in each coordinate.
+    DimensionError
+        When they have different numbers of coordinates.
+    """
 
     a: NDArray[np.float64]
     b: NDArray[np.float64]
@@ -265,6 +341,8 @@ class Segment:
             raise DimensionError(f"`a` has {start.size} numbers and `b` {end.size}; they must agree.")
         if np.array_equal(start, end):
             raise DomainError("`a` and `b` are the same point: the segment is flat. Pass two different points.")
+        require_reach(np.stack([start, end]), "an end of the segment")
+        _require_sizes(np.abs(end - start).max(keepdims=True), "the largest difference of `a` and `b`")
         object.__setattr__(self, "a", start)
         object.__setattr__(self, "b", end)
         object.__setattr__(self, "dim", 1)
@@ -306,9 +384,27 @@ class Space:
 
 
 def _require_independent(rows: NDArray[np.float64], message: str) -> None:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    if np.any(norms == 0) or np.linalg.svd(rows / norms, compute_uv=False)[-1] < _FLAT:
+    scale = np.abs(rows).max(axis=1, keepdims=True)
+    if np.any(scale == 0):
         raise DomainError(message)
+    # divided twice: the squares of a row of tiny numbers vanish
+    unit = rows / scale
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    if np.linalg.svd(unit, compute_uv=False)[-1] < _FLAT:
+        raise DomainError(message)
+
+
+def _scaled(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return rows, those that are far from 1 divided by a power of two, and the exponents of these powers."""
+    exponents = np.frexp(np.abs(rows).max(axis=1))[1].astype(np.int64)
+    exponents[np.abs(exponents) < _NEAR_ONE] = 0
+    return np.ldexp(rows, -exponents[:, None]), exponents
+
+
+def _log2_of_frame(rows: NDArray[np.float64]) -> float:
+    """Return log2 of the volume of one unit of coordinate volume."""
+    unit, exponents = _scaled(rows)
+    return float(exponents.sum() + np.linalg.slogdet(unit @ unit.T)[1] / np.log(4))
 
 
 def _short(values: NDArray[np.float64]) -> str:

@@ -6,9 +6,30 @@ expected, and what to do.
 
 from __future__ import annotations
 
+import re
+
+_LONGEST_WORD, _LONGEST_TEXT = 300, 3000
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+
 
 class ReluAtlasError(Exception):
-    """Root of all exceptions that reluatlas raises on purpose."""
+    """Root of all exceptions that reluatlas raises on purpose; see `shortened` for names that are endless."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(shortened(a) if isinstance(a, str) else a for a in arguments))
+
+
+def shortened(text: str) -> str:
+    """Return a message with the middle of what is endless left out: names in files can have a million characters.
+
+    Words of up to 300 characters, such as paths, and texts of up to 3,000 are kept as they are.
+    """
+    text = _LONG_WORD.sub(lambda word: _without_middle(word[0], _LONGEST_WORD), text)
+    return _without_middle(text, _LONGEST_TEXT)
+
+
+def _without_middle(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most * 2 // 3]}...{text[-(most // 3 - 3) :]}"
 
 
 class DimensionError(ReluAtlasError, ValueError):

@@ -224,6 +224,81 @@ def test_numbers_out_of_range(command, plane, option, values):
         refused(command, "cells", plane, "--box", "-1,1", option, value, says=[option, f"got '{value}'", "expected"])
 
 
+@pytest.mark.parametrize("sides", ["-1e308,1e308", "5e-324,1e-323", "0,1e200", "1e-200,2e-200"])
+def test_boxes_beyond_float64(command, plane, sides):
+    for verb in (("cells",), ("cells", "--count-only"), ("at", "--at", "0,0"), ("explore", "--at", "0,0")):
+        more = ("--max-cells", "5") if verb[0] == "explore" else ()
+        refused(command, verb[0], plane, *verb[1:], f"--box={sides}", *more, says=["`--box`", "2**", "units"])
+
+
+def test_points_beyond_float64(command, plane, tmp_path):
+    np.save("far.npy", np.array([[1e308, 1e308], [-1e308, 1e308]]))
+    np.save("near.npy", np.array([[5e-324, 0], [0, 5e-324]]))
+    says = ["has a coordinate of 1e+308", "2**500", "units"]
+    for at in ("1e308,1e308", "0.5,1e308"):
+        refused(command, "at", plane, "--at", at, says=says)
+        refused(command, "at", plane, "--at", at, "--check", says=says)
+        refused(command, "explore", plane, "--at", at, "--max-cells", "9", says=says)
+        refused(command, "explore", plane, "--at", "0.1,0.2", "--target", at, "--max-cells", "9", says=says)
+    refused(command, "at", plane, "--data", "far.npy", says=says)
+    refused(command, "trace", plane, "--through", "far.npy", says=says)
+    refused(command, "trace", plane, "--through", "near.npy", says=["4.94066e-324", "2**-500"])
+    # what is exact at any finite point is given
+    assert command("affine", plane, "--data", "far.npy", "--out", "maps.npy").code == 0
+    assert command("at", plane, "--at", "5e-324,1e-310").code == 0
+
+
+def test_names_in_a_model_that_are_not_utf8(command, tmp_path):
+    whole = write_onnx(tmp_path / "m.onnx", dense_layers((2, 4, 1))).read_bytes()
+    for old, new in ((b"fc0", b"f\xff0"), (b"h0", b"\xff0"), (b"W0", b"\xfe0"), (b"Relu", b"Rel\xff")):
+        assert old in whole
+        (tmp_path / "bad.onnx").write_bytes(whole.replace(old, new))
+        for verb in (("inspect",), ("cells", "--box", "-1,1")):
+            refused(command, verb[0], "bad.onnx", *verb[1:], says=["`bad.onnx` holds a name that is not UTF-8"])
+
+
+def test_a_file_name_that_is_not_utf8(command, plane, tmp_path):
+    try:
+        (tmp_path / "m\udcff.onnx").write_bytes(plane.read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("file names on this system are UTF-8")
+    outcome = command("cells", "m\udcff.onnx", "--box", "-1,1", "--out", "result", "--quiet")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "m\\udcff.onnx" in (tmp_path / "result" / "report.html").read_text(encoding="utf-8")
+
+
+def test_names_of_a_million_characters(command, tmp_path):
+    name = "a" * 10**6
+    model = dense_model()
+    for node in model.graph.node:
+        node.name = name
+    (tmp_path / "long.onnx").write_bytes(model.SerializeToString())
+    shown = command("inspect", "long.onnx")
+    assert shown.code == 0 and len(shown.out) < 6000 and "aaa...aaa" in shown.out
+    model = one_node("Erf")
+    model.graph.node[-1].name = name
+    (tmp_path / "long.onnx").write_bytes(model.SerializeToString())
+    assert len(refused(command, "inspect", "long.onnx", says=["Erf", "aaa...aaa"])) < 2000
+    assert len(refused(command, "inspect", f"{name[:4000]}.onnx", says=["aaa...aaa"])) < 700
+    assert len(refused(command, "cells", "long.onnx", "--box", name, says=["aaa...aaa"])) < 1200
+    assert len(refused(command, "cellz" + name, says=["aaa...aaa"], out=None)) < 1200
+
+
+def test_modules_that_end_the_program(command, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.save(torch.nn.Linear(2, 1).state_dict(), tmp_path / "w.pt")
+    ends = "import sys\nimport torch\n"
+    (tmp_path / "imported.py").write_text(ends + "sys.exit(0)\n")
+    (tmp_path / "called.py").write_text(ends + "def net():\n    sys.exit(0)\n")
+    (tmp_path / "run.py").write_text(
+        ends + "class Net(torch.nn.Linear):\n    def forward(self, x):\n        sys.exit(0)\nnet = Net(2, 1)\n"
+    )
+    for name in ("imported", "called", "run"):
+        spec = f"{name}.py:net"
+        says = [f"`--model-module {spec}`", "its code ended the program (SystemExit: 0)"]
+        refused(command, "inspect", "w.pt", "--model-module", spec, "--input-shape", "2", says=says)
+
+
 def test_words_that_are_no_command_or_option(command, plane):
     refused(command, "cellz", says=["cellz", "reluatlas --help"], out=None)
     refused(command, "cells", says=["MODEL", "reluatlas cells --help"], out=None)

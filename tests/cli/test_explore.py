@@ -64,15 +64,15 @@ def test_a_search_goes_on_from_its_checkpoint(command, model, points, tmp_path):
         )
         assert outcome.code == 3 and outcome.numbers["n_cells"] == int(most)
     assert {**outcome.numbers, "seconds": 0} == {**whole, "seconds": 0}
-    says = ["`--resume search.sqlite`", "from other points", "delete the file"]
+    says = ["`--resume 'search.sqlite'`", "from other points", "delete the file"]
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--resume", "search.sqlite", says=says)
     (tmp_path / "junk").write_bytes(b"no database" * 1000)
-    says = ["`--resume junk`", "no file of a search"]
+    says = ["`--resume 'junk'`", "no file of a search"]
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--resume", "junk", says=says)
     with closing(sqlite3.connect(tmp_path / "others")) as base, base:
         base.execute("CREATE TABLE mine (x)")
     before = (tmp_path / "others").read_bytes()
-    says = ["`--resume others`", "a file of another kind"]
+    says = ["`--resume 'others'`", "a file of another kind"]
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "9", "--resume", "others", says=says)
     assert (tmp_path / "others").read_bytes() == before
 

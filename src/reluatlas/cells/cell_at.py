@@ -121,7 +121,7 @@ def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
     Raises
     ------
     DimensionError, NonFiniteError, DomainError
-        When it has another shape, is not finite, or is outside.
+        When it has another shape, is not finite, farther out than 2**500, or outside.
     """
     try:
         point = np.array(x, dtype=np.float64).reshape(1, -1)

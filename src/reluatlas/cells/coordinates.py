@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Slice, Space, require_reach
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
 
 FloatArray = NDArray[np.float64]
@@ -26,12 +26,13 @@ def coordinates_of(domain: Box | Slice | Space, X: ArrayLike, name: str = "X") -
     Raises
     ------
     DimensionError, NonFiniteError, DomainError
-        When they have other shapes, are not finite, are off the slice, or outside of the domain.
+        When they have other shapes, are not finite, farther out than 2**500, off the slice, or outside of the domain.
     """
     rows = _rows(domain, X, name)
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         raise NonFiniteError(f"`{name}` holds NaN or an infinite number{_which(rows, ~finite)}. Pass finite points.")
+    require_reach(rows, f"`{name}`")
     given_as_inputs = isinstance(domain, Slice) and rows.shape[1] != domain.dim
     if given_as_inputs:
         u, slack = _projected(domain, rows, name)

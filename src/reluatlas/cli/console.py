@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from reluatlas.errors import shortened
+
 ProgressCallback = Callable[[int, float], None]
 
 _WAIT_S = 0.4  # most runs end before a bar is worth importing
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, with control characters spelled out: names in files can hold anything."""
-    joined = " ".join(text.split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+    """Return a text on one line, control characters spelled out and endless words cut: names can hold anything."""
+    joined = " ".join(shortened(text).split())
+    return shortened("".join(c if c.isprintable() else repr(c)[1:-1] for c in joined))
 
 
 def result(text: str = "") -> None:

@@ -31,8 +31,14 @@ class Source:
         """Return the network, checked against the model."""
         from reluatlas.importers.load import load
 
-        module = None if self.model_module is None else _module(self.model_module)
-        return load(self.model, module=module, **self._options)
+        try:
+            module = None if self.model_module is None else _module(self.model_module)
+            return load(self.model, module=module, **self._options)
+        except SystemExit as problem:  # the user's own code, as it is imported, called or run
+            raise ArgumentError(
+                f"`--model-module {self.model_module}`: its code ended the program ({_said(problem)}). Take the call "
+                "of `sys.exit` out of what is run when the module is imported or used."
+            ) from None
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,8 @@ def check_model(model: Any, label: str, *, folder: Path | None) -> None:
     UnsupportedLayerError
         When it uses parts of ONNX that are not supported.
     """
+    if any(isinstance(text, bytes) for text in _texts(model)):
+        raise ModelFileError(f"`{label}` holds a name that is not UTF-8, as ONNX asks for. Export it again.")
     graph = model.graph
     if not model.HasField("graph") or not graph.output or model.ir_version <= 0:
         raise ModelFileError(f"`{label}` is not an ONNX model: it has no graph with outputs. Check the file.")
@@ -124,6 +126,22 @@ def check_model(model: Any, label: str, *, folder: Path | None) -> None:
         total += check_tensor(tensor, name, label, folder)
         if total > MAX_BYTES:
             raise ModelFileError(f"`{label}` holds more than {MAX_BYTES:,} bytes of tensors, the limit.")
+
+
+def _texts(message: Any) -> Iterator[Any]:
+    """Yield all texts of a message, such as names; bytes where they are not UTF-8."""
+    try:
+        fields = message.ListFields()
+    except UnicodeDecodeError:  # of another implementation of protobuf
+        yield b""
+        return
+    for field, value in fields:
+        if field.type in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            for item in value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else (value,):
+                if field.type == field.TYPE_STRING:
+                    yield item
+                else:
+                    yield from _texts(item)
 
 
 def stored_tensors(graph: Any) -> Iterator[tuple[str, Any]]:

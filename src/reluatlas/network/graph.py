@@ -283,11 +283,24 @@ class Network:
         )
 
     def __call__(self, X: ArrayLike) -> FloatArray:
-        """Return the outputs at `X` in float64: (N, *output_shape), or output_shape for one point."""
+        """Return the outputs at `X` in float64: (N, *output_shape), or output_shape for one point.
+
+        Raises
+        ------
+        DimensionError, NonFiniteError
+            As `points`; also when the network's values at a point leave the range of float64.
+        """
         from reluatlas.network.evaluate import outputs
 
         rows, single = self.points(X)
-        values = outputs(self, rows).reshape(-1, *self.output_shape)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = outputs(self, rows).reshape(-1, *self.output_shape)
+        bad = np.flatnonzero(~np.isfinite(values).reshape(rows.shape[0], -1).all(axis=1))
+        if bad.size:
+            raise NonFiniteError(
+                f"`X` has a point (number {bad[0]}) at which the network's values leave the range of float64. Pass "
+                "points nearer to 0."
+            )
         return values[0] if single else values
 
     def patterns(

@@ -55,7 +55,9 @@ def write_exploration_report(
         drawn = list(_draw(found, labels, is_line=numbers["target"] is not None))
         write_figures(place / "figures", drawn)
         _write_arrays(found, labels, place / SEARCH)
-        (place / "report.html").write_text(_page(net, found, numbers, about, drawn), encoding="utf-8")
+        (place / "report.html").write_text(
+            _page(net, found, numbers, about, drawn), encoding="utf-8", errors="backslashreplace"
+        )
         (place / SEARCH_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)

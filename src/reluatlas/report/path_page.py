@@ -41,7 +41,9 @@ def write_path_report(
         drawn = list(_draw(paths, labels))
         write_table(paths, place / PATH_TABLE)
         write_figures(place / "figures", drawn)
-        (place / "report.html").write_text(_page(net, paths, labels, numbers, about, drawn), encoding="utf-8")
+        (place / "report.html").write_text(
+            _page(net, paths, labels, numbers, about, drawn), encoding="utf-8", errors="backslashreplace"
+        )
         (place / PATH_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)
@@ -50,7 +52,7 @@ def write_path_report(
 
 def write_table(paths: Paths, file: FilePath) -> None:
     """Write one row for each piece of each leg, as CSV."""
-    with file.open("w", newline="", encoding="utf-8") as stream:
+    with file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
         out = csv.writer(stream)
         for k, path in enumerate(paths):
             table = path.to_table()

@@ -67,7 +67,7 @@ def write_points_report(
         write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
         save_certificates(place / CERTIFICATES, domain, certificates)
         text = _page(net, domain, points, numbers, about, figures, load)
-        (place / "report.html").write_text(text, encoding="utf-8")
+        (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / POINTS_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)

@@ -43,7 +43,9 @@ def write_report(
         drawings = list(draw(cx, marks))
         cx.save(place / "cells.npz")
         write_figures(place / "figures", drawings)
-        (place / "report.html").write_text(page(cx, about, drawings, marks), encoding="utf-8")
+        (place / "report.html").write_text(
+            page(cx, about, drawings, marks), encoding="utf-8", errors="backslashreplace"
+        )
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)
