@@ -3,7 +3,7 @@
 Nearly always one unit alone changes its piece across a facet: the one whose row made it. If a cell with that one
 change exists, it is the neighbor: on the facet all other rows have the same (closed) signs on both sides, so the
 facet belongs to both cells. It is found by its hash and confirmed on its pattern. Else several units change
-together, and `behind` works out which.
+together, or a window has more than two that tie there: `behind` works out which.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.behind import pattern_behind
+from reluatlas.cells.behind import facet_named, pattern_behind
 from reluatlas.cells.exact import line_reference, split_reference
 from reluatlas.cells.pieces import piece_key
 from reluatlas.cells.program import BREAK, M_K, Lowered
@@ -167,14 +167,10 @@ def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, l
                 corners[v, k + 1] = places.radius[at]
             for c in range(units):
                 pieces[c] = pattern[cell, c]
-            pattern_behind(P, S, pieces, line[j], row, corners[:n_corners])
+            inside = pattern_behind(P, S, pieces, line[j], row, corners[:n_corners])
             key = np.uint64(0)
             for c in range(units):
                 key ^= piece_key(c, pieces[c])
-            level, unit, first, second = split_reference(line[j])
-            wanted = line[j]
-            if P.kind[P.cut[level]] != BREAK:
-                wanted = line_reference(level, unit, second, first)
             slot = key & mask
             while table[slot] >= 0:
                 there = table[slot]
@@ -185,7 +181,9 @@ def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, l
                             same = False
                             break
                     if same:
-                        match = _facet_on(line, offsets[there], offsets[there + 1], wanted)
+                        match = facet_named(
+                            P, S, line, offsets[there], offsets[there + 1], line[j], inside, row, corners[:n_corners]
+                        )
                         if match >= 0:
                             neighbor[j], twin[j] = there, match
                             neighbor[match], twin[match] = cell, j

@@ -52,7 +52,7 @@ def _is_certainly_off(P, S, level, unit, first, second, row, corners):
 
 
 @inner
-def _side(P, S, level, unit, first, second, line, inside, row, corners):
+def side_behind(P, S, level, unit, first, second, line, inside, row, corners):
     """Return the sign of a row just behind the facet if it vanishes there, else 0; `IDENTICAL` for a zero row.
 
     `inside` is the sign of the facet's line in the cell; `corners` holds the homogeneous coordinates of the facet's
@@ -85,7 +85,7 @@ def _break_piece(P, S, level, unit, old, line, inside, row, corners):
     for knot in range(P.n_knots[t]):
         if P.knot[P.k_at[t] + unit * P.n_knots[t] + knot] == np.inf:
             break
-        side = _side(P, S, level, unit, knot, np.int64(0), line, inside, row, corners)
+        side = side_behind(P, S, level, unit, knot, np.int64(0), line, inside, row, corners)
         if side != 0:
             return knot + 1 if side == 1 else knot
     return old
@@ -100,7 +100,7 @@ def _winner(P, S, level, unit, old, line, inside, row, corners):
     for candidate in range(count):
         if candidate == best:
             continue
-        side = _side(P, S, level, unit, candidate, best, line, inside, row, corners)
+        side = side_behind(P, S, level, unit, candidate, best, line, inside, row, corners)
         if side == 1 or (side == IDENTICAL and candidate < best):
             best = candidate
     return best
@@ -122,7 +122,10 @@ def _write_level(P, S, level, pieces):
 
 @kernel
 def pattern_behind(P, S, pieces, line, row, corners):
-    """Overwrite a cell's pieces by those of the cell behind its facet on `line`."""
+    """Overwrite a cell's pieces by those of the cell behind its facet on `line`.
+
+    Returns the sign of the line's row in the cell.
+    """
     first_level, unit, first, _ = split_reference(line)
     at = P.pat_off[first_level] + unit
     inside = -1 if P.kind[P.cut[first_level]] == BREAK and pieces[at] <= first else 1
@@ -138,12 +141,30 @@ def pattern_behind(P, S, pieces, line, row, corners):
                 else:
                     pieces[start + j] = _winner(P, S, level, j, np.int64(pieces[start + j]), line, inside, row, corners)
         _write_level(P, S, level, pieces)
+    return inside
 
 
-@kernel
-def vanishes_on(P, S, pieces, level, unit, first, second, line, row, corners):
-    """Return whether a row of a cell is zero on the cell's facet on `line`, and not on the whole cell."""
-    for lower in range(level):
-        _write_level(P, S, lower, pieces)
-    side = _side(P, S, level, unit, first, second, line, 1, row, corners)
-    return side == 1 or side == -1
+@inner
+def facet_named(P, S, lines, begin, end, line, inside, row, corners):
+    """Return which of the facets `begin:end` of the cell behind a facet on `line` is that facet; -1 when none is.
+
+    Call after `pattern_behind`. What separates two cells first is one cut of one unit, so the facet has the same level
+    and unit from both sides, and a knot names one row. A window's facet is named by the winner and one of those that
+    tie with it there, which may be others from the two sides: the row decides.
+    """
+    level, unit, _, _ = split_reference(line)
+    is_break = P.kind[P.cut[level]] == BREAK
+    for j in range(begin, end):
+        if lines[j] < 0:
+            continue
+        at_level, at_unit, first, second = split_reference(lines[j])
+        if at_level != level or at_unit != unit:
+            continue
+        if is_break:
+            if lines[j] == line:
+                return j
+            continue
+        side = side_behind(P, S, level, unit, first, second, line, inside, row, corners)
+        if side == 1 or side == -1:
+            return j
+    return -1

@@ -34,7 +34,7 @@ def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
     if cx.n_cells == 0:
         return np.zeros(0, dtype=np.int64)
     relevant = _relevant_patterns(cx.network, cx.patterns)
-    _, first, member = np.unique(_as_keys(relevant), return_index=True, return_inverse=True)
+    _, first, member = np.unique(as_keys(relevant), return_index=True, return_inverse=True)
     label = _first_come(_exactly_equal(cx, first)[member.reshape(-1)])
     return label
 
@@ -145,7 +145,8 @@ def _reads(operator: LinearOperator, outputs: NDArray[np.bool_]) -> NDArray[np.b
     return FloatRows(outputs.shape[0], 1).adjoint(ones, outputs.astype(np.float64)) > 0
 
 
-def _as_keys(rows: NDArray) -> NDArray:
+def as_keys(rows: NDArray) -> NDArray:
+    """Return rows of whole numbers as one value each, to sort and compare."""
     rows = np.ascontiguousarray(rows)
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0], dtype=np.int64)

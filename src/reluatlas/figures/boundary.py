@@ -12,7 +12,6 @@ from reluatlas.errors import DimensionError
 from reluatlas.figures import colors as palette
 from reluatlas.figures import paint
 from reluatlas.figures.axes import axes_or_new, counted
-from reluatlas.network.decision import scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
+TIED = (-1, -1)
+"""Stands for a pair of outputs where a polygon bounds a part of space on all of which outputs tie."""
 _SUN = np.array([-0.45, -0.55, 0.70])
 
 
@@ -27,7 +28,8 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
     """Return 3-D axes with the decision boundary of a complex on a three-dimensional domain.
 
     Each polygon is where the top two outputs tie on one cell (one output: where it is zero). With three or more
-    outputs its color says which two; all are shaded by the way they face.
+    outputs its color says which two (of more the lowest); all are shaded by the way they face. Polygons that bound a
+    part of space on all of which outputs tie are grey.
 
     Parameters
     ----------
@@ -58,9 +60,10 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
     found = cx.decision_boundary()
     ax = axes_or_new(ax, projection="3d")
     polygons = np.split(found.points, found.offsets[1:-1]) if len(found) else []
-    pairs = _pairs(cx, polygons, found.cell)
-    named = sorted(set(pairs))
+    pairs = [TIED if rim else (c, d) for (c, d), rim in zip(found.outputs.tolist(), found.is_rim.tolist(), strict=True)]
+    named = sorted(set(pairs) - {TIED})
     hues = dict(zip(named, palette.series(max(len(named), 1)), strict=False))
+    hues[TIED] = palette.rgb([palette.TIE_COLOR])[0]
     if polygons:
         _add(ax, polygons, np.array([hues[p] for p in pairs]))
     low, high = cx.box.low, cx.box.high
@@ -73,21 +76,11 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
     ax.set_title(
         f"decision boundary: {counted(len(polygons), 'polygon')}, {counted(cx.n_cells, 'cell')}", fontsize="medium"
     )
-    if legend and cx.n_outputs > 2:
-        paint.legend(ax, [f"outputs {c} and {d}" for c, d in named], [hues[p] for p in named])
+    if legend and (cx.n_outputs > 2 or TIED in pairs):
+        names = [f"outputs {c} and {d}" if cx.n_outputs > 1 else "output = 0" for c, d in named]
+        more = ["bounds a solid part"] if TIED in pairs else []
+        paint.legend(ax, names + more, [hues[p] for p in named] + [hues[TIED]] * len(more))
     return ax
-
-
-def _pairs(cx: PolyhedralComplex, polygons: list[FloatArray], cells: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return which two outputs tie on each polygon: the two largest at its middle."""
-    if cx.n_outputs == 1:
-        return [(0, 0)] * len(polygons)
-    out = []
-    for polygon, cell in zip(polygons, cells.tolist(), strict=True):
-        values = scores(cx.network, cx.affine.A[cell] @ polygon.mean(axis=0) + cx.affine.b[cell])
-        c, d = sorted(np.argsort(-values, kind="stable")[:2].tolist())
-        out.append((c, d))
-    return out
 
 
 def _add(ax: Any, polygons: list[FloatArray], hues: FloatArray) -> None:

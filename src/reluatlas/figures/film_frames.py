@@ -150,8 +150,6 @@ def frame_of(cx: PolyhedralComplex) -> Frame:
         shapes, owner, classes = polygons.sign_pieces(cx, slopes, constants)
         slope, constant = slopes[owner], constants[owner]
     boundary = cx.decision_boundary()
-    tied = np.zeros(cx.n_cells, dtype=bool)
-    tied[boundary.full_cells] = True
     inner = polygons.edges(cx)
     dual, dual_classes, dual_shares = _dual(cx, chosen)
     return Frame(
@@ -160,7 +158,7 @@ def frame_of(cx: PolyhedralComplex) -> Frame:
         n_affine_maps=int(cx.n_affine_maps),
         shapes=shapes,
         heights=[p @ w + c for p, w, c in zip(shapes, slope, constant, strict=True)],
-        classes=np.where(tied[owner], polygons.TIE, classes),
+        classes=np.where(polygons.is_tied(cx, owner, classes), polygons.TIE, classes),
         edges=polygons.segments(cx, inner),
         levels=np.asarray(cx.facets.level[inner], dtype=np.int64),
         units=np.asarray(cx.facets.unit[inner], dtype=np.int64),

@@ -71,14 +71,14 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
         _label_outer(panels)
         return panels
     boundary = cx.decision_boundary()
-    if len(boundary.full_cells):
-        shapes = polygons.polygons(cx)
-        tied = [shapes[i] for i in boundary.full_cells]
+    full = boundary.full_pieces
+    if len(full):
+        tied = np.split(full.points, full.offsets[1:-1])
         paint.fill(ax, tied, np.repeat(palette.rgb([palette.TIE_COLOR]), len(tied), axis=0))
     if len(boundary):
         paint.lines(ax, boundary.segments, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
     what = "zero set" if cx.n_outputs == 1 else "decision boundary"
-    frame(ax, cx, title=f"output: {what}" + ("" if len(boundary) or len(boundary.full_cells) else " (none here)"))
+    frame(ax, cx, title=f"output: {what}" + ("" if len(boundary) or len(full) else " (none here)"))
     _label_outer(panels)
     return panels
 

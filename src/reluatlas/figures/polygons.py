@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 TIE = -1
-"""Class of a cell on which the top two outputs tie everywhere."""
+"""Class of a piece of a cell on all of which the top two outputs tie."""
 
 
 def polygons(cx: PolyhedralComplex) -> list[FloatArray]:
@@ -57,15 +57,22 @@ def centroids(cx: PolyhedralComplex) -> FloatArray:
 def class_pieces(cx: PolyhedralComplex) -> tuple[list[FloatArray], IntArray, IntArray]:
     """Return polygons on each of which one class is decided on, their cells and their classes.
 
-    With one output, the classes are 0 where it is negative and 1 where it is positive. Cells on
-    which the top outputs tie everywhere have class `TIE`.
+    With one output, the classes are 0 where it is negative and 1 where it is positive. Pieces on
+    all of which the top outputs tie have class `TIE`.
     """
     require_classes(cx.network, "a picture by class")
     A, b = scores(cx.network, cx.affine.A), scores(cx.network, cx.affine.b)
     shapes, owner, classes = sign_pieces(cx, A[:, 0], b[:, 0]) if A.shape[1] == 1 else largest_pieces(cx, A, b)
-    tied = np.zeros(cx.n_cells, dtype=bool)
-    tied[cx.decision_boundary().full_cells] = True
-    return shapes, owner, np.where(tied[owner], TIE, classes)
+    return shapes, owner, np.where(is_tied(cx, owner, classes), TIE, classes)
+
+
+def is_tied(cx: PolyhedralComplex, cells: IntArray, outputs: IntArray) -> NDArray[np.bool_]:
+    """Return for pieces with an output on top whether another ties with it (of one output: whether it is zero)."""
+    full = cx.decision_boundary().full_pieces
+    piece, output = np.nonzero(full.outputs)
+    m = cx.n_outputs
+    top = np.zeros_like(outputs) if m == 1 else outputs
+    return np.isin(cells * m + top, full.cell[piece] * m + output)
 
 
 def sign_pieces(
