@@ -35,7 +35,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 GROUPS = (
     Group(
-        "dense layers", "affine", _names("Einsum Gemm MatMul"), _names("_sparse_addmm addmm addmv baddbmm bmm linear matmul mm mv"),
+        "dense layers", "affine", _names("Einsum Gemm MatMul"),
+        _names("_sparse_addmm addmm addmv baddbmm bmm linear matmul mm mv"),
         "one factor depends on the input, the others are constants; "
         "a `Gemm`'s alpha and beta are multiplied into the weights, rounded where noted",
     ),
