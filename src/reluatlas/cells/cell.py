@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,12 +18,12 @@ from reluatlas.cells.cell_rows import CellRows, Composer, RowOf
 from reluatlas.cells.chart import Chart, Domain
 from reluatlas.cells.exactness import Exactness
 from reluatlas.domain import Space
-from reluatlas.errors import InternalError
+from reluatlas.errors import DomainError, InternalError
 from reluatlas.geometry.facets import Facet, Found, find_facets
 from reluatlas.geometry.halfspaces import FloatArray, Halfspaces
 from reluatlas.geometry.wholes import Coordinates, ratio_of, to_floats
 from reluatlas.network.graph import Breakpoints, Network
-from reluatlas.network.maps import backward
+from reluatlas.network.lost import map_of
 
 if TYPE_CHECKING:
     from reluatlas.cells.inside import Volume
@@ -179,7 +180,7 @@ class Cell:
     def affine(self) -> AffineMaps:
         """The affine map on the cell: `A` (1, m, *input_shape) (on a slice: (1, m, k)), `b` (1, m)."""
         local = self.chart.local
-        A, b = backward(local, self.chart.choice(self.pattern, inner=False), 1, np.arange(local.n_outputs))
+        A, b = map_of(local, self.chart.choice(self.pattern, inner=False))
         return AffineMaps(A.reshape(1, local.n_outputs, *local.input_shape), b)
 
     @cached_property
@@ -239,29 +240,41 @@ class Cell:
     def _points(self) -> FloatArray:
         inside = self.inside if isinstance(self.inside, np.ndarray) else to_floats(self.inside)
         out = np.empty((len(self._ordered), self.system.system.k))
-        for i, facet in enumerate(self._ordered):
-            far = facet.beyond if isinstance(facet.beyond, np.ndarray) else to_floats(facet.beyond)
-            c = facet.constraints[0]
-            system = self.system.system
-            if c < system.g:
-                near, beyond = system.h[c] - system.G[c] @ inside, system.h[c] - system.G[c] @ far
-            else:
-                j = (c - system.g) % system.k
-                bound = (system.upper if c >= system.g + system.k else system.lower)[j]
-                near, beyond = abs(bound - inside[j]), -abs(far[j] - bound)
-            if not near > 0 > beyond:
-                # too near for float64: the crossing in fractions
-                row = system.row(c)
-                before, after = row.slack(ratio_of(self.inside)), row.slack(ratio_of(facet.beyond))
-                scale = ratio_of(facet.beyond).denominator / ratio_of(self.inside).denominator
-                near, beyond = 1.0, after / before / scale
-            out[i] = inside + near / (near - beyond) * (far - inside)
-        return self.chart.from_inner(out, self.x)
+        with np.errstate(all="ignore"):
+            for i, facet in enumerate(self._ordered):
+                out[i] = self._point_on(facet, inside)
+            points = self.chart.from_inner(out, self.x)
+        beyond = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        if beyond.size:
+            raise DomainError(
+                f"facet {beyond[0]} of the cell lies beyond the numbers of float64 (1.8e308): no point on it is one. "
+                "Ask for the cell on a `Box`, or multiply the weights of the first layer by a power of two."
+            )
+        return points
+
+    def _point_on(self, facet: Facet, inside: FloatArray) -> FloatArray:
+        far = facet.beyond if isinstance(facet.beyond, np.ndarray) else to_floats(facet.beyond)
+        c, system = facet.constraints[0], self.system.system
+        if c < system.g:
+            near, beyond = system.h[c] - system.G[c] @ inside, system.h[c] - system.G[c] @ far
+        else:
+            j = (c - system.g) % system.k
+            bound = (system.upper if c >= system.g + system.k else system.lower)[j]
+            near, beyond = abs(bound - inside[j]), -abs(far[j] - bound)
+        point = inside + near / (near - beyond) * (far - inside)
+        if near > 0 > beyond and np.all(np.isfinite(point)):
+            return np.asarray(point, dtype=np.float64)
+        # too near, or too far, for float64: the crossing in fractions
+        row, one, other = system.row(c), ratio_of(self.inside), ratio_of(facet.beyond)
+        before = Fraction(row.slack(one), one.denominator)
+        share = before / (before - Fraction(row.slack(other), other.denominator))
+        pairs = zip(one.fractions, other.fractions, strict=True)
+        return to_floats([a + share * (b - a) for a, b in pairs])
 
     def _distances(self, rows: NDArray[np.int64]) -> FloatArray:
         A, b = self.halfspaces.A[rows], self.halfspaces.b[rows]
-        slack = np.maximum(b - A @ self.x, 0.0)
-        return slack / self.lengths(A)
+        with np.errstate(over="ignore"):
+            return np.maximum(b - A @ self.x, 0.0) / self.lengths(A)
 
     def lengths(self, A: FloatArray) -> FloatArray:
         """Return lengths of rows in input units."""

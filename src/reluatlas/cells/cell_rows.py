@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.chart import Chart
 from reluatlas.geometry.halfspaces import System
-from reluatlas.geometry.wholes import Coordinates, WholeRow
+from reluatlas.geometry.wholes import Coordinates, WholeRow, nearest
 from reluatlas.network.exact import Dyadic, ExactPoint
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max
 from reluatlas.network.maps import pull, slopes_of, winners_of
@@ -23,6 +23,7 @@ from reluatlas.network.operators import Gather, apply_operator
 from reluatlas.network.rounding import Bounded, exactly, plus, scaled, take
 
 _FAIR = 1e-10
+_SMALL, _LARGE = 1e-150, 1e150  # rows of other lengths are taken exactly, and scaled by a power of two
 
 
 class RowOf(NamedTuple):
@@ -202,13 +203,16 @@ class Composer:
 
     def build(self, inside: Coordinates) -> CellRows:
         """Return the system of all rows that are not constant, and of the domain's bounds."""
-        owners, G, h = self.rows()
+        with np.errstate(all="ignore"):
+            owners, G, h = self.rows()
         value, error = G.value.copy(), G.error.max(axis=1, initial=0.0)
         right = h.value[:, 0].copy()
         right_error = h.error[:, 0]
-        norms = np.linalg.norm(value, axis=1)
-        fair = (error <= _FAIR * norms) & (norms > 1e-150) & (norms < 1e150) & np.isfinite(error + right_error)
-        zero = (norms == 0) & (error == 0)
+        with np.errstate(all="ignore"):
+            norms = np.linalg.norm(value, axis=1)
+            fair = (error <= _FAIR * norms) & (norms > _SMALL) & (norms < _LARGE)
+            fair &= (np.abs(right) < _LARGE) & np.isfinite(error + right_error)
+        zero = ~value.any(axis=1) & (error == 0)
         known: dict[int, WholeRow] = {}
         units: dict[int, Fraction] = {}
         for i in np.flatnonzero(~fair & ~zero).tolist():
@@ -220,11 +224,12 @@ class Composer:
                 # a positive factor changes nothing but the size of float64 numbers
                 factor = Fraction(2) ** top.bit_length()
                 value[i] = [float(Fraction(v) / factor) for v in row.a]
-                right[i] = float(Fraction(row.b) / factor)
+                right[i] = nearest(Fraction(row.b) / factor)
                 known[i] = WholeRow(row.a, row.b, factor)
                 units[i] = row.scale / factor
                 error[i] = 2.0**-52 * np.abs(value[i]).max()
-        right_error = np.where([i in known for i in range(len(owners))], np.abs(right) * 2.0**-52, right_error)
+        rounded = np.array([i in known for i in range(len(owners))], dtype=bool)
+        right_error = np.where(rounded, np.abs(right) * 2.0**-52 + 2.0**-1074 * (right != 0), right_error)
         ties = self._ties(owners, zero, h, known)
         lower, upper = (b.copy() for b in self.chart.bounds)
         k = lower.size
@@ -236,7 +241,8 @@ class Composer:
         is_bound = np.zeros(len(owners), dtype=bool)
         axes = (value[single] != 0).argmax(axis=1)
         factors = value[single, axes]
-        places_ = right[single] / factors
+        with np.errstate(over="ignore"):
+            places_ = right[single] / factors
         whole = (np.abs(np.frexp(factors)[0]) == 0.5) & (places_ * factors == right[single])
         for i, j, g, at in zip(*(a[whole].tolist() for a in (single, axes, factors, places_)), strict=True):
             side = 1 if g > 0 else -1

@@ -21,13 +21,15 @@ from reluatlas.errors import DimensionError, DomainError
 from reluatlas.geometry.rank import PRIME, Independent, independent, modulo
 from reluatlas.network.background import Background
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic
-from reluatlas.network.graph import Affine, Dense, FloatArray, Input, Network, Node, require_network
+from reluatlas.network.graph import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.maps import Choice
-from reluatlas.network.operators import apply_operator, as_sparse
+from reluatlas.network.operators import apply_operator, as_sparse, coefficients
 from reluatlas.network.rounding import FloatBounds
 
 Domain = Box | Slice | Space
 _MOST = 2**24  # entries of the first map
+_APART = 1e-6  # least distance of a row of length 1 from the space of those before it
+_MODERATE = 200  # most bits that the rows of the first map are away from 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +82,7 @@ class Chart:
     @cached_property
     def linear(self) -> tuple[FloatArray, FloatArray]:
         """Float64 `L` and `c` with `z = L u + c`; only where they differ."""
-        linear, constant = np.eye(self.k), np.zeros(self.k)
-        for node in self.local.nodes[1 : self.depth + 1]:
-            assert isinstance(node, Affine)
-            operator = node.operators[0]
-            linear = operator.weight @ linear if isinstance(operator, Dense) else apply_operator(operator, linear.T).T
-            constant = apply_operator(operator, constant[None])[0] + node.bias
-        return linear, constant
+        return _composed(self.local, self.depth)
 
     @cached_property
     def gram(self) -> FloatArray:
@@ -211,10 +207,47 @@ def _reduction(network: Network) -> tuple[int, Independent | None]:
             break
         depth += 1
     n, m = network.n_inputs, prod(network.nodes[depth].shape)
-    if depth == 0 or m > n or m * n > _MOST or network.output == depth:
+    if depth == 0 or m > n or m * n > _MOST or network.output == depth or not _is_moderate(network, depth):
         return 0, None
     proof = independent(_residues(network, depth))
-    return (0, None) if proof is None else (depth, proof)
+    return (depth, proof) if proof is not None and _is_well_conditioned(network, depth) else (0, None)
+
+
+def _composed(network: Network, depth: int) -> tuple[FloatArray, FloatArray]:
+    """Return the map of the first `depth` nodes in float64."""
+    linear, constant = np.eye(network.n_inputs), np.zeros(network.n_inputs)
+    for node in network.nodes[1 : depth + 1]:
+        assert isinstance(node, Affine)
+        operator = node.operators[0]
+        linear = operator.weight @ linear if isinstance(operator, Dense) else apply_operator(operator, linear.T).T
+        constant = apply_operator(operator, constant[None])[0] + node.bias
+    return linear, constant
+
+
+def _is_well_conditioned(network: Network, depth: int) -> bool:
+    """Return whether points in the units of the first layer tell float64 where they are in the domain."""
+    if all(isinstance(o, Gather) for n in network.nodes[1 : depth + 1] if isinstance(n, Affine) for o in n.operators):
+        return True
+    linear = _composed(network, depth)[0]
+    unit = linear / np.linalg.norm(linear, axis=1, keepdims=True)
+    try:
+        # how far each unit's direction is from those before it
+        apart = np.diagonal(np.linalg.cholesky(unit @ unit.T))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(apart.min(initial=1.0) > _APART)
+
+
+def _is_moderate(network: Network, depth: int) -> bool:
+    """Return whether float64 has ample room for the first `depth` nodes, for products with them and their lengths."""
+    low = high = 0.0
+    for node in network.nodes[1 : depth + 1]:
+        assert isinstance(node, Affine)
+        operator = node.operators[0]
+        sizes = np.abs(operator.weight).max(axis=1) if isinstance(operator, Dense) else np.abs(coefficients(operator))
+        low += min(0.0, float(np.log2(sizes.min(initial=np.inf, where=sizes > 0))))
+        high += max(0.0, float(np.log2(max(sizes.max(initial=1.0), np.abs(node.bias).max(initial=1.0)))))
+    return low > -_MODERATE and high < _MODERATE
 
 
 def _residues(network: Network, depth: int) -> NDArray[np.int64]:

@@ -17,9 +17,11 @@ from reluatlas.cells.count import exactness_of
 from reluatlas.cells.limits import Limits, ProgressCallback
 from reluatlas.cells.lower import check_domain, lower
 from reluatlas.cells.program import Lowered
+from reluatlas.cells.regions import restore_maps
 from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.cells.solid import work
 from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DomainError
 from reluatlas.network.graph import Network
 
 Joined = tuple[tree.Cells | work.Cells, Vertices, NDArray[np.int64], Callable[[], Places]]
@@ -97,7 +99,7 @@ def enumerate_cells(
         is_complete=outcome.stopped_by == "" and certain,
         max_seconds=None if max_seconds is None else max(_LEAST_S, max_seconds / 4),
     )  # fmt: skip
-    return PolyhedralComplex(
+    cx = PolyhedralComplex(
         network=net,
         domain=domain,
         stopped_by=outcome.stopped_by,
@@ -108,6 +110,8 @@ def enumerate_cells(
         facets=facets,
         seconds=outcome.seconds,
     )
+    restore_maps(cx)
+    return cx
 
 
 def _plane(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
@@ -144,9 +148,16 @@ def _solid(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
         cells = _without_sides(cells)
     k = lowered.domain.dim
     offsets = _offsets(cells.n_facets)
-    vertices = Vertices(
-        cells.x[:, :k].copy(), _offsets(cells.n_vertices), cells.radius, cells.x[:, k] == 0.0, cells.mask, cells.rows
-    )
+    points, radii, is_ray = cells.x[:, :k].copy(), cells.radius.copy(), cells.x[:, k] == 0.0
+    if not np.isfinite(points).all():
+        raise DomainError(
+            "a vertex of the cells lies beyond the numbers of float64 (1.8e308). `count_cells` counts them; to "
+            "enumerate them pass a `Box`, or multiply the weights of the first layer by a power of two."
+        )
+    # the engine trusts no bound so far out; exact vertices are rounded there like any others
+    far = ~np.isfinite(radii)
+    radii[far] = 2.0**-49 * np.abs(points[far]).max(axis=1, initial=0.0)
+    vertices = Vertices(points, _offsets(cells.n_vertices), radii, is_ray, cells.mask, cells.rows)
 
     def places() -> Places:
         return Places(*corners_of(vertices, offsets), cells.x, cells.radius)

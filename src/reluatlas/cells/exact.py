@@ -15,6 +15,7 @@ import numpy as np
 from reluatlas.cells.program import AFFINE, BREAK, DENSE, INPUT, M_INFINITE, M_K, M_ROW_LIMBS, MAX
 from reluatlas.cells.state import S_ROWS, S_SIGNS, S_VERTICES
 from reluatlas.geometry import integers
+from reluatlas.geometry.polygons import NEAREST
 from reluatlas.kernels import inner
 
 ONE = np.ones(1, dtype=np.uint64)
@@ -309,8 +310,8 @@ def exact_vertex(P, S, pool, v):
     x = math.ldexp(x / w, x_exp - w_exp)
     y = math.ldexp(y / w, y_exp - w_exp)
     radius = 2.0**-49 * max(abs(x), abs(y))
-    if (x != 0.0 or y != 0.0) and radius == 0.0:
-        radius = 1e-300
+    if pool.length[v, 0] != 0 or pool.length[v, 1] != 0:
+        radius += NEAREST
     if radius < pool.r[v]:
         pool.x[v], pool.y[v], pool.r[v] = x, y, radius
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from operator import sub
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +17,7 @@ from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
 from reluatlas.geometry.linear_program import Program
 from reluatlas.geometry.vertices import rays_of, volume_of
-from reluatlas.geometry.wholes import ratio_of
+from reluatlas.geometry.wholes import nearest, ratio_of
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
@@ -31,7 +33,7 @@ class Volume:
     Attributes
     ----------
     value : float
-        inf for an unbounded cell.
+        inf for an unbounded cell, and beyond the numbers of float64.
     error : float
         For an exact volume, a bound on its rounding; for a sampled one, its standard error.
     exactness : Exactness
@@ -90,8 +92,10 @@ def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
     if h.size == 0:
         return None, float("inf")
     center = cell.system.system.center
-    rest = (h - G @ center) / lengths
-    scale = 2.0 ** np.round(np.log2(max(float(np.median(rest)), 1e-300)))
+    with np.errstate(over="ignore"):
+        rest = (h - G @ center) / lengths
+    known = rest[np.isfinite(rest) & (rest > 0)]
+    scale = 2.0 ** np.round(np.log2(np.median(known))) if known.size else 1.0
     k = G.shape[1]
     table = np.concatenate([G / lengths[:, None], np.ones((h.size, 1))], axis=1)
     low, high = np.full(k + 1, -np.inf), np.full(k + 1, np.inf)
@@ -123,10 +127,10 @@ def volume(cell: Cell) -> Volume:
     if system.k <= EXACT_UP_TO:
         rays = rays_of([system.row(f.constraints[0]) for f in cell.found.facets], system.k)
         assert rays is not None
-        exact = float(volume_of(rays, system.k))
+        exact = volume_of(rays, system.k)
         if cell.chart.is_reduced:
-            exact /= abs(float(np.linalg.det(cell.chart.linear[0])))
-        value = exact * getattr(cell.domain, "unit_volume", 1.0)
+            exact /= _stretch(cell)
+        value = nearest(exact) * getattr(cell.domain, "unit_volume", 1.0)
         return Volume(value, value * 2.0**-45, cell.exactness)
     if system.k > _SAMPLED_UP_TO:
         raise DimensionError(
@@ -136,6 +140,17 @@ def volume(cell: Cell) -> Volume:
     from reluatlas.cells.walks import estimate_volume
 
     return estimate_volume(cell)
+
+
+def _stretch(cell: Cell) -> Fraction:
+    """Return how much larger a volume is in the coordinates z than in those of the domain, exactly."""
+    from flint import fmpq, fmpq_mat
+
+    chart, k = cell.chart, cell.k
+    origin, *ends = (chart.to_inner_exactly(u) for u in (np.zeros(k), *np.eye(k)))
+    table = [[fmpq(d.numerator, d.denominator) for d in map(sub, end, origin)] for end in ends]
+    size = abs(fmpq_mat(table).det())
+    return Fraction(int(size.p), int(size.q))
 
 
 def _facet_rows(cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -59,8 +59,12 @@ def nearest_other_class(cell: Cell) -> NearestOther | None:
     slack = np.maximum(right - rows @ cell.x, 0.0)
     turn = _turn(cell)
     rows, lines = rows @ turn, lines @ turn
-    lengths = np.linalg.norm(lines, axis=1)
-    least = np.where(lengths > 0, gaps / np.where(lengths > 0, lengths, 1.0), np.where(gaps > 0, np.inf, 0.0))
+    with np.errstate(over="ignore"):
+        # a positive factor moves no hyperplane, and powers of two round nothing
+        scale = np.exp2(-np.frexp(np.abs(lines).max(axis=1))[1].astype(np.float64).clip(-1000, 1000))
+        lines, gaps = lines * scale[:, None], gaps * scale
+        lengths = np.linalg.norm(lines, axis=1)
+        least = np.where(lengths > 0, gaps / np.where(lengths > 0, lengths, 1.0), np.where(gaps > 0, np.inf, 0.0))
     found: tuple[float, FloatArray, int] | None = None
     for i in np.argsort(least, kind="stable").tolist():
         if not np.isfinite(least[i]) or (found is not None and least[i] >= found[0]):

@@ -13,7 +13,7 @@ from reluatlas.cells.pieces import pattern_key
 from reluatlas.cells.program import M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import State, new_state, restore_path
 from reluatlas.domain import Space
-from reluatlas.geometry.polygons import Pool, new_pool
+from reluatlas.geometry.polygons import Pool, corner_radius, new_pool
 from reluatlas.packs import pack
 
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
@@ -123,7 +123,8 @@ def root(lowered: Lowered) -> Polygon:
     low, high = lowered.domain.box.low, lowered.domain.box.high
     x, y = np.array([low[0], high[0], high[0], low[0]]), np.array([low[1], low[1], high[1], high[1]])
     edges = np.array([-3, -2, -4, -1], dtype=np.int64)  # sides: low y, high x, high y, low x
-    return Polygon((), 0, np.zeros(0, dtype=np.int32), x, y, np.zeros(4), np.roll(edges, 1), edges.copy(), edges)
+    radius = np.full(4, corner_radius(lowered.domain.box.low, lowered.domain.box.high))
+    return Polygon((), 0, np.zeros(0, dtype=np.int32), x, y, radius, np.roll(edges, 1), edges.copy(), edges)
 
 
 def _area(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

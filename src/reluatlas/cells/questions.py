@@ -17,7 +17,7 @@ from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
-from reluatlas.network.maps import backward
+from reluatlas.network.lost import map_of
 from reluatlas.packs import pack
 
 if TYPE_CHECKING:
@@ -76,15 +76,27 @@ class DualGraph:
 
 
 def volumes(cx: PolyhedralComplex) -> FloatArray:
-    """Return the volume of each cell in the domain's coordinates; infinite for unbounded ones."""
+    """Return the volume of each cell in the domain's coordinates; infinite for unbounded ones, and beyond float64."""
     vertices = cx.vertices
     if vertices.on is None:
         return areas(vertices.points, vertices.offsets)
     out, k = np.zeros(cx.n_cells), cx.domain.dim
     scratch = new_scratch(k, int(np.diff(vertices.offsets).max(initial=1)), vertices.on.shape[1])
-    solid_volumes(vertices.points, vertices.on, vertices.offsets, np.diff(cx.facets.offsets), k, pack(scratch), out)
+    points, exponent = _moderate(vertices.points, vertices.offsets, k)
+    solid_volumes(points, vertices.on, vertices.offsets, np.diff(cx.facets.offsets), k, pack(scratch), out)
+    with np.errstate(over="ignore"):
+        out = np.ldexp(out, k * exponent)
     out[~cx.is_bounded] = np.inf
     return out
+
+
+def _moderate(points: FloatArray, offsets: IntArray, k: int) -> tuple[FloatArray, IntArray]:
+    """Return vertices, those of each cell over 2^e so that products of k do not overflow, and e for each cell."""
+    exponent = np.zeros(offsets.size - 1, dtype=np.int64)
+    if points.size and np.abs(points).max() > 2.0 ** (900 // k):
+        exponent = np.maximum.reduceat(np.frexp(np.abs(points).max(axis=1))[1], offsets[:-1]).astype(np.int64)
+        points = np.ldexp(points, -np.repeat(exponent, np.diff(offsets))[:, None])
+    return points, exponent
 
 
 def areas(points: FloatArray, offsets: IntArray) -> FloatArray:
@@ -137,7 +149,7 @@ def column_of(network: Network, layer: int, unit: int) -> int:
 def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> AffineMaps:
     """Return the map of a cell in input space, along its pattern."""
     choice = {t: patterns[cell : cell + 1, s].astype(np.int64) for t, s in network.pattern_slices().items()}
-    A, b = backward(network, choice, 1, np.arange(network.n_outputs))
+    A, b = map_of(network, choice)
     return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
 
 

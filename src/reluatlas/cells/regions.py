@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.components import components
 from reluatlas.cells.lower import lower
+from reluatlas.errors import NonFiniteError
+from reluatlas.geometry.wholes import to_floats
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
 from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Network
+from reluatlas.network.lost import are_lost
 from reluatlas.network.maps import Choice, FloatRows, slopes_of, winners_of
 from reluatlas.network.operators import mapped
 
@@ -69,6 +72,31 @@ class ExactMaps:
             at.append([number * scale for number in values.numbers])
         constant, *ends = at
         return tuple((*(end[c] - v for end in ends), v) for c, v in enumerate(constant))
+
+
+def restore_maps(cx: PolyhedralComplex) -> None:
+    """Compose again, exactly, the maps of a complex in which float64 lost digits by underflow.
+
+    Raises
+    ------
+    NonFiniteError
+        When a map has a number beyond float64.
+    """
+    A, b = cx.affine.A, cx.affine.b
+    lost = are_lost(cx.network, A, b)
+    if lost is None or not lost.any():
+        return
+    exact = ExactMaps(cx)
+    for cell in np.flatnonzero(lost.any(axis=1)).tolist():
+        form = exact.of(cell)
+        for o in np.flatnonzero(lost[cell]).tolist():
+            row = to_floats(form[o])
+            if not np.all(np.isfinite(row)):
+                raise NonFiniteError(
+                    f"the map of output {o} in cell {cell} has numbers beyond float64 (1.8e308). "
+                    "Multiply the weights and biases of the last layer by a power of two below 1."
+                )
+            A[cell, o], b[cell, o] = row[:-1], row[-1]
 
 
 def map_errors(cx: PolyhedralComplex) -> NDArray[np.float64]:

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from reluatlas.cells.program import CUT, FIXED, INNER, SLACK, TINY, UNIT_ROUNDOFF
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
+from reluatlas.geometry.polygons import FARTHEST
 from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Max, Network
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
 
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
+FINEST = 150
+"""Exact rows are whole multiples of 2^-150: their products with vertices lose less by underflow than any bound adds."""
+_LOST = 2.0**-1000  # more than a bound loses by underflow
 
 
 def dyadic(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -44,6 +48,11 @@ class Edge(NamedTuple):
     source: int
     operator: LinearOperator
     stage: int
+
+
+def _least(operator: LinearOperator) -> float:
+    sizes = np.abs(coefficients(operator)) / denominator(operator)
+    return float(sizes.min(initial=np.inf, where=sizes > 0))
 
 
 def _abs_apply(operator: LinearOperator, values: NDArray) -> NDArray:
@@ -98,7 +107,8 @@ class RowBounds:
             self.bound[here, 0] = np.abs(basis).max(axis=0)
             self.bound[here, 1] = np.abs(origin)
             self.alive[here] = self.bound[here] > 0
-            self.exact[t] = True
+            self.exact[t] = self.scale[t] <= FINEST
+            self.error[here] = 0.0 if self.exact[t] else TINY * self.alive[here]
         elif isinstance(node, Affine):
             bound = np.stack([np.zeros(node.bias.size), np.abs(node.bias)], axis=1)
             error = np.zeros_like(bound)
@@ -111,7 +121,11 @@ class RowBounds:
                 error += _abs_apply(edge.operator, self.error[source]) * SLACK
                 fed |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
                 n_terms += terms(edge.operator) + (denominator(edge.operator) != 1)
+                if denominator(edge.operator) != 1 and _least(edge.operator) < _LOST:
+                    # ratios below 2^-1022 are rounded by up to 2^-1075, whatever their size
+                    error += terms(edge.operator) * 2.0**-1074 * self.bound[source].max(axis=0, initial=0.0)
             alive |= fed
+            bound += _LOST * alive
             self.n_terms[t] = np.max(n_terms, initial=1)
             self.exact[t] = all(self.exact[e.source] for e in self.edges(t)) and self._fits(t, bound)
             if not self.exact[t]:
@@ -125,6 +139,7 @@ class RowBounds:
                 shift = np.abs(node.intercepts).max(axis=1, initial=0.0)
                 bound = self.bound[source] * slope[:, None]
                 bound[:, 1] += shift
+                bound += _LOST * self.alive[source]
                 error = self.error[source] * slope[:, None]
                 alive = self.alive[source] & (slope > 0)[:, None]
                 alive[:, 1] |= shift > 0
@@ -144,8 +159,7 @@ class RowBounds:
         """Whether every sum for tensor t is an integer below 2**53 on its scale: floats are then exact."""
         if self.denominator[t] != 1:
             return False
-        with np.errstate(over="ignore"):
-            return bool(np.all(bound * 2.0 ** min(int(self.scale[t]), 1000) <= 2.0**52)) and self.scale[t] < 1000
+        return self.scale[t] <= FINEST and bool(np.all(bound * 2.0 ** int(self.scale[t]) <= 2.0**52))
 
     def integer_scale(self, t: int) -> None:
         """Choose the power of two, and the whole number, on which all rows of tensor t are integers."""
@@ -182,16 +196,25 @@ class RowBounds:
         for other in self.network.nodes[t + 1 :]:
             if isinstance(other, Breakpoints) and other.input == t:
                 top = max(top, float(np.abs(other.knots[np.isfinite(other.knots)]).max(initial=0.0)))
-        if not np.isfinite(top):
-            raise DomainError("the network's weights are so large that its values overflow float64 on this domain.")
+        is_cut = any(isinstance(n, Breakpoints | Max) and n.input == t for n in self.network.nodes)
+        if not top < (FARTHEST if is_cut else np.inf):
+            raise DomainError(
+                f"the rows of `{self._name(t)}` may be as large as {top:.1e} on this domain, where float64 has no room "
+                f"for their products with points. Expected at most {FARTHEST:.0e}. Multiply the weights and biases of "
+                "a layer by a power of two below 1, and the weights behind its ReLU by the inverse: no cell changes."
+            )
         bits = (
             int(self.scale[t]) + int(self.denominator[t]).bit_length() + (int(np.frexp(top)[1]) if top > 0 else 0) + 2
         )
         self.limbs[t] = max(1, -(-bits // 64))
 
+    def _name(self, t: int) -> str:
+        return self.network.nodes[t].name or f"node {t}"
+
     def run(self) -> None:
         """Go through all tensors."""
-        for t in range(len(self.network.nodes)):
-            self.integer_scale(t)
-            self.bounds(t)
-            self.integer_width(t)
+        with np.errstate(all="ignore"):  # what is not finite is refused
+            for t in range(len(self.network.nodes)):
+                self.integer_scale(t)
+                self.bounds(t)
+                self.integer_width(t)

@@ -6,12 +6,14 @@ from reluatlas.cells.bounds import tight_bounds
 from reluatlas.cells.exact import exact_sign, exact_vertex, is_zero_row, line_reference, split_reference
 from reluatlas.cells.program import BREAK, M_CERTAIN
 from reluatlas.cells.state import S_DOUBTS
-from reluatlas.geometry.polygons import ROUNDOFF, crossing
+from reluatlas.geometry.polygons import FARTHEST, NEAREST, ROUNDOFF, crossing
 from reluatlas.kernels import inner
 
 _SIX = 6.0 * ROUNDOFF
 DOUBT = 2
 FINE = 1e-4
+_LOST = 2.0**-1000
+"""More than a few products lose by underflow."""
 _NOISE = 2.0**-46
 """A value below this share of its terms is rounding, most likely, of a zero: no tighter bound would tell."""
 
@@ -89,17 +91,17 @@ def recompute(P, S, pool, v, tight):
     a2, b2, c2, g2, e2 = _line_row(P, S, pool.line_b[v], tight)
     det = a1 * b2 - a2 * b1
     error = g1 * (abs(a2) + abs(b2)) + g2 * (abs(a1) + abs(b1)) + 2.0 * g1 * g2
-    sure = abs(det) - error - 4.0 * ROUNDOFF * (abs(a1 * b2) + abs(a2 * b1))
-    if sure <= 0.0:
+    sure = abs(det) - error - 4.0 * ROUNDOFF * (abs(a1 * b2) + abs(a2 * b1)) - _LOST
+    if not sure > 0.0:
         return
     x, y = (b1 * c2 - b2 * c1) / det, (a2 * c1 - a1 * c2) / det
     value_1, bound_1 = value_at(a1, b1, c1, g1, e1, x, y, 0.0)
     value_2, bound_2 = value_at(a2, b2, c2, g2, e2, x, y, 0.0)
-    r1, r2 = abs(value_1) + bound_1, abs(value_2) + bound_2
+    r1, r2 = abs(value_1) + bound_1 + _LOST, abs(value_2) + bound_2 + _LOST
     dx = (abs(b2) + g2) * r1 + (abs(b1) + g1) * r2
     dy = (abs(a2) + g2) * r1 + (abs(a1) + g1) * r2
-    radius = max(dx, dy) / sure * (1.0 + 1e-12)
-    if radius < pool.r[v]:
+    radius = (max(dx, dy) + _LOST) / sure * (1.0 + 1e-12) + NEAREST
+    if radius < pool.r[v] and radius < FARTHEST and abs(x) < FARTHEST and abs(y) < FARTHEST:
         pool.x[v], pool.y[v], pool.r[v] = x, y, radius
 
 

@@ -19,7 +19,7 @@ from reluatlas.cells.path import Crossings, Path, Paths
 from reluatlas.cells.trace_chunk import END, START
 from reluatlas.cells.trace_sweep import Stop, Sweep, Swept
 from reluatlas.domain import Segment
-from reluatlas.errors import DimensionError, DomainError
+from reluatlas.errors import DimensionError, DomainError, NonFiniteError
 from reluatlas.network.decision import NO_CLASS, deciding
 from reluatlas.network.graph import FloatArray, Max, Network, require_network
 
@@ -237,6 +237,11 @@ def _paths(net: Network, segments: list[Segment], swept: Swept, stop: Stop, exac
         offsets = np.concatenate([[0], np.cumsum(counts)])
         which = np.repeat(first[0] - offsets[:-1], counts) + np.arange(offsets[-1])
         switch = behind[low] >= 0
+        if not np.isfinite(rows.both).all():
+            raise NonFiniteError(
+                "the network's outputs leave the numbers of float64 (1.8e308) along the path. "
+                "Multiply the weights and biases of the last layer by a power of two below 1."
+            )
         first_class = swept.first[asked][s].astype(np.int64) if low.size else np.empty(0, dtype=np.int64)
         out.append(
             Path(

@@ -9,6 +9,8 @@ from reluatlas.kernels import kernel
 _LEAST = np.float32(2.0**-60)
 _TINY = 2.0**-450
 _HALF = 2.0**-53
+_LOST = 2.0**-1000
+"""More than a product loses by underflow."""
 
 
 @kernel
@@ -27,6 +29,8 @@ def signs_at_ends(both, error, knot, low, high, loose, above, interval, unit, is
             value, slope = both[i, 0, j] - knot[j], both[i, 1, j]
             left, right = value + low[i] * slope, value + high[i] * slope
             reach = (abs(both[i, 0, j]) + abs(slope) + abs(knot[j])) * loose[i] + error[i, j]
+            if slope != 0.0:
+                reach += _LOST
             above[i, j] = left > 0.0
             sure = abs(left) > reach and abs(right) > reach
             if sure and (left > 0.0) == (right > 0.0):

@@ -19,6 +19,8 @@ from reluatlas.network.rounding import SLACK, Bounded, Factor, divided, low_bits
 
 _FLOOR = 2.0**-450  # least size that enters an error bound, so that no bound underflows
 _LEAST_WEIGHT = 2.0**-400
+LOST = 2.0**-1000
+"""More than a product loses by underflow."""
 _NO_BIT = 4096
 _SINGLE_FROM = 2**11  # weights from which on error bounds are multiplied in float32
 _LEAST_SINGLE = np.float32(2.0**-60)
@@ -179,7 +181,7 @@ def _pushed(rows: Rows, factor: Factor) -> Rows:
     once = factor.rounding == 0
     if once.any():
         error[:, once] = factor.magnitude(rows.error)[:, once] * (noise * SLACK)
-    if factor.smallest < _LEAST_WEIGHT or _is_tiny(bound):
+    if factor.smallest < _LEAST_WEIGHT or _is_tiny(size) or _is_tiny(bound):
         error += 2.0**-900
     quiet = np.flatnonzero(~rows.error.any(axis=1)) if factor.may_be_exact else []
     if len(quiet):

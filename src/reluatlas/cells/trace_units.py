@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import fsum
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.trace_chunk import END, START, Chunk, Found, nothing_found
-from reluatlas.cells.trace_rows import Rows
+from reluatlas.cells.trace_rows import LOST, Rows
 from reluatlas.network.graph import Breakpoints, FloatArray
 
 _OPEN = 2  # stands for a sign that is not known yet
@@ -85,7 +85,7 @@ def _settled(
     chunk.context.n_doubts += i.size
     low, high, loose = chunk.span()
     value, slope = z.value[i, j], z.slope[i, j]
-    error = z.error[i, j] + (np.abs(value) + np.abs(slope) + np.abs(knot)) * loose[i, 0]
+    error = z.error[i, j] + (np.abs(value) + np.abs(slope) + np.abs(knot)) * loose[i, 0] + np.where(slope, LOST, 0.0)
     at_ends = [value - knot + end[i, 0] * slope for end in (low, high)]
     signs = [np.where(np.abs(v) > error, np.sign(v), _OPEN).astype(np.int64) for v in at_ends]
     exact = z.error[i, j] == 0
@@ -95,7 +95,7 @@ def _settled(
             if slope[p] == 0 or (other == START and end[i[p]] == START):
                 sign[p] = here[p]
             elif other == END and end[i[p]] == END:
-                total = fsum((value[p], slope[p], -knot[p]))
+                total = sum(map(Fraction, (value[p], slope[p], -knot[p])))
                 sign[p] = (total > 0) - (total < 0)
     left_open = np.flatnonzero((signs[0] == _OPEN) | (signs[1] == _OPEN))
     ends = np.flatnonzero(np.diff(i[left_open])) + 1

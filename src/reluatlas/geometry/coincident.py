@@ -17,7 +17,8 @@ def groups(system: System) -> list[list[int]]:
     if g == 0:
         return list(out.values())
     unit = system.G / system.norms[:, None]
-    shift = system.h / system.norms
+    with np.errstate(over="ignore"):
+        shift = system.h / system.norms
     # rows along one coordinate may be bounds
     axis = np.abs(unit).argmax(axis=1)
     along = np.abs(unit[np.arange(g), axis]) > 1 - _NEAR
@@ -36,7 +37,7 @@ def groups(system: System) -> list[list[int]]:
             bound = g + j if unit[i, j] < 0 else g + k + j
             candidates = [*candidates, *([bound] if bound in out else [])]
         for head in candidates:
-            if head < g and abs(shift[head] - shift[i]) > _NEAR * (1 + abs(shift[i])):
+            if head < g and shift[head] != shift[i] and abs(shift[head] - shift[i]) > _NEAR * (1 + abs(shift[i])):
                 continue
             if is_same(system.row(head), system.row(i)):
                 out[head].append(i)

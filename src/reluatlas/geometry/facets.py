@@ -78,17 +78,20 @@ class _Search:
     def run(self) -> Found:
         system = self.system
         open_ = set(self.members)
-        if isinstance(system.inside, np.ndarray):
-            for points in (beyond_bounds, beyond_rows):
-                self._try(points(system, sorted(open_)), open_)
-            reach_beyond(system, sorted(open_), lambda Z: self._try(Z, open_), open_.__contains__, _ROUNDS)
-        if open_:
-            self._programs(sorted(open_))
+        # a guess that leaves the range of float64 is no guess, and what is not finite proves nothing
+        with np.errstate(all="ignore"):
+            if isinstance(system.inside, np.ndarray):
+                for points in (beyond_bounds, beyond_rows):
+                    self._try(points(system, sorted(open_)), open_)
+                reach_beyond(system, sorted(open_), lambda Z: self._try(Z, open_), open_.__contains__, _ROUNDS)
+            if open_:
+                self._programs(sorted(open_))
         self.found.facets.sort(key=lambda f: f.constraints[0])
         return self.found
 
     def _try(self, Z: FloatArray, open_: set[int]) -> None:
         """Take the facets that some of the points prove."""
+        Z = Z[np.isfinite(Z).all(axis=1)]
         if not Z.shape[0]:
             return
         for z, outside in zip(Z, self.system.violated(Z), strict=True):
@@ -190,12 +193,16 @@ class _Search:
             slack = (
                 system.upper[j] - system.inside[j] if c >= system.g + system.k else system.inside[j] - system.lower[j]
             )
-        if not rate > slack:
+        if not rate > max(slack, 0.0):
             return False
-        at = slack / rate
+        at = max(slack, 0.0) / rate
         for share in (0.5, 0.1):
             z = system.inside + (at + share * (1 - at)) * step
-            if (outside := system.violated(z[None])[0]) is not None and outside - self.left_out == {c}:
+            if (
+                np.all(np.isfinite(z))
+                and (outside := system.violated(z[None])[0]) is not None
+                and outside - self.left_out == {c}
+            ):
                 self._take(c, z)
                 return True
         return False

@@ -17,6 +17,7 @@ from reluatlas.geometry.wholes import Coordinates, Ratio, WholeRow, ratio_of, to
 
 FloatArray = NDArray[np.float64]
 _SLACK = 1 + 2.0**-30
+_LOST = 2.0**-900  # more than sums of products lose by underflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class System:
     Attributes
     ----------
     G, h : ndarray, shapes (g, k) and (g,)
-        Rows in float64; none is zero.
+        Rows in float64, of lengths far from the ends of its range; h is infinite where it is beyond float64.
     error : ndarray, shape (g,)
         Bound on the error of each coefficient of a row, and of its `h`.
     lower, upper : ndarray, shape (k,)
@@ -103,12 +104,13 @@ class System:
         """Return the exact sign of `h - G z` at float64 points Z (T, k): (T, g)."""
         if self.g == 0:
             return np.zeros((Z.shape[0], 0), dtype=np.int8)
-        value = self.h - Z @ self.G.T
-        length = np.linalg.norm(Z, axis=1)
-        rounding = (self.k + 8.0) * 2.0**-52 * (length[:, None] * self.norms + np.abs(self.h) + np.abs(value))
-        bound = (rounding + self.error * (np.abs(Z).sum(axis=1)[:, None] + 1.0)) * _SLACK + 2.0**-900
-        out = np.sign(value).astype(np.int8)
-        doubt = ~(np.abs(value) > bound)
+        with np.errstate(all="ignore"):
+            value = self.h - Z @ self.G.T
+            length = np.linalg.norm(Z, axis=1)
+            rounding = (self.k + 8.0) * 2.0**-52 * (length[:, None] * self.norms + np.abs(self.h) + np.abs(value))
+            bound = (rounding + self.error * (np.abs(Z).sum(axis=1)[:, None] + 1.0)) * _SLACK + _LOST
+            doubt = ~(np.abs(value) > bound)
+            out = np.where(doubt, 0, np.sign(value)).astype(np.int8)
         for t in np.flatnonzero(doubt.any(axis=1)).tolist():
             z = ratio_of(Z[t])
             for i in np.flatnonzero(doubt[t]).tolist():
@@ -139,11 +141,12 @@ class System:
         if self.g == 0:
             return np.zeros(0, dtype=np.int8)
         z = to_floats(at.fractions)
-        value, length = self.h - self.G @ z, float(np.linalg.norm(z))
-        # as in `signs`, and once more for the rounding of the point
-        rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
-        bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + 2.0**-900
-        return np.where(np.abs(value) > bound, np.sign(value), 0).astype(np.int8)
+        with np.errstate(all="ignore"):
+            value, length = self.h - self.G @ z, float(np.linalg.norm(z))
+            # as in `signs`, and once more for the rounding of the point
+            rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
+            bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + _LOST
+            return np.where(np.abs(value) > bound, np.sign(value), 0).astype(np.int8)
 
     def violated(self, Z: FloatArray) -> list[set[int] | None]:
         """Return, for each float64 point, the constraints that it violates; None when it lies on some constraint."""
@@ -172,7 +175,7 @@ class System:
     def is_inside(self, z: Coordinates) -> bool:
         """Return whether a point satisfies everything strictly."""
         if isinstance(z, np.ndarray):
-            return self.violated(z[None]) == [set()]
+            return bool(np.all(np.isfinite(z))) and self.violated(z[None]) == [set()]
         return self.violated_by(ratio_of(z), self.constraints()) == set()
 
     @property

@@ -16,6 +16,14 @@ from numpy.typing import NDArray
 from reluatlas.kernels import inner
 
 ROUNDOFF = 2.0**-53
+NEAREST = 2.0**-700
+"""Least radius of a vertex that is not where its float64 numbers say, or has a number between 0 and this one.
+
+Rows are exact, with numbers that are 0 or at least 2^-150, or their errors are at least 2^-300 (`RowBounds`): so what
+products with a vertex lose by underflow, 2^-1075 each, is below what the radius, or the size, adds to every bound.
+"""
+FARTHEST = 2.0**500
+"""Rows are below it (`RowBounds`); a vertex beyond it has an infinite radius, since products with it may overflow."""
 
 
 class Pool(NamedTuple):
@@ -32,6 +40,11 @@ class Pool(NamedTuple):
     known: NDArray[np.uint8]
     words: NDArray[np.uint64]
     length: NDArray[np.int32]
+
+
+def corner_radius(*coordinates: NDArray[np.float64]) -> float:
+    """Return the radius of exact corners: `NEAREST` where a number lies between 0 and it, else 0."""
+    return NEAREST if any(np.any((c != 0) & (np.abs(c) < NEAREST)) for c in coordinates) else 0.0
 
 
 def new_pool(capacity: int, limbs: int) -> Pool:
@@ -66,7 +79,8 @@ def crossing(x, y, r, new, p, q, value_p, value_q, bound_p, bound_q):
     if sure > 0.0:
         share = min(1.0, max(bound_p, bound_q) / sure)
     here = max(abs(x[new]), abs(y[new]))
-    r[new] = max(r[p], r[q]) + max(abs(dx), abs(dy)) * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here
+    radius = max(r[p], r[q]) + max(abs(dx), abs(dy)) * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here + NEAREST
+    r[new] = radius if here < FARTHEST and radius < FARTHEST else np.inf
     return r[new]
 
 
@@ -126,6 +140,8 @@ def extremes(a, b, c, errors_g, errors_c, px, py, pr, vertices, n, lowest, highe
                 low, high = _range3(a[i], b[i], c[i], x0, y0, x1, y1, x2, y2)
                 lowest[i] = low if low < lowest[i] else lowest[i]
                 highest[i] = high if high > highest[i] else highest[i]
+    if not reach < FARTHEST:
+        radius = np.inf
     spread = radius + 4.0 * ROUNDOFF * reach
     wide = reach + 2.0 * radius
     for i in range(p):

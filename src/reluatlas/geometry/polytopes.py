@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.geometry.bits import EMPTY, ONE_BIT, WORD, lowest_bit, popcount
+from reluatlas.geometry.polygons import FARTHEST, NEAREST
 from reluatlas.kernels import inner
 
 ROUNDOFF = 2.0**-53
@@ -255,5 +256,6 @@ def crossing(pool, new, p, q, value_p, value_q, bound_p, bound_q):
     share = 1.0
     if sure > 0.0:
         share = min(1.0, max(bound_p, bound_q) / sure)
-    pool.r[new] = max(pool.r[p], pool.r[q]) + length * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here
+    radius = max(pool.r[p], pool.r[q]) + length * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here + NEAREST
+    pool.r[new] = radius if size < FARTHEST and radius < FARTHEST else np.inf
     return pool.r[new]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from reluatlas.geometry.polygons import FARTHEST
 from reluatlas.kernels import inner
 
 ROUNDOFF = 2.0**-53
@@ -62,6 +65,8 @@ def extremes(rows, at, errors_g, errors_c, n_rows, x, size, r, vertices, n, lowe
             _three(rows, at, n_rows, p, q, first, lowest, highest)
         else:
             _two(rows, at, n_rows, p, q, first, lowest, highest)
+    if not reach < FARTHEST:
+        radius = np.inf
     rounding = (k + 4.0) * ROUNDOFF
     spread = radius + rounding * reach
     wide = reach + k * radius

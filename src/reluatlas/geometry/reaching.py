@@ -46,7 +46,8 @@ def reach_beyond(
     up, down = ~is_row & is_upper, ~is_row & ~is_upper
     goal[up] = system.upper[j[up]] + _BEYOND * high[j[up]]
     goal[down] = system.lower[j[down]] - _BEYOND * low[j[down]]
-    limit = shift - _INSIDE * room
+    # a row whose hyperplane is beyond float64 is never in the way
+    limit = np.where(np.isfinite(shift) & np.isfinite(room), shift - _INSIDE * room, np.inf)
     which = np.arange(target.size)
     for number in range(rounds + 1):
         bound = ~is_row[which]

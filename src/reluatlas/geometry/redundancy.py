@@ -11,6 +11,7 @@ from reluatlas.geometry.halfspaces import FloatArray, System
 
 _SLACK = 1 + 2.0**-30
 _EPS = 2.0**-52
+_LOST = 2.0**-1000  # more than sums of products lose by underflow
 
 
 def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[int], bool]) -> bool:
@@ -31,7 +32,7 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
     length = float(np.linalg.norm(inside))
     reach = float(np.abs(inside).sum()) + 1.0
     slack = system.h - system.G @ inside
-    doubt = ((k + 8.0) * _EPS * (length * system.norms + np.abs(system.h)) + system.error * reach) * _SLACK
+    doubt = ((k + 8.0) * _EPS * (length * system.norms + np.abs(system.h)) + system.error * reach) * _SLACK + _LOST
     low, high = inside - system.lower, system.upper - inside
     if c < g:
         target, uncertain, room = system.G[c], system.error[c], slack[c] - doubt[c]
@@ -57,7 +58,7 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
     with np.errstate(invalid="ignore"):
         gain = np.where(top > 0, top * high, 0.0) + np.where(bottom < 0, -bottom * low, 0.0)
     total = float(weight @ (slack[used] + doubt[used]) + gain.sum())
-    return total * (1 + (used.size + k + 16.0) * _EPS) < room
+    return total * (1 + (used.size + k + 16.0) * _EPS) + _LOST < room
 
 
 def multipliers_of_basis(

@@ -20,7 +20,7 @@ def beyond_bounds(system: System, wanted: Sequence[int]) -> FloatArray:
     sign = np.where(is_upper, 1.0, -1.0)
     first = np.where(is_upper, high[j], low[j])
     rates = system.G.T[j] * sign[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         row = np.where(rates > 0, slack / rates, np.inf).min(axis=1, initial=np.inf)
     seen = np.flatnonzero(row > first)
     out = np.repeat(center[None], seen.size, axis=0)
@@ -43,7 +43,7 @@ def beyond_first(system: System, directions: FloatArray) -> FloatArray:
     """Return, for each ray from the center that meets a constraint alone, a point between the first and the second."""
     center = system.center
     slack, low, high = system.slacks(center)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         rates = directions @ system.G.T
         by_row = np.where(rates > 0, slack / rates, np.inf)
         by_bound = np.where(directions > 0, high / directions, np.where(directions < 0, -low / directions, np.inf))
@@ -51,7 +51,7 @@ def beyond_first(system: System, directions: FloatArray) -> FloatArray:
     if times.shape[1] == 1:
         times = np.concatenate([times, np.full((times.shape[0], 1), np.inf)], axis=1)
     two = np.partition(times, 1, axis=1)[:, :2]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         alone = np.isfinite(two[:, 0]) & (two[:, 1] > two[:, 0] * (1 + 1e-12))
     at = np.minimum(0.5 * (two[alone, 0] + two[alone, 1]), 2.0 * two[alone, 0])
     return center + at[:, None] * directions[alone]

@@ -18,6 +18,8 @@ from reluatlas.kernels import inner, kernel
 
 BELOW, ABOVE, OPEN, UNKNOWN = 1, 2, 4, 8
 UNIT_ROUNDOFF = 2.0**-53
+LOST = 2.0**-1000
+"""More than a sum of k products loses by underflow."""
 POINTS = 12
 """Most points inside a polyhedron that are kept to prove where it reaches."""
 
@@ -45,7 +47,7 @@ def value_and_bound(row, k, p, sign):
         size += abs(term)
         reach += abs(p[r])
     bound = row[k + 1] * reach + row[k + 2] + UNIT_ROUNDOFF * (k + 3) * (size + abs(row[k]))
-    return sign * total + row[k], bound * 1.0000001
+    return sign * total + row[k], bound * 1.0000001 + LOST
 
 
 @inner
@@ -125,13 +127,14 @@ def multipliers(con, k, row, up, T, W):
             total -= term
             size += abs(term)
             spread += y[j] * con[i, k + 1]
-        rho[r] = abs(total) + spread + UNIT_ROUNDOFF * (k + 3) * size
+        rho[r] = abs(total) + spread + UNIT_ROUNDOFF * (k + 3) * size + LOST
     worst = 0.0
     for j in range(k):
         total = 0.0
         for r in range(k):
             total += rho[r] * abs(table[1 + j, r])
-        worst = max(worst, total)
+        if not total <= worst:  # NaN, too
+            worst = total
     norm = 0.0
     if worst > 0.0:
         # largest column sum of |I - M X|
@@ -146,9 +149,9 @@ def multipliers(con, k, row, up, T, W):
                     size += abs(term)
                     spread += abs(table[1 + j, r])
                 column += abs(total) + UNIT_ROUNDOFF * (k + 3) * size + con[at, k + 1] * spread
+            if not column < 0.5:
+                return -1.0
             norm = max(norm, column)
-        if not norm < 0.5:
-            return -1.0
     off = worst / (1.0 - norm) * 1.000001
     for j in range(k):
         if not y[j] > off and not (y[j] == 0.0 and off == 0.0):
@@ -164,13 +167,16 @@ def prove_not_beyond(con, k, row, up, T, W):
         return False
     y = W.vector[0]
     total, size, spread = up * row[k], abs(row[k]), row[k + 2]
+    lost = 0.0
     for j in range(k):
         i = T.nonbasic[j]
         term = y[j] * con[i, k]
+        if con[i, k] != 0.0 or con[i, k + 2] != 0.0:
+            lost = LOST
         total += term
         size += abs(term)
         spread += off * abs(con[i, k]) + (y[j] + off) * con[i, k + 2]
-    return total + (spread + UNIT_ROUNDOFF * (k + 3) * size) * 1.000001 <= 0.0
+    return total + (spread + UNIT_ROUNDOFF * (k + 3) * size) * 1.000001 + lost <= 0.0
 
 
 @inner
@@ -207,7 +213,7 @@ def reach_beyond(con, m, k, skip, row, up, center, T, W, p):
             rate = 0.0
             for r in range(k):
                 rate += g[r] * table[1 + j, r]
-            step = (2.0 * abs(v_near) + abs(v_here)) / (sign * rate)
+            step = (2.0 * abs(v_near) + abs(v_here)) / (sign * rate) if sign * rate > 0.0 else 1.0
             step = step if step > 0.0 else 1.0
             for r in range(k):
                 far[r] += sign * step * table[1 + j, r]

@@ -7,6 +7,8 @@ import numpy as np
 from reluatlas.kernels import inner
 
 ROUNDOFF = 2.0**-53
+_LOST = 2.0**-1000
+"""More than k products lose by underflow."""
 
 
 @inner
@@ -57,14 +59,17 @@ def solve_bounded(A, b, error, b_error, k, inverse, work, x):
                 total -= inverse[i, c] * A[c, j]
                 size += abs(inverse[i, c]) * (abs(A[c, j]) * (k + 2.0) * ROUNDOFF + error[c])
             off += abs(total) + size + ROUNDOFF
+        if not off < 0.5:
+            return np.inf
         for j in range(k):
             residual, size, reach = -b[j], abs(b[j]), 0.0
             for c in range(k):
                 residual += A[j, c] * x[c]
                 size += abs(A[j, c] * x[c])
                 reach += abs(x[c])
-            moved += abs(inverse[i, j]) * (abs(residual) + (k + 3.0) * ROUNDOFF * size + error[j] * reach + b_error[j])
+            rest = abs(residual) + (k + 3.0) * ROUNDOFF * size + error[j] * reach + b_error[j] + _LOST
+            moved += abs(inverse[i, j]) * rest + _LOST
+        if not moved < np.inf:
+            return np.inf
         distance, correction = max(distance, off), max(correction, moved)
-    if not distance < 0.5:
-        return np.inf
     return correction / (1.0 - distance) * (1.0 + 1e-12)

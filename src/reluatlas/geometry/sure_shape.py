@@ -5,7 +5,7 @@ Constraints, rows, and what is certain are those of `reluatlas.geometry.sides`.
 
 from __future__ import annotations
 
-from reluatlas.geometry.sides import UNIT_ROUNDOFF, is_inside, multipliers, reach_beyond
+from reluatlas.geometry.sides import LOST, UNIT_ROUNDOFF, is_inside, multipliers, reach_beyond
 from reluatlas.geometry.simplex import OPTIMAL, climb, start_at
 from reluatlas.kernels import kernel
 
@@ -68,7 +68,7 @@ def bounded(con, m, k, T, cone, W):
                 total += term
                 size += abs(term)
                 reach += abs(cone.table[0, r])
-            leads &= total < -(con[i, k + 1] * reach + UNIT_ROUNDOFF * (k + 3) * size) * 1.0000001
+            leads &= total < -(con[i, k + 1] * reach + UNIT_ROUNDOFF * (k + 3) * size) * 1.0000001 - LOST
         if leads:
             return 0
     # a basis of the recession cone's apex: all right-hand sides zero

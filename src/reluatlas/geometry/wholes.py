@@ -59,5 +59,13 @@ def whole_row(a: Sequence[Fraction], b: Fraction) -> WholeRow:
 
 
 def to_floats(z: Coordinates) -> NDArray[np.float64]:
-    """Return a point in float64, each number rounded."""
-    return np.array([float(v) for v in z], dtype=np.float64)
+    """Return a point in float64, each number rounded; infinite where it is beyond float64."""
+    return np.array([nearest(v) for v in z], dtype=np.float64)
+
+
+def nearest(value: Fraction | float) -> float:
+    """Return a number in float64, rounded; infinite where it is beyond float64."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")

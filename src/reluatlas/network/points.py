@@ -23,6 +23,7 @@ from reluatlas.network.batches import Plan, Points, Progress, bytes_needed, chec
 from reluatlas.network.choose import Chooser
 from reluatlas.network.graph import Breakpoints, Max, Network
 from reluatlas.network.load_maps import load_maps
+from reluatlas.network.lost import restore
 from reluatlas.network.maps import Choice, backward, forward
 from reluatlas.network.maps_file import InMemory, MapsFile, MapsShape
 from reluatlas.network.maps_parquet import MapsTable, TableMaps
@@ -175,7 +176,9 @@ def affine_at(
             for first in range(0, chosen.size, max(1, plan.width)):
                 part = slice(first, min(first + plan.width, chosen.size))
                 A, b = target.room(batch, part)
-                compose(network, known.choice, known.tied.size, chosen[part], flat, A, b)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    compose(network, known.choice, known.tied.size, chosen[part], flat, A, b)
+                restore(network, known.choice, chosen[part], A.reshape(*b.shape, -1), b, flat)
                 target.write(batch, part, on_face)
         except BaseException:
             target.drop()

@@ -157,7 +157,7 @@ def scaled(rows: Bounded, factor: FloatArray) -> Bounded:
     error = error + np.where(exact, 0.0, size * 2.0**-52)
     tiny = ((size < _TINY) & (rows.value != 0)) | ((error < _TINY) & (rows.error != 0))
     error = error + np.where(tiny & ~off, 2.0**-959, 0.0)
-    return Bounded(value, error * SLACK)
+    return Bounded(value, np.where(np.isfinite(value), error * SLACK, np.inf))
 
 
 def divided(rows: Bounded, divisor: int) -> Bounded:

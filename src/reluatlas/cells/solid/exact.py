@@ -16,9 +16,9 @@ from reluatlas.cells.program import M_INFINITE, M_K, M_ROW_LIMBS
 from reluatlas.cells.state import S_SIGNS, S_VERTICES
 from reluatlas.geometry import integers
 from reluatlas.geometry.bits import EMPTY, ONE_BIT, WORD, popcount
+from reluatlas.geometry.polygons import FARTHEST, NEAREST
 from reluatlas.kernels import inner
 
-_TINY = 1e-300
 UNIT = np.ones(1, dtype=np.uint64)
 
 
@@ -93,15 +93,15 @@ def exact_vertex(P, S, pool, W, v):
     S.stats[S_VERTICES] += 1
     first = k + 1 if infinite else 0
     w, w_exp = integers.to_float(pool.words[v], k * number, pool.length[v, k])
-    radius = 0.0
+    radius = least = 0.0
     for c in range(k):
         x, x_exp = integers.to_float(pool.words[v], (first + c) * number, pool.length[v, first + c])
         W.vector[0, c] = math.ldexp(x / w, x_exp - w_exp) if w != 0.0 else 0.0
         radius = max(radius, abs(W.vector[0, c]))
         if x != 0.0:
-            radius = max(radius, _TINY)
-    radius *= 2.0**-49
-    if radius < pool.r[v] and w != 0.0:
+            least = NEAREST
+    radius = radius * 2.0**-49 + least if radius < FARTHEST else np.inf
+    if (radius < pool.r[v] or radius == np.inf) and w != 0.0:
         set_place(pool, v, W.vector[0], radius, infinite)
 
 

@@ -10,6 +10,7 @@ from reluatlas.cells.signs import may_err
 from reluatlas.cells.solid.exact import exact_sign, exact_vertex, independent_rows, is_infinite, set_place
 from reluatlas.cells.state import S_DOUBTS
 from reluatlas.geometry.bits import EMPTY, ONE_BIT, WORD, lowest_bit
+from reluatlas.geometry.polygons import FARTHEST, NEAREST
 from reluatlas.geometry.polytopes import ROUNDOFF, count_common, crossing
 from reluatlas.geometry.solve import solve_bounded
 from reluatlas.kernels import inner
@@ -181,8 +182,8 @@ def _place(P, S, pool, W, v):
     radius = solve_bounded(
         W.system[0], W.vector[0], W.vector[1], W.vector[2], k, W.system[1], W.system[2], W.vector[3]
     )  # fmt: skip
-    if radius < pool.r[v]:
-        set_place(pool, v, W.vector[3], radius, infinite)
+    if radius < pool.r[v] and radius < FARTHEST:
+        set_place(pool, v, W.vector[3], radius + NEAREST, infinite)
 
 
 @inner

@@ -16,6 +16,7 @@ from reluatlas.cells.solid.work import Cells, Work, exact_limbs, new_cells, new_
 from reluatlas.cells.state import State, new_state, restore_path
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
+from reluatlas.geometry.polygons import corner_radius
 from reluatlas.geometry.polytopes import FREE, Corners, new_corners
 from reluatlas.geometry.volumes import new_scratch, volume
 from reluatlas.packs import pack
@@ -182,4 +183,5 @@ def root(lowered: Lowered) -> Polytope:
     facets = -np.arange(2 * k) - 1
     assert facets.min() > FREE
     size = np.array([0.0 if isinstance(domain, Space) else domain.box.volume])
-    return Polytope((), 0, np.zeros(0, dtype=np.int32), x, np.zeros(len(ends)), rows, mask[:, None], facets, size)
+    radius = np.full(len(ends), corner_radius(x))
+    return Polytope((), 0, np.zeros(0, dtype=np.int32), x, radius, rows, mask[:, None], facets, size)
