@@ -143,10 +143,10 @@ def enumerate_everywhere(
                 neighbor.append(DOMAIN)
                 continue
             # nearly always one unit turns alone: if a cell with that one change shares the facet, it is the neighbor
-            alone, seen_from_there = turned(network, cell.pieces, facet)
+            alone, seen_from_there = turned(tree.network, cell.pieces, facet)
             at = place.get(alone.tobytes(), UNEXPLORED)
             if at < 0 or seen_from_there not in of[at]:
-                behind = pattern_behind(network, tree.whole, cell.pieces, facet)
+                behind = pattern_behind(tree.network, tree.whole, cell.pieces, facet)
                 at = place.get(behind.tobytes(), UNEXPLORED)
             neighbor.append(at)
     if not stopped[0] and UNEXPLORED in neighbor:

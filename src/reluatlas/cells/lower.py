@@ -32,6 +32,7 @@ from reluatlas.cells.program import (
 from reluatlas.cells.row_bounds import RowBounds, dyadic, fraction_bits
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
+from reluatlas.network.balance import balanced
 from reluatlas.network.graph import (
     Affine,
     Breakpoints,
@@ -88,7 +89,7 @@ def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True
 
 @lru_cache(maxsize=4)
 def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lowered:
-    bounds = RowBounds(network, domain)
+    bounds = RowBounds(balanced(network), domain)
     bounds.run()
     sides, side_limbs = _sides(domain)
     program = Program(

@@ -20,6 +20,7 @@ from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry import rational, sides, splitting, sure_shape
 from reluatlas.geometry.simplex import new_dictionary
+from reluatlas.network.balance import balanced
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.network.operators import apply_operator
 
@@ -77,7 +78,9 @@ class Tree:
     whole: WholeRows = field(init=False)
 
     def __post_init__(self) -> None:
-        net, domain = self.network, self.domain
+        # powers of two change no pattern: rows near 1 are within what float64 can prove
+        self.network = net = balanced(self.network)
+        domain = self.domain
         n = domain.n_inputs if isinstance(domain, Space | Slice) else domain.dim
         if n != net.n_inputs:
             raise DimensionError(f"`domain` has {n} inputs but the network takes {net.n_inputs}. They must agree.")
