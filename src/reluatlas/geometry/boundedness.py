@@ -44,6 +44,13 @@ def is_surely_bounded(G: FloatArray, error: FloatArray) -> bool:
     weight = _positive(W)
     if weight is None:
         return False
+    with np.errstate(all="ignore"):  # what is not finite proves nothing
+        return _proves(W, error, weight)
+
+
+def _proves(W: FloatArray, error: FloatArray, weight: FloatArray) -> bool:
+    """Return whether positive multiples of rows that nearly add up to zero prove that nothing is left open."""
+    p, k = W.shape
     rest = np.abs(weight @ W) + (p + 2.0) * _EPS * (weight @ np.abs(W)) + weight @ error
     from scipy.linalg import qr
 

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.errors import ImportMismatchError, ModelFileError, ReluAtlasError
+from reluatlas.errors import ImportMismatchError, ModelFileError, NonFiniteError, ReluAtlasError
 from reluatlas.importers.lowering import Checkpoint
 from reluatlas.network.evaluate import values
 from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, Max, Network, Note
@@ -99,6 +99,13 @@ def check_import(
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow is found by comparing
         ours = values(network, x.reshape(n_points, -1))
         roundings = rounding(network, ours, np.finfo(np.float64).eps)
+    for node, value in zip(network.nodes, ours, strict=True):
+        if not np.isfinite(value).all():
+            raise NonFiniteError(
+                f"the values of `{node.name or 'a layer'}` overflow float64 at inputs of about 10, so that the network "
+                "cannot be compared with the model. Multiply the layer's weights and biases by a power of two below 1, "
+                "and the weights behind its ReLU by the inverse: no cell changes."
+            )
     problem: ReluAtlasError | None = None
     try:
         first = first_difference(checkpoints, ours, runs.float64(z), roundings, FLOAT64_TOLERANCE)
