@@ -108,7 +108,7 @@ def _rewritten(network: Network) -> Network:
         exponents.append(own)
         nodes.append(made)
         sizes.append(_sizes(made, sizes))
-    return Network(tuple(nodes), network.output, network.notes, network.source)
+    return replace(network, nodes=tuple(nodes))
 
 
 _FAR = 1 << 20

@@ -16,7 +16,7 @@ from reluatlas.network.graph import Affine, Breakpoints, Convolution, Gather, Li
 
 _NUMBERS = ("weight", "bias", "scale", "values", "knots", "slopes", "intercepts")
 _AXES = {"weight": (2, 3), "places": (2,), "knots": (2,), "slopes": (2,), "intercepts": (2,)}
-_NOTES = ("rounded", "folded", "dropped")
+_NOTES = ("rounded", "folded", "dropped", "checked")
 
 
 def checked_array(name: str, array: NDArray[Any]) -> NDArray[Any]:
