@@ -39,9 +39,11 @@ def _operators() -> tuple[Any, ...]:
     table = {
         "BatchNormalization": batch_norm,
         "ConvTranspose": conv_transpose,
+        "GlobalLpPool": global_lp_pool,
         "MaxPool": max_pool,
         "Pad": pad,
         "Resize": resize,
+        "Scatter": scatter,
         "Upsample": upsample,
     }
     return tuple(made(name, function) for name, function in table.items())
@@ -54,6 +56,24 @@ def batch_norm(
     column = (-1, *(1,) * (x.ndim - 2))
     spread = np.sqrt(variance + np.asarray(at.get("epsilon", 1e-5), variance.dtype)).reshape(column)
     return scale.reshape(column) * ((x - mean.reshape(column)) / spread) + shift.reshape(column)
+
+
+def global_lp_pool(at: dict[str, Any], x: NDArray) -> NDArray:
+    """Return the norm of each channel."""
+    p, axes = at.get("p", 2), tuple(range(2, x.ndim))
+    return (np.abs(x) ** p).sum(axis=axes, keepdims=True) ** (1 / p)
+
+
+def scatter(at: dict[str, Any], data: NDArray, index: NDArray, updates: NDArray) -> NDArray:
+    """Return the data with entries replaced along an axis: the oldest operator of its kind."""
+    out, axis = data.copy(), at.get("axis", 0)
+    np.put_along_axis(
+        out[tuple(slice(n) if i != axis % data.ndim else slice(None) for i, n in enumerate(index.shape))],
+        np.where(index < 0, index + data.shape[axis], index),
+        updates,
+        axis,
+    )
+    return out
 
 
 def conv_transpose(at: dict[str, Any], x: NDArray, w: NDArray, b: NDArray | None = None) -> NDArray:
