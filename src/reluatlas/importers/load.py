@@ -10,6 +10,7 @@ from typing import Any, Literal
 from reluatlas.errors import ArgumentError, ModelFileError
 from reluatlas.importers.ends import Shapes, checked_meaning, checked_shapes, only_shape
 from reluatlas.importers.finish import Imported, finish
+from reluatlas.importers.foreign_files import foreign_form
 from reluatlas.network.graph import Network
 
 WEIGHT_ENDINGS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".pkl")
@@ -107,6 +108,9 @@ def _imported(
         if module is not None:
             raise ArgumentError(f"`module` was given with `{path}`; it is for files of weights only: {_WEIGHTS}.")
         if not path.name.lower().endswith((".onnx", ".onnx.gz")):
+            foreign = foreign_form(path)
+            if foreign is not None:
+                raise ModelFileError(f"`{path}` {foreign}")
             known = "" if path.exists() else " (and there is no such file)"
             raise ModelFileError(
                 f"`{path}` has no known ending{known}; expected .onnx, .onnx.gz, or for weights {_WEIGHTS}."

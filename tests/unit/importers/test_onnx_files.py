@@ -163,7 +163,7 @@ def test_missing_file_folder_and_unknown_ending(tmp_path):
     with pytest.raises(ModelFileError, match="not a file"):
         load(tmp_path / "folder.onnx")
     with pytest.raises(ModelFileError, match=r"expected \.onnx"):
-        load(tmp_path / "model.h5")
+        load(tmp_path / "model.xyz")
     with pytest.raises(ModelFileError, match=r"cannot be read|does not exist"):
         load("nul\0.onnx")
 
@@ -275,15 +275,57 @@ def test_malformed_graphs_are_model_file_errors():
             load(model)
 
 
-def test_two_inputs_or_outputs_are_refused():
+@pytest.mark.parametrize(
+    ("name", "start", "words"),
+    [
+        ("m.h5", b"\x89HDF\r\n\x1a\n", r"Keras.*tf2onnx.*--keras m\.h5"),
+        ("m.keras", b"PK\x03\x04", "Keras"),
+        ("weights", b"\x89HDF\r\n\x1a\n", "Keras"),
+        ("saved_model.pb", b"\x08\x01", "TensorFlow graph"),
+        ("m.tflite", b"\x1c\0\0\0TFL3", "TensorFlow Lite.*float model"),
+        ("m.lite", b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
+        ("m.mlmodel", b"\x08\x04", "Core ML"),
+        ("m.nnet", b"// net", "nnet2onnx"),
+        ("m.npz", b"PK", r"\[\(W, b\), \.\.\.\]"),
+    ],
+)
+def test_models_in_other_forms_are_named_as_what_they_are(tmp_path, name, start, words):
+    path = tmp_path / name
+    path.write_bytes(start)
+    with pytest.raises(ModelFileError, match=words):
+        load(path)
+
+
+def test_folder_of_a_saved_model_is_named(tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"x")
+    with pytest.raises(ModelFileError, match="--saved-model"):
+        load(tmp_path / "saved")
+
+
+def test_nodes_come_in_any_order():
     model = dense_model()
-    model.graph.input.append(helper.make_tensor_value_info("x2", TensorProto.FLOAT, [1, 4]))
-    with pytest.raises(UnsupportedLayerError, match=r"2 inputs \(x, x2\)"):
+    nodes = list(model.graph.node)[::-1]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    assert np.array_equal(load(model)(x), load(dense_model())(x))
+
+
+def test_long_names_are_cut_in_messages():
+    model = onnx_model([helper.make_node("Gelu", ["x"], ["y"], name="n" * 10**6)], opset=20)
+    with pytest.raises(UnsupportedLayerError) as caught:
         load(model)
-    model = dense_model()
-    model.graph.output.add().name = "h"
-    with pytest.raises(UnsupportedLayerError, match=r"2 outputs \(y, h\)"):
-        load(model)
+    assert len(str(caught.value)) < 400
+
+
+def test_names_that_are_no_text_are_one_sentence(tmp_path):
+    path = tmp_path / "m.onnx"
+    for name in (b"gemm", b"relu"):
+        path.write_bytes(dense_model().SerializeToString().replace(name, b"\xff\xfe\xfd\xfc"))
+        with pytest.raises(ReluAtlasError) as caught:
+            load(path)
+        assert "UTF-8" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_output_that_does_not_depend_on_the_input_is_refused():

@@ -199,6 +199,83 @@ def test_final_activation_is_dropped_with_a_note(operator):
     np.testing.assert_allclose(net(x)[:, 0], x @ weight.astype(float))
 
 
+def test_entries_behind_a_final_activation_may_be_moved_and_chosen():
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        helper.make_node("Softmax", ["t"], ["s"], axis=3, name="soft"),
+        helper.make_node("Transpose", ["s"], ["u"], perm=[0, 3, 1, 2]),
+        helper.make_node("Slice", ["u", "from", "to", "axis"], ["y"]),
+    ]
+    constants = {"from": ints(0), "to": ints(1), "axis": ints(1)}
+    net = load(onnx_model(nodes, constants, shape=(1, 2, 3, 3), opset=11))
+    X = RNG.normal(size=(5, 2, 3, 3))
+    assert np.array_equal(net(X), X[:, :1]) and [n.kind for n in net.notes] == ["dropped"]
+
+
+def test_two_final_activations_may_be_joined():
+    nodes = [
+        helper.make_node("Split", ["x", "parts"], ["a", "b"], axis=1),
+        helper.make_node("Tanh", ["a"], ["ta"]),
+        helper.make_node("Sigmoid", ["b"], ["sb"]),
+        helper.make_node("Concat", ["sb", "ta"], ["y"], axis=1),
+    ]
+    net = load(onnx_model(nodes, {"parts": ints(1, 3)}))
+    assert np.array_equal(net(np.arange(4.0)), [1, 2, 3, 0])
+    nodes[3] = helper.make_node("Concat", ["sb", "a"], ["y"], axis=1)
+    with pytest.raises(UnsupportedLayerError, match="followed by Concat"):
+        load(onnx_model(nodes, {"parts": ints(1, 3)}))
+
+
+ZEROS = [helper.make_node("Shape", ["h"], ["s"]), helper.make_node("ConstantOfShape", ["s"], ["zeros"])]
+POSITIVE = helper.make_node("Greater", ["h", "zero"], ["m"])
+HANDWRITTEN = {
+    "Max with zeros": [*ZEROS, helper.make_node("Max", ["h", "zeros"], ["y"])],
+    "Max with h times 0": [helper.make_node("Mul", ["h", "zero"], ["z"]), helper.make_node("Max", ["z", "h"], ["y"])],
+    "Where": [POSITIVE, helper.make_node("Where", ["m", "h", "zero"], ["y"])],
+    "Where with zeros": [*ZEROS, POSITIVE, helper.make_node("Where", ["m", "h", "zeros"], ["y"])],
+    "mask": [POSITIVE, helper.make_node("Cast", ["m"], ["f"], to=1), helper.make_node("Mul", ["f", "h"], ["y"])],
+    "mask of integers": [
+        POSITIVE,
+        helper.make_node("Cast", ["m"], ["i"], to=7),
+        helper.make_node("Cast", ["i"], ["f"], to=1),
+        helper.make_node("Mul", ["f", "h"], ["y"]),
+    ],
+    "not less": [
+        helper.make_node("Less", ["h", "zero"], ["l"]),
+        helper.make_node("Not", ["l"], ["m"]),
+        helper.make_node("Where", ["m", "h", "zero"], ["y"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", HANDWRITTEN)
+def test_relu_by_hand_is_relu(form):
+    nodes = [helper.make_node("MatMul", ["x", "W"], ["h"]), *HANDWRITTEN[form]]
+    weight = RNG.normal(size=(4, 5)).astype(np.float32)
+    net = load(onnx_model(nodes, {"W": weight, "zero": np.float32(0)}))
+    (unit,) = (net.nodes[i] for i in net.cuts)
+    assert isinstance(unit, Breakpoints) and unit.is_relu
+    X = RNG.normal(size=(30, 4))
+    np.testing.assert_allclose(net(X), np.maximum(X @ weight.astype(float), 0), atol=1e-14)
+
+
+def test_choices_that_jump_are_refused():
+    one = {"zero": np.float32(0), "one": np.float32(1)}
+    compared = helper.make_node("Greater", ["x", "zero"], ["m"], name="compared")
+    for node, words in (
+        (
+            helper.make_node("Where", ["m", "x", "one"], ["y"], name="chosen"),
+            r"Where node `chosen`.*jumps at 0, from 1 to 0",
+        ),
+        (helper.make_node("Cast", ["m"], ["y"], to=1), r"Greater node `compared`.*jumps at 0, from 0 to 1"),
+        (helper.make_node("ThresholdedRelu", ["x"], ["y"], alpha=0.5), r"jumps at 0\.5, from 0 to 0\.5"),
+        (helper.make_node("Shrink", ["x"], ["y"], lambd=0.5), r"jumps at -0\.5"),
+        (helper.make_node("Sign", ["x"], ["y"]), "jumps at 0, from -1 to 1"),
+    ):
+        with pytest.raises(UnsupportedLayerError, match=words):
+            load(onnx_model([compared, node], one))
+
+
 def test_activation_in_the_middle_is_refused_with_both_nodes():
     nodes = [
         helper.make_node("Softmax", ["x"], ["s"], name="soft"),
