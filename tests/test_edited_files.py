@@ -163,6 +163,6 @@ def test_sums_in_the_head_are_looked_at(saved):
 
 def test_certificates_are_whole_after_reading(tmp_path):
     certificates(tmp_path / "c.npz")
-    domain, (given,) = load_certificates(tmp_path / "c.npz")
+    _, (given,) = load_certificates(tmp_path / "c.npz")
     net = FAMILIES["generic"](1)
     assert ra.cell_at(net, [0.1, -0.2], domain_for(1)).pattern.tolist() == given.pattern.tolist()

@@ -16,7 +16,6 @@ from tests.oracles.plain import Affine, Input, dense
 from tests.oracles.rational import enumerate_cells
 from tests.zoo import FAMILIES, domain_for
 
-
 ON_FACES = ("biasless", "ternary", "max_identical", "leaky_abs_clip", "pruned")
 """Families with rows so simple that points of a grid lie on them."""
 

@@ -134,7 +134,9 @@ def _of_polytopes(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
     some[may_tie] = True
     opened = np.flatnonzero(some[cell])
     facets, vertices = cut.facets, cut.vertices
-    places = Places(*cut.corners, np.column_stack([vertices.points, (~vertices.is_ray).astype(np.float64)]), vertices.radii)
+    places = Places(
+        *cut.corners, np.column_stack([vertices.points, (~vertices.is_ray).astype(np.float64)]), vertices.radii
+    )
     lowered, level = lower(cut.network, cut.domain), len(cx.network.cuts)
     same, pair = _ties(lowered, level, cx.n_outputs, opened, cut.patterns, facets.offsets, facets.line, places)
     return Parts(cell, opened, vertices, facets.offsets, facets.line, cut.corners, same, pair, facets.twin)

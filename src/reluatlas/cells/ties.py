@@ -1,6 +1,6 @@
 """Which outputs tie on a part of a cell, and on its facets? Decided exactly, for the parts that the decision cuts.
 
-On a part one output is on top, the one that the decision's node chose (`network.decision.deciding`). Another ties with it on
+On a part one output is on top, the one that the decision chose (`network.decision.deciding`). Another ties with it on
 the whole part when their difference is zero, and on a facet when the difference vanishes there: it is then a multiple
 of the facet's row. A single output ties with zero.
 """
