@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reluatlas import errors
 from reluatlas._version import __version__
 from reluatlas.affine import AffineMaps
+from reluatlas.deadline import time_limit
 from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.network.graph import Network
 
@@ -60,6 +61,7 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "time_limit",
     "trace",
 ]
 

@@ -76,5 +76,13 @@ class OnFaceError(ReluAtlasError, ValueError):
     """A point lies on a face shared by several cells where a single cell was asked for."""
 
 
+class TimeLimitError(ReluAtlasError, TimeoutError):
+    """A time limit was over before there was anything to give."""
+
+
+class OutOfMemoryError(ReluAtlasError, MemoryError):
+    """A network or a result does not fit into the memory that there is."""
+
+
 class InternalError(ReluAtlasError, RuntimeError):
     """A certainty that reluatlas relies on was violated: a bug in reluatlas, please report it."""

@@ -23,6 +23,8 @@ from typing import Any
 import numba
 from numba.core import config, event
 
+from reluatlas.deadline import pauses
+
 COMPILING = "Compiling kernels, once per machine: about a minute."
 _DECORATORS = re.compile(rb"^from reluatlas\.kernels import ", re.MULTILINE)
 _NUMBA = re.compile(rb"^(?:from|import) numba\b", re.MULTILINE)
@@ -90,7 +92,7 @@ def cache_folder() -> Path:
 
 
 class _Announcement(event.Listener):
-    """Says once that kernels are being compiled, when one is neither in memory nor in the cache."""
+    """Says once that kernels are being compiled, when one is neither in memory nor in the cache; no limit counts it."""
 
     def __init__(self) -> None:
         self.say: Callable[[], None] | None = lambda: print(COMPILING, file=sys.stderr, flush=True)
@@ -101,9 +103,11 @@ class _Announcement(event.Listener):
         if self.say is not None and module.startswith("reluatlas."):
             say, self.say = self.say, None
             say()
+        pauses.begin()
 
     def on_end(self, event: Any) -> None:
-        """Nothing to say."""
+        """Let limits run again."""
+        pauses.end()
 
 
 _announcement = _Announcement()

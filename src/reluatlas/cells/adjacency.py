@@ -8,7 +8,6 @@ together, or a window has more than two that tie there: `behind` works out which
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from reluatlas.cells.exact import line_reference, split_reference
 from reluatlas.cells.pieces import piece_key
 from reluatlas.cells.program import BREAK, M_K, Lowered
 from reluatlas.cells.state import new_state
+from reluatlas.deadline import flagged, interruptible
 from reluatlas.errors import InternalError
 from reluatlas.kernels import inner, kernel
 from reluatlas.packs import pack
@@ -200,7 +200,7 @@ def match_facets(
     places: Callable[[], Places],
     *,
     is_complete: bool,
-    max_seconds: float | None = None,
+    stop: NDArray[np.int64] | None = None,
 ) -> Facets:
     """Return the facets of cells with their neighbors.
 
@@ -214,8 +214,8 @@ def match_facets(
         The reference of the row that vanishes on each.
     places : callable
         Gives the facets' vertices; asked where several units change across a facet.
-    max_seconds : float, optional
-        Of an incomplete set of cells, how long to work on such facets; those left then stay unexplored.
+    stop : ndarray, shape (1,), optional
+        Set to 1 when the time is over that holds here, and to 2 by Ctrl-C: facets left then stay unexplored.
 
     Raises
     ------
@@ -228,6 +228,7 @@ def match_facets(
     the network for each facet where several do.
     """
     program = lowered.program
+    stop = np.zeros(1, dtype=np.int64) if stop is None else stop
     n = hashes.size
     neighbor, twin = np.full(line.size, _OPEN), np.full(line.size, -1)
     table = np.full(1 << max(2, int(2 * n).bit_length()), -1, dtype=np.int64)
@@ -237,20 +238,15 @@ def match_facets(
         k, at = int(program.meta[M_K]), places()
         pieces, row = np.zeros(pattern.shape[1], dtype=np.int32), np.zeros(k + 1)
         corners = np.zeros((int(np.diff(at.offsets).max(initial=1)), k + 2))
-        stop = np.zeros(1, dtype=np.int64)
-        timer = None
-        if max_seconds is not None and not is_complete:
-            stop[0] = max_seconds <= 0
-            timer = threading.Timer(max(max_seconds, 0.0), stop.__setitem__, (0, 1))
-            timer.daemon = True
-            timer.start()
-        match_several(
-            lowered.packed, pack(new_state(program)), table, pieces, row, corners, pattern, hashes, offsets, line,
-            pack(at), neighbor, twin, stop,
-        )  # fmt: skip
-        if timer is not None:
-            timer.cancel()
-    if is_complete and np.any(neighbor == UNEXPLORED):
+        try:
+            with flagged(stop):
+                interruptible(
+                    match_several, lowered.packed, pack(new_state(program)), table, pieces, row, corners, pattern,
+                    hashes, offsets, line, pack(at), neighbor, twin, stop, flag=stop,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            stop[0] = 2
+    if is_complete and not stop[0] and np.any(neighbor == UNEXPLORED):
         raise InternalError(
             f"{int(np.sum(neighbor == UNEXPLORED))} facets inside the domain have no cell behind them. "
             "This is a bug in reluatlas: please report it with the network."

@@ -16,6 +16,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.kernels import inner
 from reluatlas.network.operators import Sparse
 
@@ -44,6 +45,7 @@ def row_blocks(operator: Sparse) -> RowBlocks | None:
     """Return the blocks of a sparse operator, or None where they would have few rows."""
     rows_of: dict[bytes, list[int]] = {}
     for i in range(operator.n_out):
+        look()
         entries = operator.indices[operator.indptr[i] : operator.indptr[i + 1]]
         rows_of.setdefault(np.sort(entries).tobytes(), []).append(i)
     if operator.n_out < FEW_ROWS * len(rows_of):
@@ -52,6 +54,7 @@ def row_blocks(operator: Sparse) -> RowBlocks | None:
     rows, columns, at, weights = [], [], [], []
     n_weights = 0
     for key, members in rows_of.items():
+        look()
         entries = np.frombuffer(key, dtype=operator.indices.dtype).astype(np.int64)
         matrix = np.zeros((entries.size, -(-len(members) // LANES) * LANES))
         for q, i in enumerate(members):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,12 +16,13 @@ from reluatlas.cells.across import pattern_across
 from reluatlas.cells.cell_rows import CellRows, Composer, RowOf
 from reluatlas.cells.chart import Chart, Domain
 from reluatlas.cells.exactness import Exactness
+from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Space
-from reluatlas.errors import DomainError, InternalError
+from reluatlas.errors import DomainError, InternalError, TimeLimitError
 from reluatlas.geometry.facets import Facet, Found, find_facets
 from reluatlas.geometry.halfspaces import FloatArray, Halfspaces
 from reluatlas.geometry.wholes import Coordinates, ratio_of, to_floats
-from reluatlas.network.graph import Breakpoints, Network
+from reluatlas.network.graph import Breakpoints, Max, Network
 from reluatlas.network.lost import map_of
 
 if TYPE_CHECKING:
@@ -155,6 +155,24 @@ class Cell:
         """All rows, in the coordinates that the cell is cut in."""
         return Composer(self.chart, self.pattern).build(self.inside)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are known: they are composed when first asked for."""
+        return "system" in self.__dict__
+
+    def _n_demands(self) -> int:
+        """Return how many rows the pattern demands at most, and the domain."""
+        demands = 0 if isinstance(self.domain, Space) else 2 * self.k
+        local = self.chart.local
+        for t, s in local.pattern_slices().items():
+            node, pieces = local.nodes[t], self.pattern[s].astype(np.int64)
+            if isinstance(node, Breakpoints):
+                demands += int((pieces > 0).sum() + (pieces < np.isfinite(node.knots).sum(axis=1)).sum())
+            else:
+                assert isinstance(node, Max)
+                demands += node.candidates.size - node.n_windows
+        return demands
+
     def put_inside(self, candidates: Iterable[Coordinates]) -> None:
         """Take the first of some points that lies strictly inside."""
         system = self.system.system
@@ -167,14 +185,20 @@ class Cell:
     @cached_property
     def found(self) -> Found:
         """What is known about every constraint, with certificates; see `reluatlas.geometry.facets`."""
-        return find_facets(self.system.system, deadline=time.monotonic() + self.max_seconds)
+        with under(Deadline(self.max_seconds)):
+            system = self.system.system
+            if system.inside is not self.inside or not system.is_inside(self.inside):
+                raise InternalError("the point of a cell is not inside of all its rows.")
+            return find_facets(system)
 
     @property
     def exactness(self) -> Exactness:
         """How certain pattern, facets and neighbors are."""
-        n_undecided = len(self.found.undecided)
+        n_undecided = self.facets.n_undecided
+        if not self.has_rows:
+            return Exactness("incomplete", 0, n_undecided)
         n_escalated = self.system.system.n_settled + self.found.n_exact_programs
-        return Exactness("exact" if n_undecided == 0 else "float64", n_escalated, n_undecided)
+        return Exactness("exact" if n_undecided == 0 else "incomplete", n_escalated, n_undecided)
 
     @cached_property
     def affine(self) -> AffineMaps:
@@ -228,7 +252,18 @@ class Cell:
 
     @cached_property
     def facets(self) -> Facets:
-        """The facets: the rows that cannot be left out, each decided exactly."""
+        """The facets: the rows that cannot be left out, each decided exactly.
+
+        When the time of `max_seconds` was over before there were rows, none, and all that the pattern may demand are
+        undecided.
+        """
+        try:
+            _ = self.found
+        except TimeLimitError:
+            if self.has_rows:
+                raise
+            none = np.zeros(0, dtype=np.int64)
+            return Facets(none, [], none.astype(bool), np.zeros((0, self.k)), np.zeros(0), self._n_demands())
         place = {c: i for i, c in enumerate(self.constraints.tolist())}
         rows = np.array([min(place[c] for c in f.constraints) for f in self._ordered], dtype=np.int64)
         owners = [tuple(self.owner(c) for c in sorted(f.constraints, key=place.__getitem__)) for f in self._ordered]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -13,16 +12,19 @@ from reluatlas.cells.cell import Cell, Neighbor
 from reluatlas.cells.chart import Chart, Domain, chart_of
 from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.cells.meeting import between, meeting_cells, names_of
+from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
 from reluatlas.geometry.facets import Facet
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.memory import in_a_sentence
 from reluatlas.network.graph import Network
 from reluatlas.network.points import pattern_type
 from reluatlas.network.walk import Walk
 
 
+@in_a_sentence
 def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_seconds: float | None = None) -> Cell:
     """Return the cell that holds a point, in any dimension.
 
@@ -37,7 +39,8 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     domain : Box, Slice or Space, optional
         Where to look; the whole input space when None.
     max_seconds : float, optional
-        Limit on the search for facets, which begins when they are first asked for.
+        Limit on finding the cell, and again on the search for its facets, which begins when they are first asked for:
+        facets not decided by then are counted as undecided.
 
     Raises
     ------
@@ -47,15 +50,24 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
         When the point or the domain does not fit the network, or the point is outside.
     ArgumentError
         When `max_seconds` makes no sense.
+    TimeLimitError
+        When the time was over before the cell was found.
+    OutOfMemoryError
+        When its rows do not fit into memory.
 
     Guarantees
     ----------
     Pattern, facets, boundedness and neighbors are exact (see `Cell.exactness`); coordinates, maps, distances and the
     inscribed ball are float64. Deterministic.
     """
-    chart = chart_of(net, domain)
-    u = point_of(chart, x)
-    seconds = _limit(max_seconds)
+    limit = Deadline.after(max_seconds)
+    with under(limit):
+        chart = chart_of(net, domain)
+        u = point_of(chart, x)
+        return _cell_at(chart, u, limit.seconds)
+
+
+def _cell_at(chart: Chart, u: FloatArray, seconds: float) -> Cell:
     pattern, on_face = _pattern_at(chart, u)
     if on_face:
         # on the domain's boundary a row may touch the cell without another cell behind
@@ -66,7 +78,7 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
                 "Use `cells_at` for all of them, or move the point a little."
             )
         return _cell(chart, *several[0], u, seconds)
-    return _cell(chart, pattern, _inside(chart, u), u, seconds)
+    return _whole(chart, pattern, u, seconds)
 
 
 def cells_at(
@@ -89,30 +101,40 @@ def cells_at(
     max_cells : int, optional
         Stop after so many.
     max_seconds : float, optional
-        As in `cell_at`; and after so long no further cell is looked for.
+        As in `cell_at`; and after so long no further cell is looked for, and a TimeLimitError raised.
 
     Guarantees
     ----------
     Exact and deterministic; all of them, each once, unless a limit stops.
     """
-    chart = chart_of(net, domain)
-    u = point_of(chart, x)
-    seconds = _limit(max_seconds)
+    limit = Deadline.after(max_seconds)
+    with under(limit):
+        chart = chart_of(net, domain)
+        u = point_of(chart, x)
     if max_cells is not None and (
         isinstance(max_cells, bool) or not isinstance(max_cells, int | np.integer) or max_cells < 1
     ):
         raise ArgumentError(f"`max_cells={max_cells!r}` must be a whole number of at least 1, or None.")
 
     def stream() -> Iterator[Cell]:
-        deadline = time.monotonic() + seconds
         pattern, on_face = _pattern_at(chart, u)
         if not on_face:
-            yield _cell(chart, pattern, _inside(chart, u), u, seconds)
+            yield _whole(chart, pattern, u, limit.seconds)
             return
-        for found, inside in meeting_cells(chart, u, pattern, max_cells, deadline):
-            yield _cell(chart, found, inside, u, seconds)
+        for found, inside in meeting_cells(chart, u, pattern, max_cells):
+            yield _cell(chart, found, inside, u, limit.seconds)
 
-    return stream()
+    return _each_under(stream(), limit)
+
+
+def _each_under(stream: Iterator[Cell], limit: Deadline) -> Iterator[Cell]:
+    """Yield what a stream does, each found under a limit that does not hold between them."""
+    while True:
+        with under(limit):
+            cell = next(stream, None)
+        if cell is None:
+            return
+        yield cell
 
 
 def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
@@ -141,6 +163,14 @@ def just_beyond(cell: Cell, neighbor: Neighbor, facet: Facet) -> Cell:
     out.put_inside(between(row, cell.inside, facet.beyond))
     out.x = cell.chart.from_inner(to_floats(out.inside), cell.x)
     return out
+
+
+def _whole(chart: Chart, pattern: NDArray[np.integer], u: FloatArray, seconds: float) -> Cell:
+    """Return the cell of a point that lies on no face."""
+    if not chart.is_reduced and chart.is_strictly_inside(u):
+        # the walk decided every sign there: the point is inside, and rows can wait until they are asked for
+        return Cell(chart, pattern, u, u, seconds)
+    return _cell(chart, pattern, _inside(chart, u), u, seconds)
 
 
 def _cell(chart: Chart, pattern: NDArray, inside: Iterable[Coordinates], u: FloatArray, seconds: float) -> Cell:
@@ -177,11 +207,3 @@ def _pattern_at(chart: Chart, u: FloatArray) -> tuple[NDArray[np.integer], bool]
     for t, s in slices.items():
         pattern[s] = walk.choice[t][0]
     return pattern, bool(walk.on_face[0])
-
-
-def _limit(max_seconds: float | None) -> float:
-    if max_seconds is None:
-        return float("inf")
-    if isinstance(max_seconds, bool) or not isinstance(max_seconds, int | float) or not max_seconds > 0:
-        raise ArgumentError(f"`max_seconds={max_seconds!r}` must be a number above 0, or None.")
-    return float(max_seconds)

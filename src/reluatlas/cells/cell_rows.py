@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.chart import Chart
+from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces import System
 from reluatlas.geometry.wholes import Coordinates, WholeRow, nearest
+from reluatlas.memory import require_memory
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.network.exact import Dyadic, ExactPoint
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network
 from reluatlas.network.maps import pull, slopes_of, winners_of
 from reluatlas.network.operators import Gather, apply_operator
 from reluatlas.network.rounding import Bounded, exactly, plus, scaled, take
@@ -88,12 +92,14 @@ class Composer:
         self._origin: ExactPoint | None = None
         self.linear: list[Bounded | None] = []
         self.constant: list[Bounded] = []
-        with np.errstate(all="ignore"):
+        _require_room(self.network)
+        with np.errstate(all="ignore"), one_blas_thread():
             self._compose()
 
     def _compose(self) -> None:
         bounds = self.chart.float_bounds
         for t, node in enumerate(self.network.nodes):
+            look()
             if isinstance(node, Input):
                 linear, constant = None, exactly(np.zeros((1, self.network.n_inputs)))
             elif isinstance(node, Affine):
@@ -127,6 +133,7 @@ class Composer:
 
     def exact_row(self, of: RowOf) -> WholeRow:
         """Return a row in whole numbers; all zero when it is constant."""
+        look()
         node = self.network.nodes[of.node]
         assert isinstance(node, Breakpoints | Max)
         size = int(np.prod(self.network.nodes[node.input].shape))
@@ -280,6 +287,25 @@ class Composer:
                     continue
             out.setdefault(of.node, []).append((of.unit, of.which))
         return out
+
+
+def _require_room(network: Network) -> None:
+    """Refuse a network whose rows on all its tensors do not fit into memory.
+
+    Of each tensor a matrix is kept, with error bounds; while one is made there are a few more as large as the largest,
+    and in the end the rows of all units.
+    """
+    sizes = [prod(node.shape) for node in network.nodes[1 : max(network.cuts, default=0) + 1]]
+    rows = 0
+    for t in network.cuts:
+        node = network.nodes[t]
+        rows += node.candidates.size if isinstance(node, Max) else node.knots.size
+    need = 16.0 * network.n_inputs * (sum(sizes) + 3 * max(sizes, default=0) + rows)
+    require_memory(
+        need,
+        f"one cell of this network ({rows:,} rows on {network.n_inputs:,} inputs)",
+        "Take a `Slice` of few dimensions, on which a cell has few coordinates, a smaller network, or smaller inputs.",
+    )
 
 
 def _times(rows: Bounded, index: NDArray, factor: float) -> Bounded:

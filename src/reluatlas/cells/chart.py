@@ -16,20 +16,22 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import current, look, under
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DimensionError, DomainError
-from reluatlas.geometry.rank import PRIME, Independent, independent, modulo
+from reluatlas.errors import DimensionError, DomainError, TimeLimitError
+from reluatlas.geometry.rank import Independent, independent, modulo, product
 from reluatlas.network.background import Background
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic
 from reluatlas.network.graph import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.maps import Choice
-from reluatlas.network.operators import apply_operator, as_sparse, coefficients
+from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
 from reluatlas.network.rounding import FloatBounds
 
 Domain = Box | Slice | Space
 _MOST = 2**24  # entries of the first map
 _APART = 1e-6  # least distance of a row of length 1 from the space of those before it
 _MODERATE = 200  # most bits that the rows of the first map are away from 1
+_FOR_PROOF = 0.25  # of the time, for the proof that the first map reaches everything
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,9 +169,17 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
         if known.network is network and same:
             return known
     local = _on_slice(network, domain) if isinstance(domain, Slice) else network
-    depth, proof = _reduction(local) if isinstance(domain, Space) else (0, None)
+    depth, proof, is_late = 0, None, False
+    if isinstance(domain, Space):
+        try:
+            with under(current().share(_FOR_PROOF)):
+                depth, proof = _reduction(local)
+        except TimeLimitError:
+            is_late = True  # all that is lost are smaller rows
+            look()
     chart = Chart(network, domain, local, _without(local, depth) if depth else local, depth, proof)
-    _kept[:] = [*_kept[1 - _MOST_KEPT :], chart]
+    if not is_late:
+        _kept[:] = [*_kept[1 - _MOST_KEPT :], chart]
     return chart
 
 
@@ -214,14 +224,25 @@ def _reduction(network: Network) -> tuple[int, Independent | None]:
 
 
 def _composed(network: Network, depth: int) -> tuple[FloatArray, FloatArray]:
-    """Return the map of the first `depth` nodes in float64."""
-    linear, constant = np.eye(network.n_inputs), np.zeros(network.n_inputs)
+    """Return the map of the first `depth` nodes in float64, from the last to the first: never more rows than units."""
+    constant = np.zeros(network.n_inputs)
     for node in network.nodes[1 : depth + 1]:
         assert isinstance(node, Affine)
+        constant = apply_operator(node.operators[0], constant[None])[0] + node.bias
+    linear: FloatArray | None = None
+    for node in reversed(network.nodes[1 : depth + 1]):
+        look()
+        assert isinstance(node, Affine)
         operator = node.operators[0]
-        linear = operator.weight @ linear if isinstance(operator, Dense) else apply_operator(operator, linear.T).T
-        constant = apply_operator(operator, constant[None])[0] + node.bias
-    return linear, constant
+        if isinstance(operator, Dense):
+            linear = operator.weight if linear is None else linear @ operator.weight
+        elif linear is None:
+            linear = as_sparse(operator).numerators.toarray() / denominator(operator)
+        elif isinstance(operator, Gather):
+            linear = (as_sparse(operator).transposed.numerators @ linear.T).T
+        else:
+            linear = apply_operator(operator.transposed, linear)
+    return np.eye(network.n_inputs) if linear is None else linear, constant
 
 
 def _is_well_conditioned(network: Network, depth: int) -> bool:
@@ -251,27 +272,22 @@ def _is_moderate(network: Network, depth: int) -> bool:
 
 
 def _residues(network: Network, depth: int) -> NDArray[np.int64]:
-    """Return the matrix of the first `depth` nodes modulo the prime, up to a factor."""
-    from flint import nmod_mat
+    """Return the matrix of the first `depth` nodes modulo the prime, up to a factor.
 
-    product = None
-    for node in network.nodes[1 : depth + 1]:
+    From the last to the first, so that there are never more rows than units, whatever lies between.
+    """
+    rows: NDArray[np.int64] | None = None
+    for node in reversed(network.nodes[1 : depth + 1]):
+        look()
         assert isinstance(node, Affine)
         operator = node.operators[0]
         if isinstance(operator, Dense):
-            matrix = operator.weight
-        else:
-            sparse = as_sparse(operator)
-            matrix = sparse.numerators.toarray()
-        residues = modulo(matrix)
-        if product is None:
-            product = residues
-        elif np.count_nonzero(product) == product.shape[0] == product.shape[1] and np.all(product.diagonal() == 1):
-            product = residues  # the node before was a copy
-        else:
-            left = nmod_mat(residues.shape[0], residues.shape[1], residues.reshape(-1).tolist(), PRIME)
-            right = nmod_mat(product.shape[0], product.shape[1], product.reshape(-1).tolist(), PRIME)
-            entries = (left * right).entries()
-            product = np.array([int(v) for v in entries], dtype=np.int64).reshape(residues.shape[0], product.shape[1])
-    assert product is not None
-    return product
+            residues = modulo(operator.weight)
+            rows = residues if rows is None else product(rows, residues)
+            continue
+        sparse = as_sparse(operator)
+        residues = sparse.numerators.copy()
+        residues.data = modulo(sparse.values)
+        rows = residues.toarray() if rows is None else product(rows, residues)
+    assert rows is not None
+    return rows

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from reluatlas.cells.certificate_form import CellCertificate, Key, checked_form
+from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Affine, Breakpoints, Convolution, Dense, Gather, Input, Max, Network
 
@@ -97,6 +98,7 @@ def check_certificate(net: Network, domain: Box | Slice | Space, given: CellCert
         heads.setdefault(_one_number(rows[keys[0]]), []).append(keys[0])
     left = set(order)
     for keys, multipliers in given.implied:
+        look()
         for head in heads.get(_one_number(rows[keys[0]]), ()):
             if _same(rows[head], rows[keys[0]]):
                 say(f"row {keys[0]} is one halfspace with row {head}, and not told of with that facet.")
@@ -160,6 +162,7 @@ def _signs(rows: list[Row], points: list[list[Fraction]]) -> list[list[int]]:
         shared = lcm(*(v.denominator for v in z))
         left.append([shared, *(-v.numerator * (shared // v.denominator) for v in z)])
     for a, b in rows:
+        look()
         shared = lcm(b.denominator, *(v.denominator for v in a))
         right.append([int(b * shared), *(v.numerator * (shared // v.denominator) for v in a)])
     product = fmpz_mat(left) * fmpz_mat(right).transpose()
@@ -189,6 +192,7 @@ def _rows(
     for t, node in enumerate(net.nodes):
         if t < given.depth:
             continue
+        look()
         if t == given.depth:
             tensors[t] = _start(net, domain, k) if t == 0 else _identity(k)
         elif isinstance(node, Affine):
@@ -199,6 +203,7 @@ def _rows(
             column += units
             source = _fractions(tensors[node.input])
             for key, (a, b) in _demands(cuts.index(t), node, source, pieces):
+                look()
                 if any(a):
                     rows[key] = a, b
                 else:

@@ -9,7 +9,10 @@ from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.cells.lower import check_domain, lower
 from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
+from reluatlas.deadline import under
 from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import TimeLimitError
+from reluatlas.memory import in_a_sentence
 from reluatlas.network.graph import Network
 
 
@@ -48,6 +51,7 @@ class CellCount:
         return f"{self.n_cells:,} cells{rest}, {self.exactness}"
 
 
+@in_a_sentence
 def count_cells(
     net: Network,
     domain: Box | Slice | Space,
@@ -103,7 +107,12 @@ def count_cells(
     limits = Limits(max_cells, max_seconds, jobs, progress)
     if check_domain(net, domain).dim > MAX_DIMENSION:
         return _count_beyond(net, domain, limits, checkpoint)
-    outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
+    method = "polygons" if is_plane(domain) else "polytopes"
+    with under(limits.deadline) as deadline:
+        try:
+            outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
+        except TimeLimitError:
+            return CellCount(0, False, "max_seconds", Exactness("exact"), 0.0, deadline.seconds, method)
     done = outcome.volume * domain.unit_volume
     return CellCount(
         n_cells=outcome.n_cells,
@@ -112,7 +121,7 @@ def count_cells(
         exactness=exactness_of(outcome, certain=certain),
         volume_done=domain.volume if isinstance(domain, Space) and not outcome.stopped_by else done,
         seconds=outcome.seconds,
-        method="polygons" if is_plane(domain) else "polytopes",
+        method=method,
     )
 
 

@@ -21,7 +21,8 @@ from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.regions import as_keys, map_errors
 from reluatlas.cells.state import new_state
 from reluatlas.cells.ties import find_ties
-from reluatlas.errors import DomainError
+from reluatlas.deadline import flagged, interruptible, look
+from reluatlas.errors import DomainError, TimeLimitError
 from reluatlas.network.decision import deciding, require_classes, scores
 from reluatlas.packs import pack
 
@@ -100,6 +101,7 @@ def _of_polygons(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
     worker, stop = Worker(lowered), np.zeros(1, dtype=np.int64)
     found = [tree.new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)]
     for cell in may_tie.tolist():
+        look()
         part = worker.do(_item(cx, cell, level), cx.n_outputs + 2, stop, collect=True).cells
         assert part is not None
         found.append(part)
@@ -115,7 +117,11 @@ def _of_polygons(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
     # what lies behind is asked only where outputs tie
     ties = (pair[:, 0] >= 0) | np.repeat(same.any(axis=1), parts.n_vertices)
     asked = np.where(ties, parts.line, -1)
-    twin = match_facets(lowered, parts.pattern, parts.hash, offsets, asked, lambda: places, is_complete=False).twin
+    stop = np.zeros(1, dtype=np.int64)
+    twin = match_facets(
+        lowered, parts.pattern, parts.hash, offsets, asked, lambda: places, is_complete=False, stop=stop
+    ).twin  # fmt: skip
+    _require_all(stop)
     return Parts(cell, every, vertices, offsets, parts.line, corners, same, pair, twin)
 
 
@@ -129,6 +135,8 @@ def _of_polytopes(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
             f"stopped by {cx.stopped_by}. Enumerate with a larger budget, or on a smaller domain."
         )
     cut = enumerate_cells(deciding(cx.network, "decision"), cx.domain)
+    if not cut.is_complete:
+        _require_all(np.array([2 if cut.stopped_by == "interrupt" else 1]))
     cell = _places(cx.patterns, cut.patterns[:, :-1].astype(cx.patterns.dtype))
     some = np.zeros(cx.n_cells, dtype=bool)
     some[may_tie] = True
@@ -151,11 +159,21 @@ def _ties(
     k, stop = int(lowered.program.meta[M_K]), np.zeros(1, dtype=np.int64)
     pieces, row = np.full(pattern.shape[1], -1, dtype=np.int32), np.zeros(k + 1)
     corners = np.zeros((int(np.diff(places.offsets).max(initial=1)), k + 2))
-    find_ties(
-        lowered.packed, pack(new_state(lowered.program)), level, parts, pattern, offsets, line, pack(places), pieces,
-        row, corners, same, pair, stop,
-    )  # fmt: skip
+    with flagged(stop):
+        interruptible(
+            find_ties, lowered.packed, pack(new_state(lowered.program)), level, parts, pattern, offsets, line,
+            pack(places), pieces, row, corners, same, pair, stop, flag=stop,
+        )  # fmt: skip
+    _require_all(stop)
     return same, pair
+
+
+def _require_all(stop: IntArray) -> None:
+    """Refuse to give a part of what was looked for."""
+    if stop[0] == 2:
+        raise KeyboardInterrupt
+    if stop[0]:
+        raise TimeLimitError("the time was over before all of the decision boundary was found. Allow more seconds.")
 
 
 def _may_tie(cx: PolyhedralComplex) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from os import PathLike
 
 import numpy as np
@@ -10,24 +11,29 @@ from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells import tree
-from reluatlas.cells.adjacency import Places, match_facets
+from reluatlas.cells.adjacency import UNEXPLORED, Facets, Places, match_facets
 from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.corners import corners_of
 from reluatlas.cells.count import exactness_of
-from reluatlas.cells.limits import Limits, ProgressCallback
+from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.cells.lower import check_domain, lower
 from reluatlas.cells.program import Lowered
 from reluatlas.cells.regions import restore_maps
 from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
 from reluatlas.cells.solid import work
+from reluatlas.deadline import Deadline, grace, under
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DomainError
+from reluatlas.errors import DomainError, TimeLimitError
+from reluatlas.memory import in_a_sentence
 from reluatlas.network.graph import Network
 
 Joined = tuple[tree.Cells | work.Cells, Vertices, NDArray[np.int64], Callable[[], Places]]
-_LEAST_S = 0.5
+_FOR_CELLS = 0.75  # of the time; the rest is for their neighbors
+_AFTER_INTERRUPT_S = 0.5
 
 
+@in_a_sentence
 def enumerate_cells(
     net: Network,
     domain: Box | Slice | Space,
@@ -54,8 +60,8 @@ def enumerate_cells(
     max_cells : int, optional
         Keep at most so many cells: the first ones.
     max_seconds : float, optional
-        Stop after so many seconds. To find neighbors takes up to a quarter more; of an incomplete answer, those not
-        found by then stay unexplored.
+        Stop after so many seconds. A quarter of them is kept for the neighbors of what was found; neighbors not found
+        by then stay unexplored, and the answer incomplete.
     jobs : int, optional
         Worker threads; all cores when None.
     progress : callable, optional
@@ -90,19 +96,34 @@ def enumerate_cells(
         from reluatlas.cells.beyond import enumerate_beyond
 
         return enumerate_beyond(net, domain, limits, checkpoint)
-    lowered = lower(net, domain, certain=certain)
-    outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
-    most = max_cells if outcome.stopped_by == "max_cells" else None
+    with under(limits.deadline) as deadline:
+        try:
+            lowered = lower(net, domain, certain=certain)
+            with under(deadline.share(_FOR_CELLS)):
+                outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
+        except TimeLimitError:
+            return _nothing(net, domain)
+        return _joined(lowered, outcome, limits, certain=certain)
+
+
+def _joined(lowered: Lowered, outcome: Run, limits: Limits, *, certain: bool) -> PolyhedralComplex:
+    """Return what a run found as one complex, with neighbors."""
+    net, domain = lowered.network, lowered.domain
+    most = limits.max_cells if outcome.stopped_by == "max_cells" else None
     cells, vertices, facet_offsets, places = (_plane if is_plane(domain) else _solid)(lowered, outcome, most)
-    facets = match_facets(
-        lowered, cells.pattern, cells.hash, facet_offsets, cells.line, places,
-        is_complete=outcome.stopped_by == "" and certain,
-        max_seconds=None if max_seconds is None else max(_LEAST_S, max_seconds / 4),
-    )  # fmt: skip
+    stop = np.zeros(1, dtype=np.int64)
+    with under(Deadline(_AFTER_INTERRUPT_S) if outcome.stopped_by == "interrupt" else Deadline()):
+        facets = match_facets(
+            lowered, cells.pattern, cells.hash, facet_offsets, cells.line, places,
+            is_complete=outcome.stopped_by == "" and certain, stop=stop,
+        )  # fmt: skip
+    stopped_by: StoppedBy = outcome.stopped_by
+    if not stopped_by and stop[0] and np.any(facets.neighbor == UNEXPLORED):
+        stopped_by = "interrupt" if stop[0] == 2 else "max_seconds"
     cx = PolyhedralComplex(
         network=net,
         domain=domain,
-        stopped_by=outcome.stopped_by,
+        stopped_by=stopped_by,
         exactness=exactness_of(outcome, certain=certain),
         patterns=cells.pattern,
         affine=AffineMaps(cells.affine[:, :, :-1], cells.affine[:, :, -1]),
@@ -110,8 +131,30 @@ def enumerate_cells(
         facets=facets,
         seconds=outcome.seconds,
     )
-    restore_maps(cx)
+    with grace(_AFTER_INTERRUPT_S):
+        restore_maps(cx)
     return cx
+
+
+def _nothing(net: Network, domain: Box | Slice | Space) -> PolyhedralComplex:
+    """Return what is known when the time was over before the first cell."""
+    k, m = domain.dim, net.n_outputs
+    none = np.zeros(0, dtype=np.int64)
+    is_polygons = is_plane(domain)
+    return PolyhedralComplex(
+        network=net,
+        domain=domain,
+        stopped_by="max_seconds",
+        exactness=Exactness("exact"),
+        patterns=np.zeros((0, sum(prod(net.nodes[c].shape) for c in net.cuts)), dtype=np.uint8),
+        affine=AffineMaps(np.zeros((0, m, k)), np.zeros((0, m))),
+        vertices=Vertices(
+            np.zeros((0, k)), np.zeros(1, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=bool),
+            None if is_polygons else np.zeros((0, 1), dtype=np.uint64),
+            None if is_polygons else np.zeros((0, k), dtype=np.int64),
+        ),
+        facets=Facets(none, none, none.astype(np.int32), none, np.zeros(1, dtype=np.int64), none),
+    )  # fmt: skip
 
 
 def _plane(lowered: Lowered, outcome: Run, most: int | None) -> Joined:

@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.opposite import pattern_behind, turned
-from reluatlas.cells.polyhedra import Polyhedron, Tree
-from reluatlas.cells.run import Limits, StoppedBy
+from reluatlas.cells.polyhedra import Constraint, Polyhedron, Tree
 from reluatlas.cells.whole_rows import Reference
+from reluatlas.deadline import Deadline, look, under
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import InternalError
+from reluatlas.errors import InternalError, TimeLimitError
 from reluatlas.network.graph import Network
 
 Told = Callable[[int], None]
 DOMAIN, UNEXPLORED = -1, -2
+_FOR_CELLS = 0.75  # of the time; the rest is for neighbors
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,13 @@ def count_everywhere(
     Guarantees: exact; complete unless marked; deterministic. Memory does not grow with the number of cells. Time is
     that of about one linear program per unit and cell.
     """
-    Limits(max_cells, max_seconds)
-    tree, start, total = Tree(network, domain), time.monotonic(), 0
+    limits = Limits(max_cells, max_seconds)
+    start, total = time.monotonic(), 0
     stopped: list[StoppedBy] = [""]
-    for n in _watched(tree.count(), lambda n: n, max_cells, max_seconds, progress, stopped):
-        total += n
+    with under(limits.deadline):
+        tree = Tree(network, domain)
+        for n in _watched(tree.count(), lambda n: n, max_cells, progress, stopped):
+            total += n
     return SpaceCount(total, stopped[0], Exactness("exact", tree.n_escalated), time.monotonic() - start)
 
 
@@ -122,16 +126,29 @@ def enumerate_everywhere(
 
     Guarantees: exact; complete unless marked (the first `max_cells` of a fixed order); deterministic.
     """
-    Limits(max_cells, max_seconds)
-    tree, start = Tree(network, domain), time.monotonic()
+    with under(Limits(max_cells, max_seconds).deadline) as deadline:
+        return _enumerated(network, domain, max_cells, progress, deadline)
+
+
+def _enumerated(
+    network: Network, domain: Box | Slice | Space, max_cells: int | None, progress: Told | None, deadline: Deadline
+) -> SpaceCells:
+    start = time.monotonic()
+    tree = Tree(network, domain)
     stopped: list[StoppedBy] = [""]
     found: list[Polyhedron] = []
     bounded, facets = [], []
-    for cell in _watched(tree.cells(), lambda _: 1, max_cells, max_seconds, progress, stopped):
-        bounded.append(tree.is_bounded(cell))
-        facets.append([cell.constraints[i] for i in tree.facets(cell)])
-        inside = cell.points[:1] if cell.points.size else np.full((1, tree.k), np.nan)
-        found.append(Polyhedron(cell.pieces, np.zeros((0, 0)), (), inside))
+
+    def known() -> Iterator[tuple[Polyhedron, bool, list[Constraint]]]:
+        for cell in tree.cells():
+            yield cell, tree.is_bounded(cell), [cell.constraints[i] for i in tree.facets(cell)]
+
+    with under(deadline.share(_FOR_CELLS)):
+        for cell, is_bounded, here in _watched(known(), lambda _: 1, max_cells, progress, stopped):
+            bounded.append(is_bounded)
+            facets.append(here)
+            inside = cell.points[:1] if cell.points.size else np.full((1, tree.k), np.nan)
+            found.append(Polyhedron(cell.pieces, np.zeros((0, 0)), (), inside))
     place = {cell.pieces.tobytes(): i for i, cell in enumerate(found)}
     of = [{f.reference for f in here} for here in facets]
     neighbor, level, unit = [], [], []
@@ -146,8 +163,15 @@ def enumerate_everywhere(
             alone, seen_from_there = turned(tree.network, cell.pieces, facet)
             at = place.get(alone.tobytes(), UNEXPLORED)
             if at < 0 or seen_from_there not in of[at]:
-                behind = pattern_behind(tree.network, tree.whole, cell.pieces, facet)
-                at = place.get(behind.tobytes(), UNEXPLORED)
+                at = UNEXPLORED
+                try:
+                    look()
+                    behind = pattern_behind(tree.network, tree.whole, cell.pieces, facet)
+                    at = place.get(behind.tobytes(), UNEXPLORED)
+                except TimeLimitError:
+                    stopped[0] = stopped[0] or "max_seconds"
+                except KeyboardInterrupt:
+                    stopped[0] = stopped[0] or "interrupt"
             neighbor.append(at)
     if not stopped[0] and UNEXPLORED in neighbor:
         raise InternalError("a facet inside the domain has no cell behind it. Please report it with the network.")
@@ -170,7 +194,6 @@ def _watched(
     stream: Iterable[Any],
     size: Callable[[Any], int],
     max_cells: int | None,
-    max_seconds: float | None,
     progress: Told | None,
     stopped: list[StoppedBy],
 ) -> Iterator[Any]:
@@ -181,14 +204,14 @@ def _watched(
             if max_cells is not None and total >= max_cells:
                 stopped[0] = "max_cells"
                 return
+            look()
             now = time.monotonic() - start
-            if max_seconds is not None and now > max_seconds:
-                stopped[0] = "max_seconds"
-                return
             yield item
             total += size(item)
             if progress is not None and now - told > 0.1:
                 told = now
                 progress(total)
+    except TimeLimitError:
+        stopped[0] = "max_seconds"
     except KeyboardInterrupt:
         stopped[0] = "interrupt"

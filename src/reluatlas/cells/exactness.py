@@ -12,9 +12,10 @@ class Exactness:
 
     Attributes
     ----------
-    status : {"exact", "float64", "sampled"}
+    status : {"exact", "float64", "sampled", "incomplete"}
         "exact": the sign behind every decision was certain by an error bound, or settled in integers. "float64":
         doubtful signs were taken from float64. "sampled": the answer rests on points that were tried.
+        "incomplete": what is told is exact, and a limit left `n_uncertain` decisions open.
     n_escalated : int
         Number of signs at a vertex that the first float64 bound left open.
     n_uncertain : int
@@ -23,7 +24,7 @@ class Exactness:
         How often a polygon met a node of the network, and how often some sign was open then.
     """
 
-    status: Literal["exact", "float64", "sampled"]
+    status: Literal["exact", "float64", "sampled", "incomplete"]
     n_escalated: int = 0
     n_uncertain: int = 0
     n_visits: int = 0

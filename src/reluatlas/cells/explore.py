@@ -20,8 +20,10 @@ from reluatlas.cells.chart import Domain, chart_of
 from reluatlas.cells.exploration_file import Met, SearchFile
 from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
 from reluatlas.cells.run import Limits, StoppedBy
+from reluatlas.deadline import current, under
 from reluatlas.domain import Space
-from reluatlas.errors import ArgumentError
+from reluatlas.errors import ArgumentError, TimeLimitError
+from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network, require_network
 
@@ -133,6 +135,7 @@ class Exploration:
         return f"Exploration({self.n_cells:,} cells from {self.starts.size} points, {len(self.edges):,} edges{rest})"
 
 
+@in_a_sentence
 def explore(
     net: Network,
     X: ArrayLike,
@@ -154,7 +157,7 @@ def explore(
     max_cells : int
         Stop after so many cells.
     max_seconds : float, optional
-        Stop after so many seconds; a cell that is begun is finished.
+        Stop after so many seconds, with what was found by then.
     domain : Box, Slice or Space, optional
         Where to look; the whole input space when None.
     target : array_like, one point, optional
@@ -186,17 +189,20 @@ def explore(
         raise ArgumentError("`X` has no points. Pass at least one to start from.")
     if target is not None and rows.shape[0] != 1:
         raise ArgumentError(f"`X` has {rows.shape[0]} points; expected one, as `target` is given.")
-    search = _Search(net, domain, limits, progress)
-    goal = None if target is None else cell_at(net, target, domain)
-    starts = [cell_at(net, x, domain) for x in rows]
-    try:
-        search.begin(starts, goal, checkpoint)
+    with under(limits.deadline):
+        search = _Search(net, domain, limits, progress)
+        goal = None if target is None else cell_at(net, target, domain)
+        starts = [cell_at(net, x, domain) for x in rows]
         try:
-            search.along(goal) if goal is not None else search.around()
-        except KeyboardInterrupt:
-            search.stopped_by = "interrupt"
-    finally:
-        search.close()
+            search.begin(starts, goal, checkpoint)
+            try:
+                search.along(goal) if goal is not None else search.around()
+            except TimeLimitError:
+                search.stopped_by = "max_seconds"
+            except KeyboardInterrupt:
+                search.stopped_by = "interrupt"
+        finally:
+            search.close()
     return search.answer()
 
 
@@ -255,7 +261,7 @@ class _Search:
         return out
 
     def is_late(self) -> bool:
-        if self.limits.max_seconds is not None and time.monotonic() - self.start > self.limits.max_seconds:
+        if current().is_over():
             self.stopped_by = "max_seconds"
         return self.stopped_by != ""
 
@@ -276,24 +282,33 @@ class _Search:
 
     def _expand(self, i: int) -> None:
         here = self.cell(i)
-        new, edges, whole = [], [], True
-        for neighbor in here.neighbors():
-            key = neighbor.pattern.tobytes()
-            j = self.place.get(key, -1)
-            if j < 0:
-                if self.is_full():
-                    whole = False
-                    continue
-                there = neighbor.cell()
-                j = self._put(there.pattern, there.inside, there.x, self.depth[i] + 1)
-                new.append(j)
-            pair = (min(i, j), max(i, j))
-            if not self.expanded[j]:
-                edges.append(pair)
+        new: list[int] = []
+        edges: list[tuple[int, int]] = []
+        whole = here.facets.n_undecided == 0
+        if not whole:
+            self.stopped_by = "max_seconds"
+            if self.file is not None:
+                return  # a search that goes on from the file meets the neighbors in their order
+        try:
+            for facet in np.flatnonzero(~here.facets.is_domain).tolist():
+                neighbor = here.neighbor(facet)
+                j = self.place.get(neighbor.pattern.tobytes(), -1)
+                if j < 0:
+                    if self.is_full():
+                        whole = False
+                        self.stopped_by = self.stopped_by or "max_cells"
+                        continue
+                    there = neighbor.cell()
+                    j = self._put(there.pattern, there.inside, there.x, self.depth[i] + 1)
+                    new.append(j)
+                pair = (min(i, j), max(i, j))
+                if not self.expanded[j]:
+                    edges.append(pair)
+        except (TimeLimitError, KeyboardInterrupt) as problem:
+            whole = False
+            self.stopped_by = "max_seconds" if isinstance(problem, TimeLimitError) else "interrupt"
         self.edges += edges
         self.expanded[i] = whole
-        if not whole:
-            self.stopped_by = "max_cells"
         self._save(new, edges, i if whole else None)
         if self.progress is not None:
             self.progress(len(self.patterns))
@@ -310,6 +325,9 @@ class _Search:
                 return
             here = self.cell(i)
             facets = here.facets
+            if facets.n_undecided:
+                self.stopped_by = "max_seconds"
+                return
             A, b = here.halfspaces.A[facets.rows], here.halfspaces.b[facets.rows]
             with np.errstate(divide="ignore", invalid="ignore"):
                 rate = A @ direction

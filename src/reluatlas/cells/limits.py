@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from reluatlas.deadline import Deadline
 from reluatlas.errors import ArgumentError
 from reluatlas.network.batches import available_cores
 
@@ -16,12 +16,19 @@ ProgressCallback = Callable[[int, float], None]
 
 @dataclass(eq=False)
 class Limits:
-    """When to stop, and whom to tell."""
+    """When to stop, and whom to tell; the time begins to run when these are made.
+
+    Attributes
+    ----------
+    deadline : Deadline
+        Of `max_seconds`.
+    """
 
     max_cells: int | None = None
     max_seconds: float | None = None
     jobs: int | None = None
     progress: ProgressCallback | None = None
+    deadline: Deadline = field(init=False)
 
     def __post_init__(self) -> None:
         if self.max_cells is not None and (
@@ -30,10 +37,7 @@ class Limits:
             raise ArgumentError(
                 f"`max_cells={self.max_cells!r}` must be a whole number of at least 1, or None for no limit."
             )
-        if self.max_seconds is not None and not 0 < self.max_seconds <= threading.TIMEOUT_MAX:
-            raise ArgumentError(
-                f"`max_seconds={self.max_seconds!r}` must be a number of seconds above 0, or None for no limit."
-            )
+        self.deadline = Deadline.after(self.max_seconds)
         if self.jobs is not None and (isinstance(self.jobs, bool) or self.jobs != int(self.jobs) or self.jobs < 1):
             raise ArgumentError(f"`jobs={self.jobs!r}` must be a whole number of at least 1, or None for all cores.")
 

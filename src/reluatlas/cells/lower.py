@@ -30,21 +30,28 @@ from reluatlas.cells.program import (
     Program,
 )
 from reluatlas.cells.row_bounds import RowBounds, dyadic, fraction_bits
+from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
+from reluatlas.memory import require_memory
 from reluatlas.network.balance import balanced
 from reluatlas.network.graph import (
     Affine,
     Breakpoints,
+    Convolution,
     Dense,
     Gather,
     Input,
     LinearOperator,
     Max,
     Network,
+    Sparse,
     require_network,
 )
 from reluatlas.network.operators import as_sparse, denominator
+
+_AT_ONCE = 2**22  # numbers between two looks at the clock
+_PER_DENSE, _PER_ENTRY = 44, 140  # bytes that a coefficient takes while a program is made, most of them to the end
 
 Arrays = dict[str, Any]
 """Some of the arrays of a `Program`, by name."""
@@ -89,6 +96,7 @@ def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True
 
 @lru_cache(maxsize=4)
 def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lowered:
+    _require_room(network)
     bounds = RowBounds(balanced(network), domain)
     bounds.run()
     sides, side_limbs = _sides(domain)
@@ -128,7 +136,7 @@ def _edges(bounds: RowBounds) -> Arrays:
     weights: list[NDArray] = []
     whole: list[tuple[int, NDArray]] = []
     g_ptr: list[NDArray] = []
-    g_row: list[NDArray] = []
+    g_row: list[tuple[int, NDArray]] = []
     r_ptr: list[NDArray] = []
     g_src: list[NDArray] = []
     g_pos: list[NDArray] = []
@@ -148,19 +156,21 @@ def _edges(bounds: RowBounds) -> Arrays:
                 blocked.append(None)
             else:
                 # by columns: pointers into the weights and target rows; by rows: places of weights and source entries
+                look()
                 operator = as_sparse(edge.operator)
                 turned = operator.transposed
+                look()
                 e_kind.append(SPARSE)
                 e_at.append((n_weights, n_pointers, n_rows_of))
                 g_ptr.append(turned.indptr + n_weights)
                 n_pointers += turned.indptr.size
                 weights.append(turned.values / operator.denominator)
                 whole.append((n_weights, turned.values))
-                g_row.append(np.stack([np.arange(turned.indices.size) + n_weights, turned.indices]))
+                g_row.append((n_weights, turned.indices))
                 r_ptr.append(operator.indptr + n_entries)
                 n_rows_of += operator.indptr.size
-                by_row = np.argsort(turned.indices, kind="stable")
-                g_src.append(np.repeat(np.arange(operator.n_in), np.diff(turned.indptr))[by_row])
+                source, by_row = _by_row(turned)
+                g_src.append(source)
                 g_pos.append(by_row + n_weights)
                 n_entries += operator.indices.size
                 blocked.append(row_blocks(operator))
@@ -168,12 +178,16 @@ def _edges(bounds: RowBounds) -> Arrays:
         e_ptr.append(len(e_src))
     weight = _join(weights)
     target = np.zeros(n_weights, dtype=np.int64)
-    for position, row in g_row:
-        target[position] = row
+    for start, row in g_row:
+        target[start : start + row.size] = row
     numerator = weight.copy()
     for start, values in whole:
         numerator[start : start + values.size] = values
-    w_man, w_exp = dyadic(numerator)
+    w_man, w_exp = np.empty(numerator.size, dtype=np.int64), np.empty(numerator.size, dtype=np.int32)
+    for start in range(0, numerator.size, _AT_ONCE):
+        look()
+        part = slice(start, start + _AT_ONCE)
+        w_man[part], w_exp[part] = dyadic(numerator[part])
     return {
         "e_ptr": np.array(e_ptr, dtype=np.int64), "e_src": np.array(e_src, dtype=np.int64),
         "e_kind": np.array(e_kind, dtype=np.int64), "e_stage": np.array(e_stage, dtype=np.int64),
@@ -182,6 +196,35 @@ def _edges(bounds: RowBounds) -> Arrays:
         "g_ptr": _join(g_ptr, np.int64), "g_row": target, "r_ptr": _join(r_ptr, np.int64),
         "g_src": _join(g_src, np.int64), "g_pos": _join(g_pos, np.int64), **_join_blocks(blocked),
     }  # fmt: skip
+
+
+def _by_row(turned: Sparse) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, row by row of the operator whose transpose is given, the columns and where the transpose has them."""
+    from scipy.sparse import csr_array
+
+    places = csr_array(
+        (np.arange(turned.indices.size), turned.indices, turned.indptr), shape=(turned.n_out, turned.n_in)
+    )
+    back = places.T.tocsr()
+    return back.indices.astype(np.int64), back.data.astype(np.int64)
+
+
+def _require_room(network: Network) -> None:
+    """Refuse a network whose operators, spelled out for the kernels, do not fit into memory."""
+    n_dense = n_sparse = 0
+    for node in network.nodes:
+        for operator in node.operators if isinstance(node, Affine) else ():
+            if isinstance(operator, Dense):
+                n_dense += operator.weight.size
+            elif isinstance(operator, Convolution):
+                n_sparse += operator.n_entries
+            else:
+                n_sparse += operator.values.size if isinstance(operator, Sparse) else operator.n_out
+    require_memory(
+        _PER_DENSE * n_dense + _PER_ENTRY * n_sparse,
+        f"this network with its convolutions spelled out ({n_sparse + n_dense:,} coefficients)",
+        "Take a smaller network, or smaller inputs; `trace`, `affine_at` and `patterns` need far less.",
+    )
 
 
 def _nodes(bounds: RowBounds) -> Arrays:

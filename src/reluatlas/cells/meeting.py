@@ -6,7 +6,6 @@ of all cells at the point are connected through their facets.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from reluatlas.cells.across import pattern_across
 from reluatlas.cells.cell_rows import CellRows, Composer, RowOf
 from reluatlas.cells.chart import Chart
+from reluatlas.deadline import look
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.geometry.exact_program import maximize_exactly
@@ -30,12 +30,9 @@ _NAMED = 5
 
 
 def meeting_cells(
-    chart: Chart, u: FloatArray, perturbed: NDArray[np.integer], max_cells: int | None, deadline: float = float("inf")
+    chart: Chart, u: FloatArray, perturbed: NDArray[np.integer], max_cells: int | None
 ) -> Iterator[tuple[NDArray[np.integer], Iterator[Coordinates]]]:
-    """Yield the patterns of the cells that hold `u`, and for each points inside, nearer and nearer to it.
-
-    After `deadline` (of `time.monotonic`) there come no more.
-    """
+    """Yield the patterns of the cells that hold `u`, and for each points inside, nearer and nearer to it."""
     at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
     start = _start(chart, u, at, perturbed)
     if start is None:
@@ -53,9 +50,8 @@ def meeting_cells(
         n_found += 1
         if n_found == max_cells:
             return
-        for facet in find_facets(cone, deadline=deadline).facets:
-            if time.monotonic() > deadline:
-                return
+        for facet in find_facets(cone).facets:
+            look()
             constraints = tuple(places[c] for c in facet.constraints)
             if not all(isinstance(rows.owner[c], RowOf) for c in constraints):
                 continue

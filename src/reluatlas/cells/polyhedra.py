@@ -7,6 +7,7 @@ leaves it open. Unbounded polyhedra are like any others. Memory does not grow wi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.lower import lower
 from reluatlas.cells.whole_rows import Reference, WholeRows
+from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry import rational, sides, splitting, sure_shape
@@ -27,6 +29,7 @@ from reluatlas.network.operators import apply_operator
 FloatArray = NDArray[np.float64]
 _U = 2.0**-53
 _PARTS = 256
+_FIRST_PARTS, _MOST_PARTS, _MOMENT_S = 16, 1 << 16, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +162,7 @@ class Tree:
         for t in range(1, last + 1):
             if t in out:
                 continue
+            look()
             node = nodes[t]
             if isinstance(node, Affine):
                 total = np.zeros((node.bias.size, self.k + 1))
@@ -219,12 +223,17 @@ class Tree:
         buffers.frames[0] = (m0, 0, 0, -1, cell.points.shape[0])
         buffers.points[0, : cell.points.shape[0]] = cell.points
         depth, status = 1, splitting.DONE
+        most = _FIRST_PARTS
         while depth:
+            look()
+            begin = time.monotonic()
             status, n, depth = splitting.split(
                 buffers.con, rows, order, order.size, buffers.frames, buffers.points, buffers.choice, depth,
-                buffers.out_choice, buffers.out_points, buffers.out_n, collect, _PARTS if collect else 1 << 16,
+                buffers.out_choice, buffers.out_points, buffers.out_n, collect, min(most, _PARTS) if collect else most,
                 self._dictionary, self._scratch,
             )  # fmt: skip
+            # so many at once as take a moment: between two moments the clock is looked at
+            most = min(2 * most, _MOST_PARTS) if time.monotonic() - begin < _MOMENT_S else max(1, most // 2)
             if not collect and n:
                 yield n
             for i in range(n if collect else 0):
@@ -294,6 +303,7 @@ class Tree:
 
     def _exactly(self, pieces: NDArray, constraints: Sequence[Constraint], reference: Reference, known: int) -> int:
         """Return the sides that a polyhedron reaches of a row; those in `known` are certain."""
+        look()
         self.n_escalated += 1
         row = self.whole(reference, pieces)
         if not any(row[:-1]):

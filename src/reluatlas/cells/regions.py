@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from reluatlas.cells.components import components
 from reluatlas.cells.lower import lower
+from reluatlas.deadline import look
 from reluatlas.errors import NonFiniteError
 from reluatlas.geometry.wholes import to_floats
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
@@ -38,8 +39,7 @@ def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
         return np.zeros(0, dtype=np.int64)
     relevant = _relevant_patterns(cx.network, cx.patterns)
     _, first, member = np.unique(as_keys(relevant), return_index=True, return_inverse=True)
-    label = _first_come(_exactly_equal(cx, first)[member.reshape(-1)])
-    return label
+    return _first_come(_exactly_equal(cx, first)[member.reshape(-1)])
 
 
 def linear_regions(cx: PolyhedralComplex, ids: IntArray) -> IntArray:
@@ -115,6 +115,7 @@ def _exactly_equal(cx: PolyhedralComplex, cells: IntArray) -> IntArray:
     errors = map_errors(cx).reshape(-1)
     label = np.zeros(cells.size, dtype=np.int64)
     for values, error in zip(maps.T, errors, strict=True):
+        look()
         order = np.lexsort((values, label))
         ranked, group = values[order], label[order]
         apart = (np.diff(ranked) > 2.0 * error) | (np.diff(group) != 0)
@@ -125,6 +126,7 @@ def _exactly_equal(cx: PolyhedralComplex, cells: IntArray) -> IntArray:
     size = np.bincount(label)
     found: dict[tuple[int, ExactMap], int] = {}
     for i in np.flatnonzero(size[label] > 1):
+        look()
         key = int(label[i]), exact.of(int(cells[i]))
         label[i] = found.setdefault(key, size.size + len(found))
     return label
@@ -135,6 +137,7 @@ def _relevant_patterns(network: Network, patterns: NDArray[np.integer]) -> NDArr
     out = np.zeros(patterns.shape, dtype=np.promote_types(patterns.dtype, np.uint16))
     step = max(1, _CHUNK // max(1, sum(prod(node.shape) for node in network.nodes)))
     for start in range(0, patterns.shape[0], step):
+        look()
         _relevant(network, patterns[start : start + step], out[start : start + step])
     return out
 

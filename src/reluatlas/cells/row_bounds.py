@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.program import CUT, FIXED, INNER, SLACK, TINY, UNIT_ROUNDOFF
+from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
 from reluatlas.geometry.polygons import FARTHEST
@@ -215,6 +216,7 @@ class RowBounds:
         """Go through all tensors."""
         with np.errstate(all="ignore"):  # what is not finite is refused
             for t in range(len(self.network.nodes)):
+                look()
                 self.integer_scale(t)
                 self.bounds(t)
                 self.integer_width(t)

@@ -6,8 +6,6 @@ depends on the network and the domain alone, not on who computed what when.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,8 +20,10 @@ from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
+from reluatlas.deadline import flagged
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
+from reluatlas.memory import available_memory, require_memory
 
 MAX_DIMENSION = 6
 _PULSE = 0.1
@@ -44,19 +44,6 @@ class Run:
     visits: int
     doubtful_visits: int
     seconds: float
-
-
-class _Inline:
-    """An executor for one job: no thread to hand work to."""
-
-    def submit(self, task: Callable[..., Found], *arguments: Any, **named: Any) -> Future[Found]:
-        """Do the task at once and return it, done."""
-        done: Future[Found] = Future()
-        done.set_result(task(*arguments, **named))
-        return done
-
-    def shutdown(self, *, wait: bool) -> None:
-        """Do nothing: nothing runs."""
 
 
 class _Kind(NamedTuple):
@@ -89,23 +76,21 @@ def is_plane(domain: Box | Slice | Space) -> bool:
     return domain.dim == 2 and not isinstance(domain, Space)
 
 
-def installed_memory() -> int | None:
-    """Return the bytes of memory that this machine has, or None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _check_memory(lowered: Lowered, jobs: int) -> None:
-    """Refuse a network whose state does not fit into memory, before anything is allocated."""
-    need, there = state_bytes(lowered.program), installed_memory()
-    if there is not None and jobs * need > there:
-        advice = "Pass a smaller `jobs`" if jobs > 1 and need <= there else "Take a smaller network"
-        raise DomainError(
-            f"the state of one path through this network takes {need / 2**30:,.1f} GiB for each of {jobs} jobs, more "
-            f"than the {there / 2**30:,.1f} GiB of this machine. {advice}."
-        )
+def _check_memory(lowered: Lowered, jobs: int, *, collect: bool) -> None:
+    """Refuse a network whose state, and what it finds of one item, do not fit into memory, before it is allocated."""
+    # the program is there already, and what is available counts it
+    made = sum(array.nbytes for array in lowered.program)
+    need, there = state_bytes(lowered.program), available_memory()
+    if collect:
+        per_cell = lowered.n_units * lowered.piece_dtype.itemsize + 8 * lowered.n_outputs * (lowered.domain.dim + 1)
+        need += BUDGET * per_cell
+    fits_alone = there is not None and made + need <= there
+    require_memory(
+        made + jobs * need,
+        f"this network with the state of one path through it for each of {jobs} jobs" if jobs > 1 else
+        "this network with the state of one path through it",
+        "Pass a smaller `jobs`." if jobs > 1 and fits_alone else "Take a smaller network, or smaller inputs.",
+    )  # fmt: skip
 
 
 class _Crew:
@@ -120,7 +105,8 @@ class _Crew:
         self._idle[0].load_kernels()
         # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
         self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
-        self._executor = ThreadPoolExecutor(n_jobs, thread_name_prefix="reluatlas") if n_jobs > 1 else _Inline()
+        # one job has its thread, too: the main thread waits, and hears of Ctrl-C meanwhile
+        self._executor = ThreadPoolExecutor(n_jobs, thread_name_prefix="reluatlas")
 
     @property
     def is_free(self) -> bool:
@@ -165,7 +151,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
     The same cells in the same order for any number of jobs; after `max_cells`, the first ones of that order; after a
     time limit or an interrupt, what had been found. With a checkpoint, the same over any number of stops and kills.
     """
-    _check_memory(lowered, limits.n_jobs)
+    _check_memory(lowered, limits.n_jobs, collect=collect)
     kind = _kind(lowered)
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
@@ -193,39 +179,33 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice |
     """Work until nothing is open or something stops it; return what."""
     whole = np.inf if isinstance(domain, Space) else domain.box.volume
     stopped_by: StoppedBy = ""
-    timer = None
-    if limits.max_seconds is not None:
-        timer = threading.Timer(limits.max_seconds, crew.stop.__setitem__, (0, 1))
-        timer.daemon = True
-        timer.start()
 
     def tell() -> None:
         if limits.progress is not None:
             limits.progress(frontier.tally.n_cells, min(1.0, frontier.tally.volume / whole))
 
     try:
-        if frontier.file is not None:
-            tell()
-        while True:
-            if _is_enough(frontier, crew, limits.max_cells):
-                stopped_by = "max_cells"
-                crew.stop[0] = 1
-            while frontier.pending and crew.is_free:
-                crew.begin(frontier.pop())
-            if not crew.running:
-                break
-            for item, answer, is_whole in crew.finished(_PULSE):
-                frontier.accept(item, answer, is_whole=is_whole)
-            frontier.write_now_and_then()
-            tell()
+        with flagged(crew.stop):
+            if frontier.file is not None:
+                tell()
+            while True:
+                if _is_enough(frontier, crew, limits.max_cells):
+                    stopped_by = "max_cells"
+                    crew.stop[0] = 1
+                while frontier.pending and crew.is_free:
+                    crew.begin(frontier.pop())
+                if not crew.running:
+                    break
+                for item, answer, is_whole in crew.finished(_PULSE):
+                    frontier.accept(item, answer, is_whole=is_whole)
+                frontier.write_now_and_then()
+                tell()
     except KeyboardInterrupt:
         crew.stop[0] = 1
         stopped_by = "interrupt"
         for item, answer, is_whole in crew.finished(None):
             frontier.accept(item, answer, is_whole=is_whole)
     finally:
-        if timer is not None:
-            timer.cancel()
         crew.close()
     return "max_seconds" if frontier.pending and not stopped_by else stopped_by
 

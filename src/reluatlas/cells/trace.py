@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -18,12 +17,15 @@ from reluatlas.cells.limits import Limits, ProgressCallback
 from reluatlas.cells.path import Crossings, Path, Paths
 from reluatlas.cells.trace_chunk import END, START
 from reluatlas.cells.trace_sweep import Stop, Sweep, Swept
+from reluatlas.deadline import under
 from reluatlas.domain import Segment
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
+from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import NO_CLASS, deciding
 from reluatlas.network.graph import FloatArray, Max, Network, require_network
 
 _TOGETHER = 1024  # segments of one sweep
+_FOR_PIECES = 0.85  # of the time; the rest is for gathering them
 
 
 @overload
@@ -36,6 +38,7 @@ def trace(
     net: Network, line: Sequence[Segment] | ArrayLike, *, max_cells: int | None = ...,
     max_seconds: float | None = ..., jobs: int | None = ..., progress: ProgressCallback | None = ...,
 ) -> Paths: ...  # fmt: skip
+@in_a_sentence
 def trace(
     net: Network,
     line: Segment | Sequence[Segment] | ArrayLike,
@@ -148,8 +151,8 @@ def _fitting(net: Network, segment: Segment, name: str) -> Segment:
 
 def _traced(net: Network, segments: list[Segment], limits: Limits) -> list[Path]:
     n, asking = len(segments), _asking(net)
-    deadline = None if limits.max_seconds is None else time.monotonic() + limits.max_seconds
-    stop = Stop(deadline, limits.max_cells)
+    with under(limits.deadline) as deadline:
+        stop = Stop(deadline.share(_FOR_PIECES), limits.max_cells)
     size = max(1, min(_TOGETHER, -(-n // limits.n_jobs)))
     groups = [segments[i : i + size] for i in range(0, n, size)]
     done = [(0, 0.0)] * len(groups)
@@ -165,7 +168,8 @@ def _traced(net: Network, segments: list[Segment], limits: Limits) -> list[Path]
         return Sweep(asking, net.output, starts, ends, stop, told).run()
 
     if len(groups) == 1:
-        swept = [sweep(0)]
+        with under(stop.deadline):
+            swept = [sweep(0)]
     else:
         swept = _in_threads(sweep, len(groups), stop, limits, lambda: (stop.n_found, sum(s for _, s in done) / n))
     contexts = [s.context for s in swept]

@@ -8,7 +8,6 @@ number of pieces but by what is kept of each.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cmp_to_key
@@ -26,6 +25,8 @@ from reluatlas.cells.trace_exact import Ratio, is_before, nearest
 from reluatlas.cells.trace_rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
 from reluatlas.cells.trace_units import cut_units
 from reluatlas.cells.trace_windows import cut_windows
+from reluatlas.deadline import Deadline
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.evaluate import sources
 from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Max, Network
 from reluatlas.network.maps import winners_of
@@ -44,7 +45,7 @@ class Stopped(Exception):
 class Stop:
     """When to stop; shared by the sweeps of one call."""
 
-    deadline: float | None = None
+    deadline: Deadline = field(default_factory=Deadline)
     max_cells: int | None = None
     asked: Event = field(default_factory=Event)
     why: StoppedBy = ""
@@ -54,7 +55,7 @@ class Stop:
         """Raise `Stopped` when a limit is reached."""
         if self.asked.is_set():
             raise Stopped
-        if self.deadline is not None and time.monotonic() >= self.deadline:
+        if self.deadline.is_over():
             self.end("max_seconds")
         if self.max_cells is not None and self.n_found >= self.max_cells:
             self.end("max_cells")
@@ -143,6 +144,10 @@ class Sweep:
                     ends = np.full(size, START), np.full(size, END)
                     self._go(Chunk(self._context, np.arange(part.start, part.stop), *ends, {0: inputs}), 1)
             except Stopped:
+                is_complete = False
+            except TimeLimitError:
+                self._stop.why = self._stop.why or "max_seconds"
+                self._stop.asked.set()
                 is_complete = False
             except KeyboardInterrupt:
                 self._stop.why = self._stop.why or "interrupt"

@@ -8,6 +8,7 @@ import numpy as np
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.inside import Volume
+from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import to_floats
@@ -134,6 +135,7 @@ def _walk(
     """Return the points after so many steps of hit and run in `{x : A x <= b, |x| <= radius}`."""
     rest = b - points @ A.T
     for _ in range(steps):
+        look()
         direction = rng.standard_normal(points.shape)
         if shape is not None:
             direction = direction @ shape.T

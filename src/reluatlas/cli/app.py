@@ -54,6 +54,7 @@ from reluatlas.cli.options import (
     TypedPoints,
     WholeSpace,
 )
+from reluatlas.deadline import Deadline, under
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
 
@@ -145,7 +146,8 @@ def _cells(
     from reluatlas.cli.domains import Asked
 
     asked = Asked(box or [], through or [], margin, space)
-    return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
+    with under(Deadline.after(budget.max_seconds)):
+        return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
 
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
@@ -160,7 +162,8 @@ def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, s
     """
     from reluatlas.cli.trace import trace
 
-    return trace(source, through or [], budget, common, typed=context.obj)
+    with under(Deadline.after(budget.max_seconds)):
+        return trace(source, through or [], budget, common, typed=context.obj)
 
 
 @app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
@@ -188,7 +191,9 @@ def _at(
     from reluatlas.cli.at import at as at_
     from reluatlas.cli.at_search import Asked
 
-    return at_(source, Asked(data or [], at or [], box or [], max_cells, max_seconds, check), common, typed=context.obj)
+    asked = Asked(data or [], at or [], box or [], max_cells, check)
+    with under(Deadline.after(max_seconds)):
+        return at_(source, asked, common, typed=context.obj)
 
 
 @app.command("explore", short_help="Find the cells around data points, or between two.")
@@ -216,8 +221,9 @@ def _explore(
     """
     from reluatlas.cli.explore import Asked, explore
 
-    asked = Asked(data or [], at or [], box or [], target, max_cells, max_seconds, checkpoint)
-    return explore(source, asked, common, typed=context.obj)
+    asked = Asked(data or [], at or [], box or [], target, max_cells, checkpoint)
+    with under(Deadline.after(max_seconds)):
+        return explore(source, asked, common, typed=context.obj)
 
 
 @app.command("affine", short_help="Write the affine map at each point of a file.")

@@ -55,6 +55,8 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
         write_points_report(
             net, domain, search.points, search.certificates, search.drawn, out, numbers, about, load=source.code
         )
+    if numbers.get("left_out"):
+        console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
     heading = f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(domain)}."
     _show(net, search.points, numbers, heading, common)
     return exit_code(numbers)

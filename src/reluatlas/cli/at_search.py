@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reluatlas.cli.points import Point, read_files, typed_points
+from reluatlas.deadline import Deadline, current, under
 from reluatlas.domain import Box, Space
-from reluatlas.errors import ArgumentError, DomainError, InternalError
+from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
 from reluatlas.report import cell_facts
 from reluatlas.report.cell_facts import CellFacts, PointFacts
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 MOST_DRAWN = 16
-_LEAST_S = 1e-3
+_FOR_FACETS = 0.8  # of the time that is left; the rest is for what follows from them
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Asked:
     at: list[str]
     box: list[str]
     max_cells: int
-    max_seconds: float | None = None
     check: bool = False
 
     def __post_init__(self) -> None:
@@ -95,15 +93,14 @@ class Search:
         return [certificate for _, several in self.found for certificate in several]
 
     def run(self, points: Sequence[Point], told: Callable[[int, int], None] | None) -> None:
-        """Look at points until all are done, the time is over, or an interrupt comes."""
+        """Look at points until all are done, the time that holds here is over, or an interrupt comes."""
         from threadpoolctl import threadpool_limits
 
-        seconds = self.asked.max_seconds
-        deadline = float("inf") if seconds is None else time.monotonic() + seconds
+        deadline = current()
         try:
             with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for one another
                 for point in points:
-                    if time.monotonic() >= deadline or not self._look(point, deadline):
+                    if deadline.is_over() or not self._look(point, deadline):
                         self.stopped_by = "max_seconds"
                         return
                     if told is not None:
@@ -113,34 +110,38 @@ class Search:
         if not self.stopped_by and not all(point.is_complete for point in self.points):
             self.stopped_by = "max_cells"
 
-    def _look(self, point: Point, deadline: float) -> bool:
+    def _look(self, point: Point, deadline: Deadline) -> bool:
         """Take a point's cells; return False when the time was over before all was known of them."""
-        cells, is_complete = self._cells(point, deadline)
         taken: list[CellFacts] = []
         certificates: list[Packed] = []
+        cells, is_complete = self._cells(point)
         for cell in cells:
-            cell.max_seconds = max(deadline - time.monotonic(), _LEAST_S)
-            is_known = cell.facets.n_undecided == 0
+            with under(deadline.share(_FOR_FACETS)):
+                is_known = cell.facets.n_undecided == 0
             taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None))
-            if time.monotonic() >= deadline:
+            if deadline.is_over():
                 break
         outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
         is_complete = is_complete and len(taken) == len(cells)
         known = PointFacts(point.label, point.code, point.x, outputs, taken, len(cells) > 1, is_complete, self.net)
         self.found.append((known, certificates))
-        if self.keeps and len(self.drawn) < MOST_DRAWN:
+        if self.keeps and cells and cells[0].has_rows and len(self.drawn) < MOST_DRAWN:
             self.drawn.setdefault(point.label, cells[0])
-        return time.monotonic() < deadline or known.is_done
+        return not deadline.is_over() or known.is_done
 
-    def _cells(self, point: Point, deadline: float) -> tuple[list[Cell], bool]:
+    def _cells(self, point: Point) -> tuple[list[Cell], bool]:
         """Return the cells that hold a point, and whether these are all."""
         from reluatlas.cells.cell_at import cells_at
 
-        left = None if deadline == float("inf") else max(deadline - time.monotonic(), _LEAST_S)
-        most = self.asked.max_cells
-        several = cells_at(self.net, point.x, self.domain, max_cells=most + 1, max_seconds=left)
-        cells = list(islice(several, most))
-        return cells, next(several, None) is None and (len(cells) == 1 or time.monotonic() < deadline)
+        cells: list[Cell] = []
+        try:
+            for cell in cells_at(self.net, point.x, self.domain, max_cells=self.asked.max_cells + 1):
+                if len(cells) == self.asked.max_cells:
+                    return cells, False
+                cells.append(cell)
+        except TimeLimitError:
+            return cells, False
+        return cells, True
 
     def _check(self, cell: Cell, point: Point, certificates: list[Packed]) -> CheckReport | None:
         if not self.keeps and not self.asked.check:
@@ -154,7 +155,10 @@ class Search:
             certificates.append(packed(certificate))
         if not self.asked.check:
             return None
-        report = check_certificate(self.net, self.domain, certificate)
+        try:
+            report = check_certificate(self.net, self.domain, certificate)
+        except TimeLimitError:
+            return None
         if not report.is_ok:
             raise InternalError(
                 f"the certificate of the cell at {point.label} does not hold: {report.problems[0]} Please report it."

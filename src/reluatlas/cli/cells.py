@@ -12,7 +12,10 @@ from reluatlas.cli.domains import Asked, Chosen
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.cli.models import Source
+from reluatlas.deadline import current, under
 from reluatlas.report import facts, words
+
+_FOR_CELLS = 0.7  # of the time
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -50,6 +53,8 @@ def cells(
         elif out is not None:
             console.notice("Drawing the report.", quiet=quiet)
             _write(cx, out, numbers, source, chosen, budget, typed)
+    if numbers.get("left_out"):
+        console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
     show(numbers, _heading(source, net, chosen), as_json=common.json, out=out, quiet=quiet)
     if checkpoint is not None and not numbers["is_complete"]:
         console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
@@ -69,7 +74,9 @@ def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | No
 
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, quiet=quiet)
-        found = count_cells(net, chosen.domain, progress=tell, checkpoint=checkpoint, **budget.keywords)
+        found = count_cells(
+            net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
+        )
     return facts.of_count(found, chosen.domain)
 
 
@@ -82,7 +89,11 @@ def enumerate_(
 
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, quiet=quiet)
-        return enumerate_cells(net, chosen.domain, progress=tell, checkpoint=checkpoint, **budget.keywords)
+        # what is left of the time is for the numbers and figures of what was found
+        with under(current().share(_FOR_CELLS)):
+            return enumerate_cells(
+                net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
+            )
 
 
 def _telling_of_start(
@@ -122,7 +133,7 @@ def show(numbers: facts.Facts, heading: str, *, as_json: bool, out: Path | None,
 def exit_code(numbers: facts.Facts) -> int:
     """Return the exit code that an answer deserves."""
     if numbers["is_complete"]:
-        return DONE
+        return INCOMPLETE if numbers.get("left_out") else DONE
     return INTERRUPTED if numbers["stopped_by"] == "interrupt" else INCOMPLETE
 
 
@@ -134,11 +145,17 @@ def _rows(numbers: facts.Facts) -> list[tuple[str, str]]:
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
     rows = [("cells", f"{numbers['n_cells']:,}{so_far}")]
     if "f_vector" in numbers:
-        signs = "V - E + F" if len(numbers["f_vector"]) == 3 else "alternating sum"
+        faces = numbers["f_vector"]
+        signs = "V - E + F" if faces is not None and len(faces) == 3 else "alternating sum"
         rows += [
-            ("linear regions", f"{numbers['n_linear_regions']:,}"),
-            ("affine maps", f"{numbers['n_affine_maps']:,}"),
-            ("f-vector", f"{words.faces(numbers['f_vector'])}; {signs} = {numbers['euler_characteristic']}"),
+            ("linear regions", words.number(numbers["n_linear_regions"])),
+            ("affine maps", words.number(numbers["n_affine_maps"])),
+            (
+                "f-vector",
+                words.number(None)
+                if faces is None
+                else f"{words.faces(faces)}; {signs} = {numbers['euler_characteristic']}",
+            ),
         ]
     if numbers.get("n_bounded", numbers["n_cells"]) != numbers["n_cells"]:
         rows.append(("bounded", f"{numbers['n_bounded']:,}"))

@@ -17,6 +17,7 @@ from reluatlas.cli.domains import box_or_space, sides_of
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point, is_file, read_files, typed_points
+from reluatlas.deadline import current, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, OnFaceError
 from reluatlas.report import exploration_facts, facts, words
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 _SHOWN = 12
+_FOR_CELLS = 0.75  # of the time; the rest is for what lies between points, and for figures
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Asked:
     box: list[str]
     target: str | None
     max_cells: int
-    max_seconds: float | None
     checkpoint: Path | None
 
     def __post_init__(self) -> None:
@@ -100,9 +101,7 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         "network": facts.of_network(net),
         "domain": facts.of_domain(domain),
         **exploration_facts.of_exploration(found, labels, target=None if goal is None else goal.label),
-        "between": exploration_facts.between(
-            found, [p.x for p in ends], [p.label for p in ends], max_seconds=asked.max_seconds
-        ),
+        "between": exploration_facts.between(found, [p.x for p in ends], [p.label for p in ends]),
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
@@ -118,6 +117,8 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         )
         write_exploration_report(net, found, labels, out, numbers, about)
     heading = f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(domain)}."
+    if numbers.get("left_out"):
+        console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
     _show(numbers, net, heading, common)
     return exit_code(numbers)
 
@@ -144,10 +145,14 @@ def _search(
 
     from reluatlas.cells.explore import explore as explore_
 
-    with console.counting("cells", quiet=quiet) as told, threadpool_limits(1, user_api="blas"):
+    with (
+        console.counting("cells", quiet=quiet) as told,
+        threadpool_limits(1, user_api="blas"),
+        under(current().share(_FOR_CELLS)),
+    ):
         return explore_(
-            net, np.stack([p.x for p in points]), max_cells=asked.max_cells, max_seconds=asked.max_seconds,
-            domain=domain, target=None if goal is None else goal.x, checkpoint=asked.checkpoint,
+            net, np.stack([p.x for p in points]), max_cells=asked.max_cells, domain=domain,
+            target=None if goal is None else goal.x, checkpoint=asked.checkpoint,
             progress=None if told is None else lambda n: told(n, asked.max_cells),
         )  # fmt: skip
 

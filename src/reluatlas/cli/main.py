@@ -33,6 +33,8 @@ _IN_OPTIONS = {
     "`target`": "`--target`",
     "`device=`": "`--device`",
     "`device=": "`--device ",
+    "`max_seconds=`": "`--max-seconds`",
+    "`jobs`": "`--jobs`",
     "`data_dir=`": "`--data-dir`",
     "`checkpoint=": "`--resume ",
 }
@@ -61,7 +63,8 @@ def _run(arguments: list[str]) -> int:
 
     from reluatlas.cli.app import command
     from reluatlas.cli.through import spread
-    from reluatlas.errors import InternalError, ReluAtlasError
+    from reluatlas.errors import InternalError, ReluAtlasError, TimeLimitError
+    from reluatlas.memory import sentence
 
     # typer brings its own click or uses the one installed, by its version: these are the two roots of bad usage
     usage_error, click_error = cast("tuple[type[Exception], type[Exception]]", typer.BadParameter.__mro__[1:3])
@@ -69,8 +72,12 @@ def _run(arguments: list[str]) -> int:
         return (
             command().main(args=spread(arguments), prog_name="reluatlas", standalone_mode=False, obj=arguments) or DONE
         )
+    except TimeLimitError as problem:
+        return _say(_in_options(str(problem)), INCOMPLETE)
     except ReluAtlasError as problem:
         return _say(_in_options(str(problem)), BUG if isinstance(problem, InternalError) else BAD_INPUT)
+    except MemoryError as problem:
+        return _say(_in_options(sentence(problem)), BAD_INPUT)
     except click_error as problem:
         help_of = getattr(getattr(problem, "ctx", None), "command_path", "") or "reluatlas"
         text = problem.format_message().rstrip(".")  # type: ignore[attr-defined]

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reluatlas.cli.options import Classes, ClassNames, InputShape, Model, ModelModule, Output
+from reluatlas.deadline import grace
 from reluatlas.errors import ArgumentError
+
+_GRACE_S = 0.5  # beyond a limit of time: without a network nothing can be told
 
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
@@ -33,7 +36,8 @@ class Source:
 
         try:
             module = None if self.model_module is None else _module(self.model_module)
-            return load(self.model, module=module, **self._options)
+            with grace(_GRACE_S):
+                return load(self.model, module=module, **self._options)
         except SystemExit as problem:  # the user's own code, as it is imported, called or run
             raise ArgumentError(
                 f"`--model-module {self.model_module}`: its code ended the program ({_said(problem)}). Take the call "

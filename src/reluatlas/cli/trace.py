@@ -16,6 +16,7 @@ from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
 from reluatlas.cli.through import read_points
+from reluatlas.deadline import current, under
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.network.decision import class_label
 from reluatlas.report import facts, words
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reluatlas.network.graph import Network
 
 _SHOWN = 12
+_FOR_PIECES = 0.8  # of the time; the rest is for figures
 
 
 def trace(source: Source, through: list[str], budget: Budget, common: Common, *, typed: Sequence[str]) -> int:
@@ -39,9 +41,10 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
     from reluatlas.cells.trace import trace as trace_
 
     start = time.monotonic()
-    with console.counting("pieces", quiet=quiet) as told:
+    share = current().share(_FOR_PIECES if out is not None else 1.0)
+    with console.counting("pieces", quiet=quiet) as told, under(share):
         paths = trace_(
-            net, np.stack([p.x for p in points]), **budget.keywords,
+            net, np.stack([p.x for p in points]), **{**budget.keywords, "max_seconds": None},
             progress=None if told is None else lambda n, share: told(n, round(n / share) if share > 0 else 0),
         )  # fmt: skip
     labels = [p.label for p in points]
@@ -60,6 +63,8 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
             title=f"A path through {FilePath(source.model).name}", command=line(typed), code=_python(source, points)
         )
         write_path_report(net, paths, labels, out, numbers, about)
+    if numbers.get("left_out"):
+        console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
     _show(
         numbers, net, f"{FilePath(source.model).name}: {words.network(net)}.", as_json=common.json, out=out, quiet=quiet
     )

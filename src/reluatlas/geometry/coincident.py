@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces import System
 from reluatlas.geometry.wholes import WholeRow
 
@@ -39,6 +40,7 @@ def groups(system: System) -> list[list[int]]:
         for head in candidates:
             if head < g and shift[head] != shift[i] and abs(shift[head] - shift[i]) > _NEAR * (1 + abs(shift[i])):
                 continue
+            look()
             if is_same(system.row(head), system.row(i)):
                 out[head].append(i)
                 break

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from reluatlas.deadline import look
 from reluatlas.geometry.wholes import Ratio, WholeRow
 
 
@@ -38,7 +39,10 @@ def maximize_exactly(c: Sequence[int], rows: Sequence[WholeRow], inside: Ratio) 
     k, zero = len(c), fmpq(0)
     # rows: basic variables as functions of the nonbasic ones; columns 0..k-1 and the constant last. Names: 0..k-1
     # are the (free) coordinates relative to `inside`, k + i is the slack of row i.
-    table: list[list[Any]] = [[*(fmpq(-v) for v in row.a), fmpq(row.slack(inside), inside.denominator)] for row in rows]
+    table: list[list[Any]] = []
+    for row in rows:
+        look()
+        table.append([*(fmpq(-v) for v in row.a), fmpq(row.slack(inside), inside.denominator)])
     cost: list[Any] = [*(fmpq(v) for v in c), zero]
     basic, other = [k + i for i in range(len(rows))], list(range(k))
     while True:
@@ -81,6 +85,7 @@ def _pivot(table: list[list[Any]], cost: list[Any], leaving: int, column: int) -
     filled = [j for j, v in enumerate(fresh) if v]
     table[leaving] = fresh
     for other in (*table[:leaving], *table[leaving + 1 :], cost):
+        look()
         rate = other[column]
         if rate:
             other[column] = type(rate)(0)

@@ -9,12 +9,13 @@ linear program in rational numbers.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
+from reluatlas.deadline import look
+from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.coincident import groups
 from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
@@ -62,32 +63,43 @@ class Found:
     n_exact_programs: int = 0
 
 
-def find_facets(system: System, *, deadline: float = float("inf")) -> Found:
-    """Return which constraints of a system are facets; after `deadline` (of `time.monotonic`), some are undecided."""
-    return _Search(system, deadline).run()
+def find_facets(system: System) -> Found:
+    """Return which constraints of a system are facets; those are undecided that were not before the time was over."""
+    try:
+        search = _Search(system)
+    except TimeLimitError:
+        return Found(undecided=[(c,) for c in system.constraints()])
+    return search.run()
 
 
 class _Search:
-    def __init__(self, system: System, deadline: float) -> None:
+    def __init__(self, system: System) -> None:
         self.system = system
-        self.deadline = deadline
         self.found = Found()
         self.members = {group[0]: tuple(group) for group in groups(system)}
         self.left_out: set[int] = {c for group in self.members.values() for c in group[1:]}
 
     def run(self) -> Found:
-        system = self.system
         open_ = set(self.members)
-        # a guess that leaves the range of float64 is no guess, and what is not finite proves nothing
-        with np.errstate(all="ignore"):
-            if isinstance(system.inside, np.ndarray):
-                for points in (beyond_bounds, beyond_rows):
-                    self._try(points(system, sorted(open_)), open_)
-                reach_beyond(system, sorted(open_), lambda Z: self._try(Z, open_), open_.__contains__, _ROUNDS)
-            if open_:
-                self._programs(sorted(open_))
+        try:
+            # a guess that leaves the range of float64 is no guess, and what is not finite proves nothing
+            with np.errstate(all="ignore"):
+                self._decide_all(open_)
+        except TimeLimitError:
+            self.found.undecided = [self.members[c] for c in sorted(open_)]
         self.found.facets.sort(key=lambda f: f.constraints[0])
         return self.found
+
+    def _decide_all(self, open_: set[int]) -> None:
+        """Decide constraints, and take them from `open_` as they are."""
+        system = self.system
+        if isinstance(system.inside, np.ndarray):
+            for points in (beyond_bounds, beyond_rows):
+                for Z in points(system, sorted(open_)):
+                    self._try(Z, open_)
+            reach_beyond(system, sorted(open_), lambda Z: self._try(Z, open_), open_.__contains__, _ROUNDS)
+        if open_:
+            self._programs(sorted(open_), open_)
 
     def _try(self, Z: FloatArray, open_: set[int]) -> None:
         """Take the facets that some of the points prove."""
@@ -105,7 +117,7 @@ class _Search:
     def _take(self, c: int, beyond: Coordinates) -> None:
         self.found.facets.append(Facet(self.members[c], beyond))
 
-    def _programs(self, order: list[int]) -> None:
+    def _programs(self, order: list[int], open_: set[int]) -> None:
         system = self.system
         center = system.center
         slack, low, high = system.slacks(center)
@@ -123,10 +135,9 @@ class _Search:
         # with one bound only, a coefficient must have one sign: lean towards it
         one_sided = np.isfinite(self._low).astype(float) - np.isfinite(self._high)
         for c in order:
-            if time.monotonic() > self.deadline:
-                self.found.undecided.append(self.members[c])
-            else:
-                self._decide(c, program, one_sided, center)
+            look()
+            self._decide(c, program, one_sided, center)
+            open_.discard(c)
 
     def _relax(self, program: Program, c: int, more: float) -> None:
         g, k = self.system.g, self.system.k

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.geometry.wholes import Coordinates, Ratio, WholeRow, ratio_of, to_floats
 
 FloatArray = NDArray[np.float64]
@@ -90,6 +91,7 @@ class System:
     def row(self, c: int) -> WholeRow:
         """Return constraint `c` in whole numbers."""
         if c not in self._rows:
+            look()
             if c < self.g:
                 self._rows[c] = self.exactly(c)
             else:

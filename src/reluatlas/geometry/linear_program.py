@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import current, look
+
 FloatArray = NDArray[np.float64]
+_SLICE_S = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +81,24 @@ class Program:
         """Change the bounds of a coordinate."""
         self._solver.changeColBounds(j, lower, upper)
 
+    def _run(self) -> Any:
+        """Run the solver to its end, in slices: between them the clock is looked at, and Ctrl-C is heard of."""
+        slice_s = _SLICE_S
+        while True:
+            look()
+            self._solver.setOptionValue("time_limit", self._solver.getRunTime() + min(slice_s, current().left()))
+            self._solver.run()
+            status = self._solver.getModelStatus()
+            if status != self._kinds.kTimeLimit:
+                return status
+            if self._solver.getInfo().simplex_iteration_count <= 0:
+                slice_s *= 2  # what comes before the first step took all of it
+
     def maximize(self, c: FloatArray) -> Optimum:
         """Return the maximum of `c . z`."""
         g, k = self._shape
         self._solver.changeColsCost(k, self._columns, -np.asarray(c, dtype=np.float64))
-        self._solver.run()
-        status = self._solver.getModelStatus()
+        status = self._run()
         if status != self._kinds.kOptimal:
             unbounded = status in (self._kinds.kUnbounded, self._kinds.kUnboundedOrInfeasible)
             return Optimum("unbounded" if unbounded else "failed", np.zeros(k), np.zeros(g))

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
+
 Whole = Sequence[int]
 
 
@@ -49,6 +51,7 @@ class _Exact:
         self.rows = unit + [[fmpq(row[k])] + [fmpq(-a) for a in row[:k]] for row in rows]
 
     def pivot(self, j: int, i: int) -> None:
+        look()
         source = self.rows[self.k + i]
         p = source[1 + j]
         # u_j = (s_i - rest) / p

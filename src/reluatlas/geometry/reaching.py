@@ -2,7 +2,8 @@
 
 A point starts beyond its constraint and violates others. Over and over, the rows that it violates are set right
 together (by the pseudo-inverse, which leaves the other rows as they are), and its coordinates are put back between
-their bounds. Matrix products only; whether a point has arrived is checked by whoever asked, exactly.
+their bounds. Matrix products only, each of bounded size; whether a point has arrived is checked by whoever asked,
+exactly.
 """
 
 from __future__ import annotations
@@ -11,32 +12,49 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces import FloatArray, System
 
 _INSIDE = 1e-3  # how far inside of other constraints, as a share of the center's slack
 _BEYOND = 0.05
 _CHECK = 8
 _FAR = 1e50
+_SPECTRAL = 512  # rows up to which the pseudo-inverse comes from eigenvalues, in a fraction of a second
+_RIDGE = 1e-10
+_BLOCK = 512
+_WORK = 2**31  # multiplications between two looks at the clock
 
 
 def reach_beyond(
     system: System, wanted: Sequence[int], take: Callable[[FloatArray], None], still: Callable[[int], bool], rounds: int
 ) -> None:
     """Offer points beyond the wanted constraints to `take`, until `still` is false for all or `rounds` are over."""
-    g, k, center = system.g, system.k, system.center
+    g, k = system.g, system.k
     if g == 0:
         return
-    slack, low, high = system.slacks(center)
+    look()
     unit = system.G / system.norms[:, None]
+    back = _pseudo_inverse(unit)
+    step = max(1, _WORK // (2 * g * k))
+    for start in range(0, len(wanted), step):
+        _reach(system, np.array(wanted[start : start + step], dtype=np.int64), unit, back, take, still, rounds)
+
+
+def _reach(
+    system: System,
+    target: np.ndarray,
+    unit: FloatArray,
+    back: FloatArray,
+    take: Callable[[FloatArray], None],
+    still: Callable[[int], bool],
+    rounds: int,
+) -> None:
+    g, k, center = system.g, system.k, system.center
+    slack, low, high = system.slacks(center)
     shift = system.h / system.norms
     room = np.maximum(slack / system.norms, 0.0)
-    values, vectors = np.linalg.eigh(unit @ unit.T)
-    large = values > 1e-8 * values.max(initial=0.0)
-    inverse = (vectors[:, large] / values[large]) @ vectors[:, large].T
-    back = inverse @ unit
     least = np.where(np.isfinite(low), system.lower, -np.inf) + np.where(np.isfinite(low), _INSIDE * low, 0.0)
     most = np.where(np.isfinite(high), system.upper, np.inf) - np.where(np.isfinite(high), _INSIDE * high, 0.0)
-    target = np.array(wanted, dtype=np.int64)
     is_row = target < g
     j, is_upper = (target - g) % k, target >= g + k
     points = np.repeat(center[None], target.size, axis=0)
@@ -50,6 +68,7 @@ def reach_beyond(
     limit = np.where(np.isfinite(shift) & np.isfinite(room), shift - _INSIDE * room, np.inf)
     which = np.arange(target.size)
     for number in range(rounds + 1):
+        look()
         bound = ~is_row[which]
         points = np.clip(points, least, most)
         points[np.flatnonzero(bound), j[which[bound]]] = goal[which[bound]]
@@ -66,3 +85,42 @@ def reach_beyond(
         row = target[which[at]]
         wrong[at, row] = np.minimum(value[at, row] - goal[which[at]], 0.0)
         points = points - 1.5 * (wrong @ back)
+
+
+def _pseudo_inverse(unit: FloatArray) -> FloatArray:
+    """Return (U U^T)^+ U for rows U of length 1; for many rows with a small ridge, by blocks of columns."""
+    g = unit.shape[0]
+    if g <= _SPECTRAL:
+        values, vectors = np.linalg.eigh(unit @ unit.T)
+        large = values > 1e-8 * values.max(initial=0.0)
+        return ((vectors[:, large] / values[large]) @ vectors[:, large].T) @ unit
+    from scipy.linalg import solve_triangular
+
+    factor = np.zeros((g, g))
+    starts = range(0, g, _BLOCK)
+    for s in starts:
+        here = slice(s, min(s + _BLOCK, g))
+        look()
+        column = unit[s:] @ unit[here].T
+        for t in range(0, s, _BLOCK):
+            look()
+            before = slice(t, t + _BLOCK)
+            column -= factor[s:, before] @ factor[here, before].T
+        top = column[: here.stop - s]
+        top[np.diag_indices(top.shape[0])] += _RIDGE * g
+        factor[here, here] = np.linalg.cholesky(top)
+        factor[here.stop :, here] = solve_triangular(factor[here, here], column[here.stop - s :].T, lower=True).T
+    out = unit.copy()
+    for s in starts:  # forward, then backward substitution
+        here = slice(s, min(s + _BLOCK, g))
+        out[here] = solve_triangular(factor[here, here], out[here], lower=True)
+        for t in range(here.stop, g, _BLOCK):
+            look()
+            out[t : t + _BLOCK] -= factor[t : t + _BLOCK, here] @ out[here]
+    for s in reversed(starts):
+        here = slice(s, min(s + _BLOCK, g))
+        out[here] = solve_triangular(factor[here, here], out[here], lower=True, trans="T")
+        for t in range(0, s, _BLOCK):
+            look()
+            out[t : t + _BLOCK] -= factor[here, t : t + _BLOCK].T @ out[here]
+    return out

@@ -7,11 +7,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from reluatlas.deadline import current
+from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.halfspaces import FloatArray, System
 
 _SLACK = 1 + 2.0**-30
 _EPS = 2.0**-52
 _LOST = 2.0**-1000  # more than sums of products lose by underflow
+_SOLVED_S = 5e-8  # seconds to solve exactly, by the cube of the number of rows
 
 
 def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[int], bool]) -> bool:
@@ -75,6 +78,8 @@ def multipliers_of_basis(
     target, lines = system.row(c), [system.row(i) for i in rows]
     factors: list[Fraction] = []
     if rows:
+        if _SOLVED_S * len(rows) ** 3 > current().left():
+            raise TimeLimitError("there is no time left to solve for exact multipliers. Allow more seconds.")
         left = fmpq_mat([[line.a[j] for line in lines] for j in free])
         try:
             solved = left.solve(fmpq_mat([[target.a[j]] for j in free]))

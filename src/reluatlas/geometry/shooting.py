@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces import FloatArray, System
 
 _CHUNK = 2**22
 
 
-def beyond_bounds(system: System, wanted: Sequence[int]) -> FloatArray:
-    """Return points (T, k) a little beyond a bound along its coordinate, where no row comes first."""
+def beyond_bounds(system: System, wanted: Sequence[int]) -> Iterator[FloatArray]:
+    """Yield points (T, k) a little beyond a bound along its coordinate, where no row comes first."""
+    chosen = np.array([c for c in wanted if c >= system.g], dtype=np.int64)
+    step = max(1, _CHUNK // max(1, system.g + 2 * system.k))
+    for start in range(0, chosen.size, step):
+        look()
+        yield _beyond_some(system, chosen[start : start + step])
+
+
+def _beyond_some(system: System, chosen: NDArray[np.int64]) -> FloatArray:
     g, k, center = system.g, system.k, system.center
     slack, low, high = system.slacks(center)
-    chosen = np.array([c for c in wanted if c >= g], dtype=np.int64)
     j, is_upper = (chosen - g) % k, chosen >= g + k
     sign = np.where(is_upper, 1.0, -1.0)
     first = np.where(is_upper, high[j], low[j])
@@ -29,14 +38,13 @@ def beyond_bounds(system: System, wanted: Sequence[int]) -> FloatArray:
     return out
 
 
-def beyond_rows(system: System, wanted: Sequence[int]) -> FloatArray:
-    """Return points (T, k) a little beyond what rays along the normals of rows meet first."""
+def beyond_rows(system: System, wanted: Sequence[int]) -> Iterator[FloatArray]:
+    """Yield points (T, k) a little beyond what rays along the normals of rows meet first."""
     rows = np.array([c for c in wanted if c < system.g], dtype=np.int64)
-    parts = []
     step = max(1, _CHUNK // max(1, system.g + 2 * system.k))
     for start in range(0, rows.size, step):
-        parts.append(beyond_first(system, system.G[rows[start : start + step]]))
-    return np.concatenate(parts) if parts else np.zeros((0, system.k))
+        look()
+        yield beyond_first(system, system.G[rows[start : start + step]])
 
 
 def beyond_first(system: System, directions: FloatArray) -> FloatArray:

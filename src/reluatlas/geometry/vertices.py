@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import factorial, gcd
 from operator import mul
 
+from reluatlas.deadline import look
 from reluatlas.geometry.wholes import WholeRow
 
 Ray = tuple[int, ...]
@@ -40,6 +41,7 @@ def volume_of(rays: Sequence[tuple[Ray, int]], k: int) -> Fraction:
 
     total = Fraction(0)
     for simplex in _simplices([mark for _, mark in rays], list(range(len(rays))), k):
+        look()
         corners = [rays[i][0] for i in simplex]
         size = abs(int(fmpz_mat([list(c) for c in corners]).det()))
         below = 1
@@ -82,6 +84,7 @@ def _cut(rays: list[tuple[Ray, int]], line: tuple[int, ...], bit: int, size: int
     above = [i for i, v in enumerate(values) if v > 0]
     below = [i for i, v in enumerate(values) if v < 0]
     for i in above:
+        look()
         for j in below:
             shared = rays[i][1] & rays[j][1]
             if shared.bit_count() < size - 2:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.equal_values import EqualValues, Read, taps_of
 from reluatlas.network.graph import (
     Affine,
@@ -52,6 +53,7 @@ class Background:
         self._reads: list[list[Read] | None] = []
         places: list[NDArray[np.int64] | None] = []
         for node in network.nodes:
+            look()
             reads, at = self._describe(node, places)
             places.append(at)
             self._reads.append(reads)

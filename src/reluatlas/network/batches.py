@@ -181,6 +181,11 @@ def _libraries() -> Any:
     return ThreadpoolController()
 
 
+def one_blas_thread() -> Any:
+    """Return a context within which BLAS takes one thread: for many small products, which wait for each other else."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
 def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None) -> None:
     """Call `function` for every batch; `progress` is told from the caller's thread.
 
@@ -196,7 +201,7 @@ def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, pro
                 progress(done, n_points)
         return
     waiting, running = iter(batches), {}
-    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(plan.threads) as executor:
+    with one_blas_thread(), ThreadPoolExecutor(plan.threads) as executor:
         try:
             while True:
                 for batch in waiting:

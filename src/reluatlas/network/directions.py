@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.exact import Dyadic, IntegerArithmetic
 from reluatlas.network.graph import (
     Affine,
@@ -85,6 +86,7 @@ class Directions:
         found = np.zeros(cases.size, dtype=np.int8)
         step = max(1, _TERMS_AT_ONCE // self._reach(node))
         for start in range(0, cases.size, step):
+            look()
             part = cases[start : start + step]
             found[start : start + step] = self._pulled(node, p[part], up[part], down[part], choice)
         out[asked] = found[copies.reshape(-1)]
@@ -140,6 +142,7 @@ class Directions:
         for t in range(node, -1, -1):
             if t not in rows:
                 continue
+            look()
             here = self._network.nodes[t]
             row, added = _summed(rows.pop(t), int(np.prod(here.shape)))
             steps += added

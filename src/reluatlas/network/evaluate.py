@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.deadline import look
 from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
 from reluatlas.network.operators import apply_operator
 
@@ -23,6 +24,7 @@ def values(network: Network, rows: FloatArray, *, upto: int | None = None) -> li
     """Return every node's values (N, size) at input rows (N, n_inputs), nodes 0 to `upto`."""
     out: list[FloatArray] = []
     for node in network.nodes[: None if upto is None else upto + 1]:
+        look()
         out.append(_value(node, out, rows))
     return out
 
@@ -35,6 +37,7 @@ def outputs(network: Network, rows: FloatArray) -> FloatArray:
             last_use[source] = position
     out: list[FloatArray | None] = []
     for position, node in enumerate(network.nodes):
+        look()
         out.append(_value(node, out, rows))
         for source in sources(node):
             if last_use[source] == position and source != network.output:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.graph import (
     Affine,
     Breakpoints,
@@ -217,6 +218,7 @@ def _sparse_product(operator: Sparse, vector: Dyadic) -> Dyadic:
         sums = [sum(products[a:b]) for a, b in pairwise(stops)]
         parts.append(Dyadic(sums, factors.exponent))
         first = end
+        look()
     exponent = min((part.exponent for part in parts), default=0)
     numbers = [number << (part.exponent - exponent) for part in parts for number in part.numbers]
     return Dyadic(numbers, exponent + vector.exponent, operator.denominator * vector.denominator)
@@ -233,6 +235,7 @@ def _convolved(operator: Convolution, vector: Dyadic) -> Dyadic:
         left = fmpz_mat(weight.shape[0], weight.shape[1], weight.reshape(-1).tolist())
         right = fmpz_mat(columns.shape[0], columns.shape[1], columns.reshape(-1).tolist())
         numbers.extend(int(v) for v in (left * right).entries())
+        look()
     return Dyadic(numbers, whole.exponent + vector.exponent, vector.denominator)
 
 
@@ -288,10 +291,12 @@ class ExactPoint:
         if node not in self._known:
             for earlier in sorted(_needed(self._network, node)):
                 if earlier not in self._known:
+                    look()
                     self._known[earlier] = self._compute(earlier)
         return self._known[node]
 
     def _entry(self, here: Affine, i: int) -> tuple[int, int, int]:
+        look()
         total = dyadic(here.bias[i])
         for source, operator in zip(here.inputs, here.operators, strict=True):
             total = self._arithmetic.add(total, self._arithmetic.entry(operator, self.values(source), i))

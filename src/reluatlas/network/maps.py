@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.evaluate import sources
 from reluatlas.network.graph import (
     Affine,
@@ -52,6 +53,7 @@ def pull(network: Network, node: int, row: Any, choice: Choice, arithmetic: Any,
     for t in range(node, -1, -1):
         if t not in rows:
             continue
+        look()
         row, here = rows.pop(t), network.nodes[t]
         if isinstance(here, Input):
             return row

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
+
 FloatArray = NDArray[np.float64]
 
 CHUNK = 2**20
@@ -169,18 +171,25 @@ class Convolution:
         """The same operator as a sparse matrix, zero weights left out."""
         out, channels, _ = self.weight.shape
         first = (np.arange(out) // (out // self.groups)) * channels
-        rows, indices, values = [], [], []
+        indices, values = [], []
+        counts = np.empty((out, self.places.shape[0]), dtype=np.int64)
         for o in range(out):
+            look()
             c, k = np.nonzero(self.weight[o])
             where = self.places[:, k]
             p, t = np.nonzero(where >= 0)
-            rows.append(o * self.places.shape[0] + p)
-            indices.append((first[o] + c[t]) * self.n_positions + where[p, t])
-            values.append(self.weight[o, c[t], k[t]])
-        row, column, value = (np.concatenate(parts) for parts in (rows, indices, values))
-        order = np.argsort(row * self.n_in + column, kind="stable")
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.n_out))]).astype(np.int64)
-        return Sparse(indptr, column[order], value[order], self.n_in)
+            column = (first[o] + c[t]) * self.n_positions + where[p, t]
+            order = np.argsort(p * self.n_in + column, kind="stable")
+            counts[o] = np.bincount(p, minlength=self.places.shape[0])
+            indices.append(column[order])
+            values.append(self.weight[o, c[t], k[t]][order])
+        indptr = np.concatenate([[0], np.cumsum(counts.reshape(-1))]).astype(np.int64)
+        return Sparse(indptr, np.concatenate(indices), np.concatenate(values), self.n_in)
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries of `sparse`."""
+        return int((np.count_nonzero(self.weight, axis=(0, 1)) * np.count_nonzero(self.places >= 0, axis=0)).sum())
 
 
 LinearOperator = Dense | Gather | Sparse | Convolution

@@ -14,14 +14,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.graph import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse
-from reluatlas.network.operators import apply_operator, mapped, numerator_product
+from reluatlas.network.operators import apply_operator, mapped, numerator_product, terms
 
 SLACK = 1 + 2.0**-40
 """Covers the rounding of the bounds themselves, and of one comparison with them."""
 
 _TINY = 2.0**-960
 _NO_BIT = 4096
+_WORK = 2**26  # multiplications between two looks at the clock
 
 
 class Bounded(NamedTuple):
@@ -191,6 +193,19 @@ class FloatBounds:
 
     def apply(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         """Return the operator applied to rows (N, n_in): (N, n_out)."""
+        n, step = rows.value.shape[0], max(1, _WORK // max(1, operator.n_in, operator.n_out * terms(operator)))
+        if n > step:
+            out = exactly(np.empty((n, operator.n_out)))
+            for start in range(0, n, step):
+                look()
+                part = slice(start, start + step)
+                found = self._apply(operator, Bounded(rows.value[part], rows.error[part]))
+                out.value[part], out.error[part] = found
+            return out
+        look()
+        return self._apply(operator, rows)
+
+    def _apply(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         if isinstance(operator, Sparse):
             return divided(times(rows, self._factor(operator)), operator.denominator)
         if not isinstance(operator, Gather):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
 from reluatlas.network.equal_values import EqualValues
@@ -79,6 +80,7 @@ class Walk:
         done: list[Bounded] = []
         with np.errstate(all="ignore"):
             for t, node in enumerate(network.nodes[: max(network.cuts, default=-1) + 1]):
+                look()
                 if t:
                     self._plain.append(self._background.through(t, self._plain))
                 if isinstance(node, Input):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.exactness import Exactness
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 from reluatlas.report.cell_words import name, short_pattern
 from reluatlas.report.facts import Facts, of_exactness
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell, Owner
@@ -132,13 +135,14 @@ def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
     facets = cell.facets
     is_known = facets.n_undecided == 0
     distances, owners, is_domain = facets.distances, list(facets.owners), facets.is_domain
-    behind = {neighbor.facet: neighbor.flips for neighbor in cell.neighbors()}
-    if not is_known:
+    behind = _in_time(lambda: {neighbor.facet: neighbor.flips for neighbor in cell.neighbors()}) or {}
+    if not is_known and cell.has_rows:
         nearest, owner = _nearest_row(cell)
         if not np.any(distances <= nearest):
             distances = np.append(distances, nearest)
             owners.append((owner,))
             is_domain = np.append(is_domain, owner.kind == "domain")
+    ball = _in_time(lambda: (cell.chebyshev_center, cell.inradius)) if is_known else None
     order = np.argsort(distances, kind="stable")
     nothing = np.zeros(0, dtype=np.int64)
     m = cell.affine.b.shape[1]
@@ -146,19 +150,27 @@ def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
         pattern=cell.pattern,
         A=cell.affine.A[0].reshape(m, -1),
         b=cell.affine.b[0],
-        n_rows=len(cell.halfspaces),
+        n_rows=len(cell.halfspaces) if cell.has_rows else facets.n_undecided,
         n_undecided=facets.n_undecided,
-        is_bounded=cell.is_bounded if is_known else None,
-        inradius=float(cell.inradius) if is_known else float("nan"),
-        center=cell.chebyshev_center if is_known else None,
+        is_bounded=_in_time(lambda: cell.is_bounded) if is_known else None,
+        inradius=float("nan") if ball is None else float(ball[1]),
+        center=None if ball is None else ball[0],
         distances=distances[order],
         owners=[owners[i] for i in order],
         is_domain=is_domain[order],
         flips=[behind.get(int(i), nothing) for i in order],
-        other=cell.nearest_other_class() if is_known else None,
+        other=_in_time(cell.nearest_other_class) if is_known else None,
         exactness=cell.exactness,
         check=check,
     )
+
+
+def _in_time(compute: Callable[[], T]) -> T | None:
+    """Return what is computed; None when the time was over before."""
+    try:
+        return compute()
+    except TimeLimitError:
+        return None
 
 
 def _nearest_row(cell: Cell) -> tuple[float, Owner]:
@@ -173,7 +185,7 @@ def of_points(points: Sequence[PointFacts], net: Network, *, n_asked: int, stopp
     """Return the numbers of points and their cells as plain values."""
     cells = [cell for point in points for cell in point.cells]
     with_vectors = len(cells) * net.n_inputs * (net.n_outputs + 3) <= _MOST_NUMBERS
-    status = "exact" if all(cell.exactness.status == "exact" for cell in cells) else "float64"
+    status = "exact" if all(cell.exactness.status == "exact" for cell in cells) else "incomplete"
     return {
         "is_complete": stopped_by == "",
         "stopped_by": stopped_by,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import current
 from reluatlas.domain import Space
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.decision import has_decision
 from reluatlas.report import words
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 NAMES = ("cells-by-map", "cells-by-class", "cells-by-layer", "dual", "layers", "surface")
 BOUNDARY = "boundary"
 _DPI = 160
+_FIGURE_S, _PER_CELL_S = 0.5, 2e-4  # what a figure takes about, to begin with
 _FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
 _COLUMNS = 3
 _SALT = "reluatlas"
@@ -70,11 +74,14 @@ class Drawing:
     is_wide: bool
 
 
-def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]:
+def draw(
+    cx: PolyhedralComplex, marks: Sequence[Mark] = (), left_out: Callable[[str], object] | None = None
+) -> Iterator[Drawing]:
     """Yield the figures of a complex, in the order of a report; none of no cells.
 
     Six of a plane domain; the decision boundary of all cells of a three-dimensional box or slice; none of others.
-    Where outputs are no classes, those of classes are left out.
+    Where outputs are no classes, those of classes are left out. Where the time that holds here does not suffice for a
+    figure, `left_out` is told its name.
 
     Guarantees: the same bytes in every run with the same versions; matplotlib's settings and its list
     of open figures are left as they were.
@@ -84,11 +91,35 @@ def draw(cx: PolyhedralComplex, marks: Sequence[Mark] = ()) -> Iterator[Drawing]
     dim = cx.domain.dim
     is_shown = dim == 3 and cx.is_complete and not isinstance(cx.domain, Space) and has_decision(cx.network)
     flat = [name for name in NAMES if name != "cells-by-class" or has_decision(cx.network)]
+    longest = _FIGURE_S + _PER_CELL_S * cx.n_cells
     for name in flat if cx.vertices.on is None else [BOUNDARY] if is_shown else []:
-        title, caption, paint, is_wide = _plan(name, cx, marks)
-        with _settings():
-            png, svg = _files(paint())
+        begin = time.monotonic()
+        try:
+            if current().left() < longest:
+                raise TimeLimitError(f"there is no time left for the figure {name}. Allow more seconds.")
+            title, caption, paint, is_wide = _plan(name, cx, marks)
+            with _settings():
+                png, svg = _files(paint())
+        except TimeLimitError:
+            if left_out is None:
+                raise
+            left_out(f"the figure {name}")
+            continue
+        longest = max(longest, time.monotonic() - begin)
         yield Drawing(name, title, caption, png, svg, is_wide)
+
+
+def fitting(drawings: Iterable[Drawing], numbers: dict[str, Any]) -> Iterator[Drawing]:
+    """Yield figures as long as the time that holds here suffices; else say in `numbers` that some are left out."""
+    remaining = iter(drawings)
+    while True:
+        if current().left() < _FIGURE_S:
+            numbers["left_out"] = [*numbers.get("left_out", ()), "figures"]
+            return
+        drawing = next(remaining, None)
+        if drawing is None:
+            return
+        yield drawing
 
 
 def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str, str, Callable[[], Figure], bool]:

@@ -54,8 +54,6 @@ def between(
     found: Exploration,
     points: Sequence[NDArray[np.float64]],
     labels: Sequence[str],
-    *,
-    max_seconds: float | None = None,
 ) -> list[Facts]:
     """Return for pairs of points how many cells lie on the line between, and how much their patterns differ.
 
@@ -70,7 +68,7 @@ def between(
     pairs = [(i, j) for i, j in pairs if not np.array_equal(points[i], points[j])]
     if not pairs:
         return []
-    paths = trace(found.network, [Segment(points[i], points[j]) for i, j in pairs], max_seconds=max_seconds)
+    paths = trace(found.network, [Segment(points[i], points[j]) for i, j in pairs])
     cells = _cells_of(found, points)
     out = []
     for (i, j), path, length in zip(pairs, paths, paths.lengths.tolist(), strict=True):

@@ -52,7 +52,7 @@ def write_exploration_report(
     """
 
     def write(place: Path) -> None:
-        drawn = list(_draw(found, labels, is_line=numbers["target"] is not None))
+        drawn = list(drawings.fitting(_draw(found, labels, is_line=numbers["target"] is not None), numbers))
         write_figures(place / "figures", drawn)
         _write_arrays(found, labels, place / SEARCH)
         (place / "report.html").write_text(

@@ -14,6 +14,7 @@ import numpy as np
 
 from reluatlas._version import __version__
 from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
 
@@ -31,39 +32,58 @@ def of_complex(cx: PolyhedralComplex) -> Facts:
         return _of_facets(cx)
     found = float(np.sum(cx.volumes[cx.is_bounded]))
     unbounded = isinstance(cx.domain, Space)
+    counted, left_out = _counted(cx, {**_COUNTED, "f-vector": "f_vector"})
+    faces = counted.pop("f_vector")
     return {
         "method": cx.method,
         "is_complete": bool(cx.is_complete),
         "stopped_by": str(cx.stopped_by),
         "n_cells": int(cx.n_cells),
-        "n_linear_regions": int(cx.n_linear_regions),
-        "n_affine_maps": int(cx.n_affine_maps),
-        "f_vector": [int(n) for n in cx.f_vector],
-        "euler_characteristic": int(cx.euler_characteristic),
+        **counted,
+        "f_vector": None if faces is None else [int(n) for n in faces],
+        "euler_characteristic": None if faces is None else int(cx.euler_characteristic),
         "n_bounded": int(np.sum(cx.is_bounded)),
         "volume": found,
         "domain_volume": None if unbounded else float(cx.domain.volume),
         "share_done": _share(cx.is_complete, found, cx.domain),
         "exactness": of_exactness(cx.exactness),
         "seconds": float(cx.seconds),
+        **left_out,
     }
+
+
+_COUNTED = {"linear regions": "n_linear_regions", "affine maps": "n_affine_maps"}
+
+
+def _counted(cx: PolyhedralComplex, wanted: dict[str, str]) -> tuple[dict[str, Any], Facts]:
+    """Return some numbers of a complex, None where the time was over before, and what was left out."""
+    found: dict[str, Any] = {}
+    for attribute in reversed(wanted.values()):
+        try:
+            value = getattr(cx, attribute)
+        except TimeLimitError:
+            value = None
+        found[attribute] = int(value) if isinstance(value, int | np.integer) else value
+    missing = [name for name, attribute in wanted.items() if found[attribute] is None]
+    return {a: found[a] for a in wanted.values()}, {"left_out": missing} if missing else {}
 
 
 def _of_facets(cx: PolyhedralComplex) -> Facts:
     """Return the numbers of a complex without vertices: no volumes, no f-vector."""
+    counted, left_out = _counted(cx, _COUNTED)
     return {
         "method": cx.method,
         "is_complete": bool(cx.is_complete),
         "stopped_by": str(cx.stopped_by),
         "n_cells": int(cx.n_cells),
-        "n_linear_regions": int(cx.n_linear_regions),
-        "n_affine_maps": int(cx.n_affine_maps),
+        **counted,
         "n_bounded": int(np.sum(cx.is_bounded)),
         "volume": None,
         "domain_volume": None,
         "share_done": 1.0 if cx.is_complete else None,
         "exactness": of_exactness(cx.exactness),
         "seconds": float(cx.seconds),
+        **left_out,
     }
 
 

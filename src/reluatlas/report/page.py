@@ -46,7 +46,13 @@ class About:
     code: str = ""
 
 
-def page(cx: PolyhedralComplex, about: About, drawings: Sequence[Drawing], marks: Sequence[Mark] = ()) -> str:
+def page(
+    cx: PolyhedralComplex,
+    about: About,
+    drawings: Sequence[Drawing],
+    marks: Sequence[Mark] = (),
+    left_out: Sequence[str] = (),
+) -> str:
     """Return the page as text.
 
     Guarantees: nothing is loaded from anywhere, figures and style are inside; every text that comes
@@ -60,6 +66,7 @@ def page(cx: PolyhedralComplex, about: About, drawings: Sequence[Drawing], marks
         else _warning(words.stopped(cx.stopped_by, numbers["share_done"], words.measure(cx.domain.dim))),
         _tiles(numbers),
         _pictures(marks),
+        _warning(words.left_out(left_out)) if left_out else "",
         _section("Figures", _figures(drawings)) if drawings else "",
         _section("Numbers", _numbers(cx, numbers)),
         _section("Largest cells", _largest(cx, numbers)) if cx.n_cells else "",
@@ -114,8 +121,11 @@ def _tiles(numbers: facts.Facts) -> str:
     exact = numbers["exactness"]
     pairs = [
         (f"{numbers['n_cells']:,}", "cells" if numbers["is_complete"] else "cells found so far"),
-        (f"{numbers['n_linear_regions']:,}", "linear regions"),
-        (f"{numbers['n_affine_maps']:,}", "different affine maps"),
+        *(
+            (f"{numbers[key]:,}", text)
+            for key, text in (("n_linear_regions", "linear regions"), ("n_affine_maps", "different affine maps"))
+            if numbers[key] is not None
+        ),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
@@ -165,15 +175,15 @@ def _numbers(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
     dim, unbounded = cx.domain.dim, numbers["domain_volume"] is None
     size, power = words.measure(dim), {1: "", 2: "²", 3: "³"}.get(dim, f"^{dim}")
     so_far = "" if cx.is_complete else " (of the part that was done)"
-    exact = numbers["exactness"]
+    exact, faces = numbers["exactness"], numbers["f_vector"]
     rows = [
         ("cells", f"{numbers['n_cells']:,}{so_far}", "closed convex sets, one for each activation pattern"),
-        ("linear regions", f"{numbers['n_linear_regions']:,}{so_far}", "connected sets of one affine map"),
-        ("affine maps", f"{numbers['n_affine_maps']:,}{so_far}", "different ones, adjacent or not"),
-        ("f-vector", words.faces(numbers["f_vector"]), "faces of each dimension"),
+        ("linear regions", f"{words.number(numbers['n_linear_regions'])}{so_far}", "connected sets of one affine map"),
+        ("affine maps", f"{words.number(numbers['n_affine_maps'])}{so_far}", "different ones, adjacent or not"),
+        ("f-vector", words.number(None) if faces is None else words.faces(faces), "faces of each dimension"),
         (
             "Euler characteristic",
-            f"{numbers['euler_characteristic']}",
+            words.number(None) if faces is None else f"{numbers['euler_characteristic']}",
             "vertices − edges + …; " + (f"{(-1) ** dim} for the whole space" if unbounded else "1 for a whole box"),
         ),
         ("bounded", f"{numbers['n_bounded']:,}", "cells that do not reach to infinity"),
@@ -208,16 +218,15 @@ def _largest(cx: PolyhedralComplex, numbers: facts.Facts) -> str:
     whole, size = numbers["domain_volume"], words.measure(cx.domain.dim)
     order = np.argsort(-np.where(cx.is_bounded, volumes, -1.0), kind="stable")[: min(_LARGEST, numbers["n_bounded"])]
     corners = np.diff(cx.vertices.offsets)
+    is_late = numbers["n_linear_regions"] is None or numbers["n_affine_maps"] is None
     head = "".join(
         f'<th class="n">{t}</th>' for t in ("cell", size, "of the domain", "corners", "linear region", "affine map")
     )
     rows = []
     for i in order.tolist():
         part = "" if whole is None else words.share(float(volumes[i] / whole))
-        cells = (
-            f"{i}", f"{volumes[i]:.6g}", part, f"{corners[i]}",
-            f"{int(cx.linear_regions[i])}", f"{int(cx.affine_map_ids[i])}",
-        )  # fmt: skip
+        labels = ("", "") if is_late else (f"{int(cx.linear_regions[i])}", f"{int(cx.affine_map_ids[i])}")
+        cells = (f"{i}", f"{volumes[i]:.6g}", part, f"{corners[i]}", *labels)
         rows.append("<tr>" + "".join(f'<td class="n">{escape(c)}</td>' for c in cells) + "</tr>")
     of = f"{numbers['n_bounded']:,}{' bounded ones' if whole is None else ''}"
     many = f"<p class='soft'>The {len(rows)} largest of {of}; all are in <code>cells.npz</code>, "

@@ -38,7 +38,7 @@ def write_path_report(
     """
 
     def write(place: FilePath) -> None:
-        drawn = list(_draw(paths, labels))
+        drawn = list(drawings.fitting(_draw(paths, labels), numbers))
         write_table(paths, place / PATH_TABLE)
         write_figures(place / "figures", drawn)
         (place / "report.html").write_text(

@@ -62,7 +62,7 @@ def write_points_report(
     """
 
     def write(place: Path) -> None:
-        figures = list(_draw(net, points, drawn))
+        figures = list(drawings.fitting(_draw(net, points, drawn), numbers))
         write_figures(place / "figures", figures)
         write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
         save_certificates(place / CERTIFICATES, domain, certificates)
@@ -83,10 +83,11 @@ def _draw(net: Network, points: Sequence[PointFacts], drawn: Mapping[str, Cell])
         size = (_WIDTH, 1.3 + 0.62 * len(drawn) ** 0.9)
         png, svg = drawings._files(drawings._on_one(partial(_facets, plot.facet_distances, drawn), size))
     yield Drawing("facets", "How far the facets are", _facets_caption(points, drawn), png, svg, is_wide=True)
+    with_maps = [point for point in points if point.cells]
     shape = net.input_shape if len(net.input_shape) < 3 or net.input_shape[0] != 1 else net.input_shape[1:]
-    if len(shape) == 2 and min(shape) >= _LEAST_SIDE and net.n_outputs <= _OUTPUTS:
+    if len(shape) == 2 and min(shape) >= _LEAST_SIDE and with_maps and net.n_outputs <= _OUTPUTS:
         with drawings._settings():
-            png, svg = drawings._files(_images(plot.affine_images, points[:_IMAGES], shape, net.n_outputs))
+            png, svg = drawings._files(_images(plot.affine_images, with_maps[:_IMAGES], shape, net.n_outputs))
         yield Drawing("maps", "The affine maps, as pictures", _images_caption(), png, svg, is_wide=True)
 
 

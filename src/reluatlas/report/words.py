@@ -84,6 +84,17 @@ def faces(f_vector: Sequence[int]) -> str:
     return ", ".join(f"{n:,} {noun}" for n, noun in zip(f_vector, [*nouns, "cells"], strict=True))
 
 
+def left_out(what: Sequence[str]) -> str:
+    """Return what the time did not suffice for."""
+    several = " and ".join(filter(None, [", ".join(what[:-1]), what[-1]]))
+    return f"Incomplete: the limit of time was reached before {several}: left out."
+
+
+def number(value: int | None) -> str:
+    """Return a number, or that the time was over before it was known."""
+    return "not counted: the time was over" if value is None else f"{value:,}"
+
+
 def measure(dim: int) -> str:
     """Return what the volume is called in so many dimensions."""
     return {1: "length", 2: "area"}.get(dim, "volume")
@@ -123,6 +134,8 @@ def exactness(facts: dict[str, Any]) -> str:
         )
     if facts["status"] == "float64":
         return f"float64: {counted(uncertain, 'sign')} could not be made certain"
+    if facts["status"] == "incomplete":
+        return f"incomplete: what is told is exact, {counted(uncertain, 'decision')} left open"
     return "sampled: not every cell was looked for"
 
 

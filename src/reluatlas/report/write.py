@@ -28,7 +28,7 @@ def write_report(
     folder : Path
         New, empty, or an earlier result, which is replaced.
     numbers : dict
-        What goes into `cells.json`.
+        What goes into `cells.json`; figures that the time did not suffice for are added, as `left_out`.
     about : About
     marks : sequence of Mark
         Points to point out on the figures.
@@ -38,14 +38,16 @@ def write_report(
     ArgumentError
         When the folder is of others or cannot be written.
     """
+    left_out: list[str] = []
 
     def write(place: Path) -> None:
-        drawings = list(draw(cx, marks))
+        drawings = list(draw(cx, marks, left_out.append))
+        if left_out:
+            numbers["left_out"] = [*numbers.get("left_out", ()), *left_out]
         cx.save(place / "cells.npz")
         write_figures(place / "figures", drawings)
-        (place / "report.html").write_text(
-            page(cx, about, drawings, marks), encoding="utf-8", errors="backslashreplace"
-        )
+        text = page(cx, about, drawings, marks, numbers.get("left_out", ()))
+        (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)

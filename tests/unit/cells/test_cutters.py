@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas import memory
 from reluatlas.cells import run
 from reluatlas.cells.lower import lower
 from reluatlas.cells.state import new_state, state_bytes
-from reluatlas.errors import DomainError
+from reluatlas.errors import OutOfMemoryError
 from reluatlas.importers.load import load
 from tests.architectures import Graph
 from tests.compare import assert_laws, assert_matches_oracle
@@ -81,15 +82,21 @@ def test_many_windows_of_relus_obey_the_laws(seed):
     assert np.array_equal(parts.patterns, cx.patterns)
 
 
+def _has(monkeypatch, n):
+    for module in (memory, run):
+        monkeypatch.setattr(module, "available_memory", lambda: n)
+
+
 def test_a_state_that_does_not_fit_is_refused(monkeypatch):
     net = lines(np.eye(2), np.zeros(2))
-    need = state_bytes(lower(net, BOX).program)
-    monkeypatch.setattr(run, "installed_memory", lambda: 2 * need)
+    program = lower(net, BOX).program
+    made, need = sum(a.nbytes for a in program), state_bytes(program)
+    _has(monkeypatch, made + 2 * need)
     assert ra.count_cells(net, BOX, jobs=2).n_cells == 4
-    with pytest.raises(DomainError, match=r"for each of 3 jobs.*Pass a smaller `jobs`"):
+    with pytest.raises(OutOfMemoryError, match=r"for each of 3 jobs.*Pass a smaller `jobs`"):
         ra.count_cells(net, BOX, jobs=3)
-    monkeypatch.setattr(run, "installed_memory", lambda: need - 1)
-    with pytest.raises(DomainError, match="Take a smaller network"):
+    _has(monkeypatch, made + need - 1)
+    with pytest.raises(OutOfMemoryError, match="Take a smaller network"):
         ra.count_cells(net, BOX, jobs=1)
 
 

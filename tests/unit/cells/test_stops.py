@@ -129,11 +129,19 @@ def test_neighbors_of_an_incomplete_answer_are_looked_for_in_time(monkeypatch):
     part = ra.enumerate_cells(doubled, BOX, max_cells=20, max_seconds=100)
     assert part.stopped_by == "max_cells" and part.n_cells == 20 and np.sum(part.facets.neighbor >= 0) > 20
     kept = module.match_facets
-    monkeypatch.setattr(module, "match_facets", lambda *a, **k: kept(*a, **(k | {"max_seconds": 0.0})))
+
+    def late(*arguments, **named):
+        named["stop"][0] = 1
+        return kept(*arguments, **named)
+
+    monkeypatch.setattr(module, "match_facets", late)
     hurried = ra.enumerate_cells(doubled, BOX, max_cells=20, max_seconds=100)
     assert np.array_equal(hurried.patterns, part.patterns)
     assert np.sum(hurried.facets.neighbor == -2) > np.sum(part.facets.neighbor == -2)
-    # a complete answer takes the time that it needs
+    # all cells without all neighbors are no complete answer
+    alone = ra.enumerate_cells(doubled, BOX)
+    assert alone.n_cells == whole.n_cells and alone.stopped_by == "max_seconds" and not alone.is_complete
+    monkeypatch.undo()
     assert np.array_equal(ra.enumerate_cells(doubled, BOX, max_seconds=100).facets.neighbor, whole.facets.neighbor)
 
 
