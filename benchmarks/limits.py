@@ -84,7 +84,7 @@ def _explore(net: ra.Network, limit: float) -> str:
 
 def _trace(net: ra.Network, limit: float) -> str:
     found = ra.trace(net, np.stack([point(net, i) for i in range(200)]), max_seconds=limit)
-    return f"{found.n_pieces} pieces, stopped by {found.stopped_by or 'nothing'}"
+    return f"{found.n_pieces_joined} pieces, stopped by {found.stopped_by or 'nothing'}"
 
 
 def _maps(net: ra.Network, limit: float) -> str:

@@ -37,7 +37,6 @@ def outputs(network: Network, rows: FloatArray) -> FloatArray:
             last_use[source] = position
     out: list[FloatArray | None] = []
     for position, node in enumerate(network.nodes):
-        look()
         out.append(_value(node, out, rows))
         for source in sources(node):
             if last_use[source] == position and source != network.output:
