@@ -13,7 +13,7 @@ from reluatlas.domain import Segment, Space
 from reluatlas.errors import InternalError, OnFaceError, ReluAtlasError
 from reluatlas.network.balance import balanced
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.graph import Affine, Convolution, Network
 from tests.convert import to_nodes, to_problem
 from tests.extremes import FAMILIES
 from tests.oracles import anywhere, plain, rational, segment
@@ -277,3 +277,24 @@ def test_what_cannot_be_given_is_refused_in_a_sentence():
         large.affine_at(np.array([[0.5, 0.5]]))
     with pytest.raises(ReluAtlasError, match=r"leave the numbers of float64.*Multiply"):
         ra.trace(large, Segment([0.0, 0.0], [1.0, 1.0]))
+
+
+def test_convolutions_and_windows_are_balanced_with_one_factor_for_a_tensor():
+    rng = np.random.default_rng(3)
+    b, here = Builder((6,)), 0
+    for length in (5, 4):
+        places = np.arange(length)[:, None] + np.arange(2)
+        weight = rng.normal(size=(1, 1, 2)) * 2.0**-500
+        here = b.affine(
+            [here], [Convolution(weight, places, length + 1)], rng.normal(size=length) * 1e-150, shape=(length,)
+        )
+        here = b.relu(here)
+    here = b.max_windows(here, [[0, 1], [2, 3]], shape=(2,))
+    network = b.finish(b.dense(here, [[1.0, -1.0]], [0.0]))
+    other = balanced(network)
+    assert other is not network
+    largest = [np.abs(node.bias).max() for node in other.nodes[:-1] if isinstance(node, Affine)]
+    assert all(1 / 8 < size <= 1 for size in largest)
+    X = rng.uniform(-1, 1, (20, 6))
+    assert np.array_equal(network.patterns(X), other.patterns(X))
+    assert np.allclose(network(X), other(X), rtol=1e-12, atol=0.0) and network(X).any()

@@ -26,6 +26,7 @@ from reluatlas.network.graph import (
     Max,
     Network,
     Node,
+    Sparse,
 )
 from reluatlas.network.operators import apply_operator, mapped
 
@@ -119,13 +120,19 @@ def _exponents_of(node: Affine, sizes: list[FloatArray], exponents: list[Exponen
     top = np.where(node.bias != 0, np.frexp(node.bias)[1], -_FAR).astype(np.int64)
     for source, operator in zip(node.inputs, node.operators, strict=True):
         before = np.where(sizes[source] > 0, np.frexp(sizes[source])[1] - exponents[source], -_FAR)
+        if isinstance(operator, Convolution):
+            # its tensor has one exponent in all: that of the largest entry will do
+            most = float(np.abs(operator.weight).max(initial=0.0)) * prod(operator.weight.shape[1:])
+            if most > 0:
+                top = np.maximum(top, np.frexp(most)[1] + before.max(initial=-_FAR))
+            continue
         row, column, value = _entries(operator)
         each = np.where(value != 0, np.frexp(value)[1] + before[column], -_FAR)
         np.maximum.at(top, row, np.where(each < -_FAR // 2, -_FAR, each))
     return top
 
 
-def _entries(operator: LinearOperator) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+def _entries(operator: Dense | Gather | Sparse) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
     """Return (row, column, value) of the coefficients of an operator."""
     if isinstance(operator, Dense):
         row, column = np.nonzero(operator.weight)
@@ -133,8 +140,7 @@ def _entries(operator: LinearOperator) -> tuple[NDArray[np.int64], NDArray[np.in
     if isinstance(operator, Gather):
         row = np.flatnonzero(operator.index >= 0)
         return row, operator.index[row], operator.scale[row]
-    sparse = operator.sparse if isinstance(operator, Convolution) else operator
-    return np.repeat(np.arange(sparse.n_out), np.diff(sparse.indptr)), sparse.indices, sparse.values
+    return np.repeat(np.arange(operator.n_out), np.diff(operator.indptr)), operator.indices, operator.values
 
 
 def _scaled_operator(operator: LinearOperator, rows: Exponents, columns: Exponents) -> LinearOperator:

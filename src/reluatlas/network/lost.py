@@ -18,6 +18,7 @@ from reluatlas.network.maps import Choice, backward, pull
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
 
 _UNDER, _OVER = -960.0, 960.0
+_LARGE = 2**21  # coefficients
 _NOTICEABLE = 60
 """What underflow takes matters where it is more than 2^-60 of a map's largest number."""
 
@@ -56,6 +57,9 @@ def restore(
                 "an affine map at a point where a unit is at its knot has numbers beyond float64. "
                 'Pass `ties="perturb"`, or multiply the weights of a layer by a power of two below 1.'
             )
+    if _is_large(network) and lost.any():
+        p, o = np.argwhere(lost)[0].tolist()
+        raise _beyond(int(outputs[o]), p, A.dtype)
     arithmetic = IntegerArithmetic()
     for p, o in zip(*(index.tolist() for index in np.nonzero(lost)), strict=True):
         A[p, o], b[p, o] = _exactly(network, choice, arithmetic, p, int(outputs[o]), A.dtype)
@@ -67,7 +71,7 @@ def are_lost(network: Network, A: NDArray, b: FloatArray) -> NDArray[np.bool_] |
     if smallest > _UNDER and largest < _OVER:
         return None
     least = 0.0
-    if smallest <= _UNDER:
+    if smallest <= _UNDER and not _is_large(network):
         exponent = min(largest, 2000.0) - 1074 + _NOTICEABLE + np.log2(most_terms)
         least = float(np.exp2(min(exponent, 1023.0)))
     if A.dtype != np.float64 and least < float(np.finfo(A.dtype).tiny):
@@ -92,11 +96,22 @@ def _exactly(
     constant = to_float(*origin.entries(network.output, [output])[0])[0]
     most = float(np.finfo(kind).max)
     if not (np.abs(row).max(initial=0.0) <= most and abs(constant) <= float(np.finfo(np.float64).max)):
-        raise NonFiniteError(
-            f"the affine map of output {output} at point {point} has numbers beyond {most:.1e}, the largest of "
-            f"{np.dtype(kind).name}. Multiply the weights and biases of the last layer by a power of two below 1."
-        )
+        raise _beyond(output, point, kind)
     return row, constant
+
+
+def _beyond(output: int, point: int, kind: np.dtype) -> NonFiniteError:
+    return NonFiniteError(
+        f"the affine map of output {output} at point {point} has numbers beyond {float(np.finfo(kind).max):.1e}, the "
+        f"largest of {np.dtype(kind).name}. Multiply weights and biases of the last layer by a power of two below 1."
+    )
+
+
+@lru_cache(maxsize=16)
+def _is_large(network: Network) -> bool:
+    """Return whether maps take too long in whole numbers; what underflow takes is nothing beside their sums."""
+    operators = [o for node in network.nodes if isinstance(node, Affine) for o in node.operators]
+    return sum(coefficients(o).size for o in operators) > _LARGE
 
 
 @lru_cache(maxsize=16)
