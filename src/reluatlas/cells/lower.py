@@ -32,7 +32,7 @@ from reluatlas.cells.program import (
 from reluatlas.cells.row_bounds import RowBounds, dyadic, fraction_bits
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DimensionError, DomainError
+from reluatlas.errors import DimensionError, DomainError, UnsupportedLayerError
 from reluatlas.memory import require_memory
 from reluatlas.network.balance import balanced
 from reluatlas.network.graph import (
@@ -52,7 +52,8 @@ from reluatlas.network.operators import as_sparse, denominator
 
 _AT_ONCE = 2**22  # numbers between two looks at the clock
 _PER_DENSE, _PER_ENTRY = 44, 140  # bytes that a coefficient takes while a program is made, most of them to the end
-
+MOST_PIECES, MOST_LEVELS = 1 << 10, 1 << 13
+"""What one number holds that names a row: pieces of a unit or candidates of a window, layers that cut."""
 Arrays = dict[str, Any]
 """Some of the arrays of a `Program`, by name."""
 
@@ -97,6 +98,7 @@ def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True
 @lru_cache(maxsize=4)
 def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lowered:
     _require_room(network)
+    _check_references(network)
     bounds = RowBounds(balanced(network), domain)
     bounds.run()
     sides, side_limbs = _sides(domain)
@@ -304,6 +306,22 @@ def _sides(domain: Box | Slice | Space) -> tuple[Arrays, int]:
 def piece_type(network: Network) -> np.dtype:
     """Return the type of the patterns that the kernels write."""
     return np.dtype(np.uint8 if _most_pieces(network) < 256 else np.uint16)
+
+
+def _check_references(network: Network) -> None:
+    """Refuse a network with more units or pieces than the name of a row holds; see `exact.line_reference`."""
+    most = _most_pieces(network) + 1
+    if most > MOST_PIECES:
+        raise UnsupportedLayerError(
+            f"`net` has a window of {most:,} candidates, a unit of as many pieces, or as many outputs; cells "
+            f"are cut with up to {MOST_PIECES:,}. Split the maximum into several that follow each other, or use "
+            "`cell_at` and `trace`, which have no such limit."
+        )
+    if len(network.cuts) > MOST_LEVELS:
+        raise UnsupportedLayerError(
+            f"`net` has {len(network.cuts):,} layers that cut; cells are cut with up to {MOST_LEVELS:,}. Use `cell_at` "
+            "and `trace`, which have no such limit."
+        )
 
 
 def _most_pieces(network: Network) -> int:

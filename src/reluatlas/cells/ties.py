@@ -96,18 +96,21 @@ def find_ties(P, S, level, which, pattern, offsets, line, places, pieces, row, c
                 same[n, other] = 1
             if relation != NEAR:
                 continue
+            reference = line_reference(level, np.int64(0), first, second)
             for j in range(begin, end):
-                n_corners = places.offsets[j + 1] - places.offsets[j]
-                for v in range(n_corners):
-                    at = places.index[places.offsets[j] + v]
-                    for c in range(k + 1):
-                        corners[v, c] = places.x[at, c]
-                    corners[v, k + 1] = places.radius[at]
-                side = side_behind(
-                    P, S, level, np.int64(0), first, second, line[j], np.int64(1), row, corners[:n_corners]
-                )  # fmt: skip
-                if side == 0:
-                    continue
+                # the facet that this very row made needs no proof
+                if line[j] != reference:
+                    n_corners = places.offsets[j + 1] - places.offsets[j]
+                    for v in range(n_corners):
+                        at = places.index[places.offsets[j] + v]
+                        for c in range(k + 1):
+                            corners[v, c] = places.x[at, c]
+                        corners[v, k + 1] = places.radius[at]
+                    side = side_behind(
+                        P, S, level, np.int64(0), first, second, line[j], np.int64(1), row, corners[:n_corners]
+                    )  # fmt: skip
+                    if side == 0:
+                        continue
                 if pair[j, 0] < 0:
                     pair[j, 0], pair[j, 1] = min(top, other), max(top, other)
                 elif other < pair[j, 0]:
