@@ -16,7 +16,7 @@ from itertools import combinations
 
 from tests.oracles import anywhere
 from tests.oracles.plain import Affine, Breakpoints, Input, Max, Node
-from tests.oracles.rational import Cell, area
+from tests.oracles.rational import Cell
 
 Point = tuple[Fraction, ...]
 Form = tuple[Fraction, ...]
@@ -44,7 +44,7 @@ class Boundary:
 
     def full_area(self) -> Fraction:
         """Return the area of the full-dimensional pieces, in the plane."""
-        return sum((area(around(piece)) for piece in self.full), start=Fraction(0))
+        return sum((_twice_area(around(piece)) for piece in self.full), start=Fraction(0)) / 2
 
 
 Facet = tuple[frozenset[Point], frozenset[int]]
@@ -79,7 +79,7 @@ def of_polygons(cells: Sequence[Cell]) -> Boundary:
                 polygon = list(cell.vertices)
                 for other in rows.values():
                     polygon = _clipped(polygon, _minus(row, other))
-                if len(polygon) < 3 or area(tuple(polygon)) == 0:
+                if len(polygon) < 3 or _twice_area(polygon) == 0:
                     continue
                 facets = []
                 for j, p in enumerate(polygon):
@@ -232,6 +232,11 @@ def around(points: Iterable[Point]) -> tuple[Point, ...]:
         return out[:-1]
 
     return (*chain(ranked), *chain(ranked[::-1]))
+
+
+def _twice_area(points: Sequence[Point]) -> Fraction:
+    pairs = ((points[i - 1], p) for i, p in enumerate(points))
+    return sum((p[0] * q[1] - q[0] * p[1] for p, q in pairs), start=Fraction(0))
 
 
 def _turn(a: Point, b: Point, c: Point) -> Fraction:
