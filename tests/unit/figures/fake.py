@@ -142,9 +142,14 @@ def _regions(n, cell_of, neighbor, ids):
     return label
 
 
+class _Pieces(SimpleNamespace):
+    def __len__(self):
+        return len(self.cell)
+
+
 def _boundary(points, offsets, maps):
     """Return the zero set of one output, or where two outputs tie above all others."""
-    segments, owner, full = [], [], []
+    segments, owner, full = [], [], {}
     m = maps.shape[1]
     for i in range(len(offsets) - 1):
         polygon = points[offsets[i] : offsets[i + 1]]
@@ -152,8 +157,8 @@ def _boundary(points, offsets, maps):
         pairs = [(0, None)] if m == 1 else [(c, d) for c in range(m) for d in range(c)]
         for c, d in pairs:
             height = values[:, c] - (0 if d is None else values[:, d])
-            if not height.any():
-                full.append(i)
+            if not height.any() and values[:, c].sum() >= (values.sum(axis=0).max() if m > 1 else 0):
+                full.setdefault(i, np.zeros(m, dtype=bool))[[c, c if d is None else d]] = True
             ends = []
             for j in range(len(polygon)):
                 k = (j + 1) % len(polygon)
@@ -179,5 +184,11 @@ def _boundary(points, offsets, maps):
     return SimpleNamespace(
         points=np.array(segments).reshape(-1, 2, 2),
         cell=np.array(owner, dtype=np.int64),
-        full_cells=np.array(sorted(set(full)), dtype=np.int64),
+        full_cells=np.array(sorted(full), dtype=np.int64),
+        full_pieces=_Pieces(
+            points=np.concatenate([points[offsets[i] : offsets[i + 1]] for i in sorted(full)] or [np.zeros((0, 2))]),
+            offsets=np.concatenate([[0], np.cumsum([offsets[i + 1] - offsets[i] for i in sorted(full)])]).astype(int),
+            cell=np.array(sorted(full), dtype=np.int64),
+            outputs=np.array([full[i] for i in sorted(full)], dtype=bool).reshape(-1, m),
+        ),
     )
