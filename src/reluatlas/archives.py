@@ -90,23 +90,23 @@ class Archive:
         source = Path(path)
         try:
             with source.open("rb") as file:
+                members = Members(zipfile.ZipFile(file), os.fstat(file.fileno()).st_size)
                 try:
-                    members = Members(zipfile.ZipFile(file), os.fstat(file.fileno()).st_size)
-                except ReluAtlasError:
+                    yield self._head(source, members), members
+                    if members.unread:
+                        raise ValueError(f"nothing asks for its array `{members.unread[0]}`")
+                except ResultFileError:
                     raise
                 except _BROKEN as error:
-                    raise ResultFileError(
-                        f"`{source}` is not {self.what}, or it is truncated or damaged ({_said(error)}). Save it again."
-                    ) from None
-                yield self._head(source, members), members
-                if members.unread:
-                    raise ValueError(f"nothing asks for its array `{members.unread[0]}`")
+                    raise ResultFileError(f"`{source}` is damaged ({_said(error)}). Save it again.") from None
         except ResultFileError:
             raise
         except FileNotFoundError:
             raise ResultFileError(f"`{source}` does not exist. Pass the path of {self.what}.") from None
         except _BROKEN as error:
-            raise ResultFileError(f"`{source}` is damaged ({_said(error)}). Save it again.") from None
+            raise ResultFileError(
+                f"`{source}` is not {self.what}, or it is truncated or damaged ({_said(error)}). Save it again."
+            ) from None
 
     def _head(self, source: Path, members: Members) -> dict[str, Any]:
         try:

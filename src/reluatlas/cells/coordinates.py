@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -45,11 +47,11 @@ def coordinates_of(domain: Box | Slice | Space, X: ArrayLike, name: str = "X") -
         inside = np.clip(u, low, high)
         near = np.abs((u - inside) @ domain.basis).max(axis=1) <= slack
         u = np.where(near[:, None], inside, u)
-    outside = (u < low) | (u > high)
+    outside = np.logical_or(u < low, u > high)
     if outside.any():
         i, j = (int(v[0]) for v in np.nonzero(outside))
         raise DomainError(
-            f"`{name}` is outside of the domain{_which(u, outside.any(axis=1))}: coordinate {j} is {u[i, j]:g}, "
+            f"`{name}` is outside of the domain{_which(u, np.any(outside, axis=1))}: coordinate {j} is {u[i, j]:g}, "
             f"expected {low[j]:g} to {high[j]:g}. Pass points of the domain."
         )
     return u
@@ -90,5 +92,5 @@ def _projected(domain: Slice, rows: FloatArray, name: str) -> tuple[FloatArray, 
     return u, slack
 
 
-def _which(rows: FloatArray, bad: NDArray[np.bool_]) -> str:
+def _which(rows: FloatArray, bad: Any) -> str:
     return f" at point {int(bad.argmax())}" if len(rows) > 1 else ""

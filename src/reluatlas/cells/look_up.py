@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.cells.chart import Chart, chart_of
 from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.cells.pieces import pattern_key
-from reluatlas.errors import DomainError, InternalError
+from reluatlas.errors import DimensionError, DomainError, InternalError
 from reluatlas.kernels import kernel
 from reluatlas.network.batches import Plan, Points, run_batches
 from reluatlas.network.choose import Chooser
@@ -97,7 +97,7 @@ def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
     try:
         point = np.asarray(x, dtype=np.float64).reshape(1, -1)
     except (TypeError, ValueError):
-        point = [x]  # refused by what reads it
+        raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
     cell = int(cells_of(cx, point, "x")[0])
     if cell < 0:
         raise DomainError(

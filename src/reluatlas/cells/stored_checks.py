@@ -114,7 +114,7 @@ class Rows:
     """
 
     def __init__(self, network: Network, k: int) -> None:
-        nodes = [network.nodes[t] for t in network.cuts]
+        nodes: list[Any] = [network.nodes[t] for t in network.cuts]
         self.k = k
         self.is_break = np.array([isinstance(node, Breakpoints) for node in nodes], dtype=bool)
         self.first = np.array([s.start for s in network.pattern_slices().values()], dtype=np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError, ResultFileError
 from reluatlas.network.maps_parquet import TableMaps
+from reluatlas.npy import read_npy_head
 
 
 def load_maps(path: str | os.PathLike[str], *, input_shape: tuple[int, ...] | None = None) -> AffineMaps:
@@ -65,16 +66,20 @@ def load_maps(path: str | os.PathLike[str], *, input_shape: tuple[int, ...] | No
 
 def _mapped(source: Path) -> np.ndarray:
     try:
-        try:
-            stored = np.lib.format.open_memmap(source, mode="r")
-        except ValueError:  # a file without numbers cannot be mapped
-            stored = np.load(source, allow_pickle=False)
+        with source.open("rb") as file:
+            head = read_npy_head(file)
+            n_bytes = os.fstat(file.fileno()).st_size
+        if head.head_bytes + head.bytes != n_bytes:
+            raise ValueError(f"its array takes {head.head_bytes + head.bytes:,} bytes and the file has {n_bytes:,}")
+        if len(head.shape) != 3 or head.shape[2] < 1 or head.dtype.kind != "f":
+            raise ResultFileError(
+                f"`{source}` holds {head.dtype} {head.shape}, not affine maps: expected floats (N, m, n_inputs + 1)."
+            )
+        # a file without numbers cannot be mapped
+        return np.lib.format.open_memmap(source, mode="r") if head.bytes else np.empty(head.shape, head.dtype)
+    except ResultFileError:
+        raise
     except FileNotFoundError:
         raise ResultFileError(f"`{source}` does not exist. Pass a file that `affine_at` wrote.") from None
     except (OSError, ValueError, EOFError) as problem:
         raise ResultFileError(f"`{source}` is not an .npy file, or is damaged ({problem}).") from None
-    if stored.ndim != 3 or stored.shape[2] < 1 or stored.dtype.kind != "f":
-        raise ResultFileError(
-            f"`{source}` holds {stored.dtype} {stored.shape}, not affine maps: expected floats (N, m, n_inputs + 1)."
-        )
-    return stored

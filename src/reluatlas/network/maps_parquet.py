@@ -153,16 +153,21 @@ class TableMaps(AffineMaps):
         arrow, parquet = _pyarrow(f"`{path}`")
         self._set(_path=Path(path), _arrow=arrow, _parquet=parquet)
         with self._opened() as file:
-            head = json.loads((file.schema_arrow.metadata or {}).get(_HEAD, b"{}"))
-            names = set(file.schema_arrow.names)
+            names, n_rows = set(file.schema_arrow.names), file.metadata.num_rows
+            try:
+                head = json.loads((file.schema_arrow.metadata or {}).get(_HEAD, b"{}"))
+            except (ValueError, RecursionError):
+                head = None
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise ResultFileError(f"`{path}` is not a file of affine maps. Pass one that `affine_at` wrote.")
-        if head["version"] != VERSION:
+        if head.get("version") != VERSION:
             raise ResultFileError(
-                f"`{path}` has format version {head['version']}; this reluatlas reads version {VERSION}. Compute the "
-                "maps again, or use the version that wrote it."
+                f"`{path}` has format version {head.get('version')!r}; this reluatlas reads version {VERSION}. Compute "
+                "the maps again, or use the version that wrote it."
             )
         faces = self._stored_faces if is_on_face is None and "is_on_face" in names else is_on_face
+        if not _is_sound(head) or head["n_maps"] * len(head["outputs"]) != n_rows:
+            raise ResultFileError(f"`{path}` is damaged: its head is not that of its rows. Write it again.")
         shape = head["n_maps"], len(head["outputs"]), *head["input_shape"]
         self._set(_shape=shape, _dtype=np.dtype(head["dtype"]), outputs=head["outputs"], _on_face=faces, _kept=None)
 
@@ -235,11 +240,17 @@ class TableMaps(AffineMaps):
 
     def _read(self) -> tuple[NDArray, NDArray]:
         if self._kept is None:
-            kept = A, b = np.empty(self._shape, self.dtype), np.empty(self._shape[:2], self.dtype)
+            try:
+                kept = A, b = np.empty(self._shape, self.dtype), np.empty(self._shape[:2], self.dtype)
+            except (MemoryError, ValueError):
+                raise self._damaged() from None
             for points, outputs, group in self._groups(["A", "b"]):
                 part = A[points, outputs]
-                part[...] = group["A"].combine_chunks().flatten().to_numpy().reshape(part.shape)
-                b[points, outputs] = group["b"].to_numpy().reshape(part.shape[:2])
+                try:
+                    part[...] = group["A"].combine_chunks().flatten().to_numpy().reshape(part.shape)
+                    b[points, outputs] = group["b"].to_numpy().reshape(part.shape[:2])
+                except ValueError:
+                    raise self._damaged() from None
             self._set(_kept=kept)
             return kept
         return self._kept
@@ -249,6 +260,22 @@ class TableMaps(AffineMaps):
         for points, outputs, group in self._groups(["is_on_face"]):
             out[points] = group["is_on_face"].to_numpy().reshape(-1, outputs.stop - outputs.start)[:, 0]
         return out
+
+
+def _is_sound(head: dict[str, Any]) -> bool:
+    """Return whether a head says how many maps there are, of which outputs, and of what type and shape."""
+    numbers = [head.get("n_maps"), *_listed(head, "outputs"), *_listed(head, "input_shape")]
+    return (
+        all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in numbers)
+        and isinstance(head.get("outputs"), list)
+        and isinstance(head.get("input_shape"), list)
+        and head.get("dtype") in ("float32", "float64")
+    )
+
+
+def _listed(head: dict[str, Any], name: str) -> list[Any]:
+    value = head.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _pyarrow(what: str) -> tuple[Any, Any]:

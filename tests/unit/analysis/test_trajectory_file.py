@@ -7,6 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ResultFileError
+from tests.edits import renewed
 from tests.unit.analysis.paths import moving
 
 
@@ -45,13 +46,13 @@ def _with_header(path, change):
     header = json.loads(parts["head"].tobytes())
     change(header, parts)
     parts["head"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, **parts)
+    np.savez(path, **renewed(parts))
 
 
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda header, parts: header.update(version=3), "version 3; this reluatlas reads version 2"),
+        (lambda header, parts: header.update(version=4), "version 4; this reluatlas reads version 3"),
         (lambda header, parts: header.update(format="something"), "not a saved trajectory"),
         (lambda header, parts: header.pop("sizes"), "is damaged"),
         (lambda header, parts: header.update(sizes=[2, 4, 3]), "is damaged"),

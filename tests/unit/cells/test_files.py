@@ -10,6 +10,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.errors import ResultFileError
 from tests.compare import assert_matches_oracle
+from tests.edits import renewed
 from tests.zoo import FAMILIES, domain_for
 
 
@@ -38,7 +39,7 @@ def rewritten(path, **changes):
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
     arrays.update(changes)
-    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    np.savez(path, **renewed({name: value for name, value in arrays.items() if value is not None}))
 
 
 def head(path, **changes):
@@ -65,6 +66,56 @@ def test_files_that_are_no_complex(saved, tmp_path):
 def test_another_version_is_named(saved):
     rewritten(saved, head=head(saved, version=99))
     with pytest.raises(ResultFileError, match="version 99"):
+        ra.load_complex(saved)
+
+
+def _certain(stored):
+    values = json.loads(bytes(stored["head"]).decode())
+    values["exactness"]["status"] = "certain"
+    return {"head": np.frombuffer(json.dumps(values).encode(), dtype=np.uint8)}
+
+
+def _exchanged(stored):
+    neighbor = stored["neighbor"].copy()
+    i, j = np.flatnonzero(neighbor >= 0)[:2]
+    neighbor[[i, j]] = neighbor[[j, i]]
+    return {"neighbor": neighbor}
+
+
+def _with_nan(stored):
+    points = stored["points"].copy()
+    points[3, 1] = np.nan
+    return {"points": points}
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (lambda stored: {"line": stored["line"][:-1]}, "of one length"),
+        (lambda stored: {"radii": stored["radii"][:-1]}, r"`radii` has the shape"),
+        (lambda stored: {"offsets": stored["offsets"][::-1]}, "does not split"),
+        (lambda stored: {"twin": np.roll(stored["twin"], 1)}, "twin"),
+        (lambda stored: {"line": np.where(stored["line"] < 0, -9, stored["line"])}, "names rows"),
+        (lambda stored: {"patterns": stored["patterns"] + np.uint8(3)}, "pieces that the network's units do not have"),
+        (lambda stored: {"affine_b": stored["affine_b"].astype(np.float32)}, "has the type float32"),
+        (_with_nan, "not finite"),
+        (_exchanged, "do not name each other"),
+        (_certain, "exactness"),
+    ],
+)
+def test_arrays_that_make_no_complex_are_refused_though_their_sums_are_right(saved, edit, what):
+    with np.load(saved) as stored:
+        rewritten(saved, **edit(stored))
+    with pytest.raises(ResultFileError, match=what):
+        ra.load_complex(saved)
+
+
+def test_an_edited_number_is_noticed(saved):
+    with np.load(saved) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    arrays["affine_b"] = np.nextafter(arrays["affine_b"], np.inf)
+    np.savez(saved, **arrays)
+    with pytest.raises(ResultFileError, match="`affine_b` was changed"):
         ra.load_complex(saved)
 
 

@@ -17,6 +17,7 @@ from reluatlas.analysis.pieces.sample import principal_directions, sample_output
 from reluatlas.analysis.pieces.stand_alone import compare_outputs, stand_alone
 from reluatlas.datasets.demo import load_demo_digits
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, ResultFileError
+from tests.edits import renewed
 
 
 @pytest.fixture(scope="module")
@@ -229,13 +230,13 @@ def test_other_versions_formats_and_shapes_are_refused(models, tmp_path):
         parts = dict(stored)
     head = json.loads(parts["head"].tobytes())
     for change, array, words in (
-        ({"version": 2}, {}, "version 2"),
+        ({"version": 3}, {}, "version 3"),
         ({"format": "other"}, {}, "it holds other arrays"),
         ({}, {"basis": parts["basis"][:2]}, "do not fit"),
         ({}, {"offsets": np.full_like(parts["offsets"], np.nan)}, "NaN"),
     ):
         text = np.frombuffer(json.dumps({**head, **change}).encode(), dtype=np.uint8)
-        np.savez(path, **{**parts, **array, "head": text})
+        np.savez(path, **renewed({**parts, **array, "head": text}))
         with pytest.raises(ResultFileError, match=words):
             PiecewiseAffineRegressor.load(path)
     buffer = io.BytesIO()
