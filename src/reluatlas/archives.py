@@ -225,7 +225,7 @@ class Members(Mapping[str, NDArray[Any]]):
 
 
 def _sum_of(array: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _sum_of_head(head: Mapping[str, Any]) -> str:

@@ -154,7 +154,7 @@ def _certificates(head: dict[str, Any], arrays: Members) -> list[CellCertificate
     factors = [_fraction(text) for text in factors]
     n_cells = (arrays.shape("patterns") or (0,))[0]
     patterns = _numbers(arrays, "patterns", n_cells)
-    columns, numbers = _numbers(arrays, "columns", None), arrays.take("points", np.float64, (None, None))
+    columns, numbers = arrays.take("columns", np.int64, (None,)), arrays.take("points", np.float64, (None, None))
     n_facets, n_implied = (arrays.take(name, np.int64, (n_cells,)).tolist() for name in ("n_facets", "n_implied"))
     if min([0, *n_facets, *n_implied]) < 0 or len(numbers) != n_cells + sum(n_facets):
         raise ValueError("`points` are not one inside of each cell and one beyond each facet")
@@ -186,12 +186,10 @@ def _bytes(arrays: Members, name: str) -> NDArray[np.uint8]:
     return arrays.take(name, np.uint8, (None,))
 
 
-def _numbers(arrays: Members, name: str, n: int | None) -> NDArray[np.integer]:
+def _numbers(arrays: Members, name: str, n: int) -> NDArray[np.integer]:
     """Return an array of whole numbers; of a file without a certificate, one without numbers of any type."""
     if n == 0:
         return arrays.take(name, (np.int64, np.float64), (0,)).astype(np.int64)
-    if n is None:
-        return arrays.take(name, np.int64, (None,))
     return arrays.take(name, (np.uint8, np.uint16, np.uint32, np.int32, np.int64), (n, None))
 
 

@@ -35,15 +35,12 @@ def coordinates_of(domain: Box | Slice | Space, X: ArrayLike, name: str = "X") -
     if not finite.all():
         raise NonFiniteError(f"`{name}` holds NaN or an infinite number{_which(rows, ~finite)}. Pass finite points.")
     require_reach(rows, f"`{name}`")
-    given_as_inputs = isinstance(domain, Slice) and rows.shape[1] != domain.dim
-    if given_as_inputs:
-        u, slack = _projected(domain, rows, name)
-    else:
-        u = rows
     if isinstance(domain, Space):
-        return u
+        return rows
     low, high = domain.box.low, domain.box.high
-    if given_as_inputs:
+    u = rows
+    if isinstance(domain, Slice) and rows.shape[1] != domain.dim:
+        u, slack = _projected(domain, rows, name)
         inside = np.clip(u, low, high)
         near = np.abs((u - inside) @ domain.basis).max(axis=1) <= slack
         u = np.where(near[:, None], inside, u)
