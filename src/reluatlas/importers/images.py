@@ -298,6 +298,7 @@ def resample(low: Lowering, t: Tensor, rows: Sequence[Sequence[Sequence[tuple[in
     _, _, sizes = image_shape(low, t)
     outs = [len(axis) for axis in rows]
     places, weights, shared = [], np.ones((1, 1)), 1
+    low.keep_room(t.shape[0] * t.shape[1] * prod(len(axis) * max(len(row) for row in axis) for axis in rows))
     for axis in rows:
         width = max(len(row) for row in axis)
         # powers of two stay with the weights, where they are exact

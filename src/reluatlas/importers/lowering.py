@@ -179,12 +179,16 @@ class Lowering:
         DimensionError
             When all nodes together need more than `MAX_MADE`, or `MADE_PER_STORED` for each stored number.
         """
+        self.keep_room(count)
         self._spent += int(count)
-        limit = max(MAX_MADE, MADE_PER_STORED * self.stored)
-        if self._spent > limit:
+
+    def keep_room(self, count: int) -> None:
+        """Raise when there is no room for so many numbers; see `spend`."""
+        needed, limit = self._spent + int(count), max(MAX_MADE, MADE_PER_STORED * self.stored)
+        if needed > limit:
             raise DimensionError(
                 f"{self.label} needs {int(count):,} numbers that say which entries it reads, with those before it "
-                f"{self._spent:,}; the limit for this model is {limit:,}. Use a smaller input, kernel or padding."
+                f"{needed:,}; the limit for this model is {limit:,}. Use a smaller input, kernel or padding."
             )
 
 
@@ -357,7 +361,7 @@ def piecewise(low: Lowering, t: Tensor, knots: ArrayLike, slopes: ArrayLike, int
     """Return a one-variable function of each entry; see `Builder.breakpoints`."""
     for values in (slopes, intercepts, knots):
         low.coefficients(values, "a constant")
-    low.spend(t.size * (1 + np.shape(knots)[-1]))
+    low.spend(t.size * max(1, np.shape(knots)[-1]))
     return Tensor(low.builder.breakpoints(t.node, knots, slopes, intercepts, name=low.name), t.shape)
 
 

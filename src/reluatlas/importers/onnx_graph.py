@@ -99,6 +99,7 @@ def _from_checked(
         low.name, low.operator = node.name or node.output[0], node.op_type
         for name in node.output:
             low.keep_size(shapes.get(name, ()))
+            low.keep_room(prod(shapes.get(name, ())))
         lower_node(low, double, node, values, opset)  # what it finds wrong, it says of the node
     if problem is not None:
         raise problem
