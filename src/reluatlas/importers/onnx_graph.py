@@ -16,7 +16,7 @@ from reluatlas.importers.ends import Shapes, chosen_output, shape_of
 from reluatlas.importers.finish import Imported, Normalization, begin, begin_joint
 from reluatlas.importers.lowering import Lowering, Tensor
 from reluatlas.importers.onnx_call import Call, Refused
-from reluatlas.importers.onnx_file import check_model, read_onnx
+from reluatlas.importers.onnx_file import check_model, read_onnx, stored_tensors
 from reluatlas.importers.onnx_masks import READS_STEPS
 from reluatlas.importers.onnx_operators import FINAL, FOLDED, OPERATORS, PASSING
 from reluatlas.importers.onnx_order import needed_nodes
@@ -88,7 +88,7 @@ def _from_checked(
     shapes, problem = inferred_shapes(part, source)
     double = in_float64(part)
     low, given, norm = _begun(layouts, mean, std)
-    low.stored = sum(prod(t.dims) for t in part.graph.initializer)
+    low.stored = sum(prod(t.dims) for _, t in stored_tensors(part.graph))
     values: dict[str, Value | Refused] = dict(given)
     for name, x in given.items():
         low.name, low.operator = name, "input"
