@@ -104,6 +104,8 @@ def _from_checked(
     if problem is not None:
         raise problem
     made = values.get(output_name)
+    if isinstance(made, Steps):
+        made = settle(low, made)
     if not isinstance(made, Tensor):
         raise UnsupportedLayerError(f"the output `{output_name}` of `{source}` does not depend on its input.")
 
