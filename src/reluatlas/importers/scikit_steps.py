@@ -46,27 +46,27 @@ def lower_step(low: Lowering, x: Tensor, step: Any) -> Tensor:
 
     if is_identity(step):
         return x
+    known: Any = step  # what fitting adds has no types
     try:
         if isinstance(step, StandardScaler):
-            return _normalized(low, x, step.mean_ if step.with_mean else None, step.scale_ if step.with_std else None)
-        if isinstance(step, RobustScaler):
-            center, scale = (
-                (step.center_ if step.with_centering else None),
-                (step.scale_ if step.with_scaling else None),
+            return _normalized(
+                low, x, known.mean_ if known.with_mean else None, known.scale_ if known.with_std else None
             )
-            return _normalized(low, x, center, scale)
+        if isinstance(step, RobustScaler):
+            center = known.center_ if known.with_centering else None
+            return _normalized(low, x, center, known.scale_ if known.with_scaling else None)
         if isinstance(step, MaxAbsScaler):
-            out = _normalized(low, x, None, step.scale_)
+            out = _normalized(low, x, None, known.scale_)
             return clip(low, out, -1.0, 1.0) if getattr(step, "clip", False) else out
         if isinstance(step, MinMaxScaler):
-            out = scale_shift(low, x, step.scale_, step.min_)
-            return clip(low, out, *map(float, step.feature_range)) if step.clip else out
+            out = scale_shift(low, x, known.scale_, known.min_)
+            return clip(low, out, *map(float, known.feature_range)) if known.clip else out
         if isinstance(step, PCA | IncrementalPCA):
             return _projected(low, x, step)
         if isinstance(step, TruncatedSVD):
-            return matmul(low, x, np.asarray(step.components_).T, constant="right")
+            return matmul(low, x, np.asarray(known.components_).T, constant="right")
         if isinstance(step, SelectorMixin):
-            return rearrange(low, [x], np.asarray(step.get_support(indices=True), dtype=np.int64))
+            return rearrange(low, [x], np.asarray(known.get_support(indices=True), dtype=np.int64))
     except Exception as problem:
         raise _explained(step, problem) from None
     raise _refused(step)
@@ -79,20 +79,21 @@ def lower_inverse(low: Lowering, y: Tensor, step: Any) -> Tensor:
 
     if is_identity(step):
         return y
+    known: Any = step
     try:
         if isinstance(step, Pipeline):
-            for _, part in reversed(step.steps):
+            for _, part in reversed(known.steps):
                 y = lower_inverse(low, y, part)
             return y
         if isinstance(step, StandardScaler):
-            return scale_shift(low, y, step.scale_ if step.with_std else 1.0, step.mean_ if step.with_mean else 0.0)
+            return scale_shift(low, y, known.scale_ if known.with_std else 1.0, known.mean_ if known.with_mean else 0.0)
         if isinstance(step, RobustScaler):
-            scale, center = (step.scale_ if step.with_scaling else 1.0), (step.center_ if step.with_centering else 0.0)
-            return scale_shift(low, y, scale, center)
+            scale = known.scale_ if known.with_scaling else 1.0
+            return scale_shift(low, y, scale, known.center_ if known.with_centering else 0.0)
         if isinstance(step, MaxAbsScaler):
-            return scale_shift(low, y, step.scale_)
+            return scale_shift(low, y, known.scale_)
         if isinstance(step, MinMaxScaler):
-            return _normalized(low, y, step.min_, step.scale_)
+            return _normalized(low, y, known.min_, known.scale_)
     except Exception as problem:
         raise _explained(step, problem) from None
     raise UnsupportedLayerError(

@@ -105,7 +105,7 @@ def require_readable(module: Any, source: str) -> None:
         Lazy layers that have not run yet; weights on the meta device.
     """
     import torch
-    from torch.nn.parameter import UninitializedTensorMixin
+    from torch.nn.parameter import is_lazy
     from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
     try:
@@ -127,7 +127,7 @@ def require_readable(module: Any, source: str) -> None:
             )
     for name, tensor in _tensors(module):
         label = f"`{name}` of `{source}`"
-        if isinstance(tensor, UninitializedTensorMixin):
+        if is_lazy(tensor):
             raise ArgumentError(
                 f"{label} belongs to a lazy layer, which has no weights before its first run. Run it once on data, or "
                 "load its weights."

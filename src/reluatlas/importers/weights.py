@@ -63,8 +63,8 @@ def _of_objects(given: NDArray, label: str) -> tuple[FloatArray, bool]:
     numbers = np.empty(given.shape)
     rounded = False
     for i, value in enumerate(given.flat):
-        plain = value.item() if isinstance(value, np.generic) and not isinstance(value, np.longdouble) else value
-        if not isinstance(plain, numbers_of_python.Real | Decimal | np.longdouble):
+        plain = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(plain, numbers_of_python.Real | Decimal):
             raise ArgumentError(
                 f"`{label}` holds an object of type `{type(value).__name__}`; expected real numbers. "
                 "Convert it to floats."
