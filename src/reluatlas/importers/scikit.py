@@ -182,15 +182,16 @@ def _linear(model: Any) -> _Body:
             f"`model` is a scikit-learn `{kind}`; expected an `MLPClassifier` or `MLPRegressor`, a linear model, or a "
             f"pipeline or search that ends in one. {way}".strip()
         )
+    fitted: Any = model  # what fitting adds has no types
     if not hasattr(model, "coef_"):
         raise ArgumentError(f"`model` is a `{kind}` that is not fitted. Call its `fit` first.")
-    if hasattr(model, "sparsify") and hasattr(model.coef_, "toarray"):
+    if hasattr(model, "sparsify") and hasattr(fitted.coef_, "toarray"):
         raise ArgumentError(f"`model` is a `{kind}` with sparse weights. Call its `densify` first.")
-    weight = np.atleast_2d(np.asarray(model.coef_))
-    bias = np.broadcast_to(np.asarray(model.intercept_, dtype=np.float64).reshape(-1), weight.shape[:1])
+    weight = np.atleast_2d(np.asarray(fitted.coef_))
+    bias = np.broadcast_to(np.asarray(fitted.intercept_, dtype=np.float64).reshape(-1), weight.shape[:1])
 
     def run(dtype: np.dtype) -> Callable[[NDArray], NDArray]:
-        decide = getattr(model, "decision_function", None) or model.predict
+        decide = getattr(fitted, "decision_function", None) or fitted.predict
         return lambda z: _quietly(decide, z.astype(dtype))
 
     return _Body(checked_layers([(weight, bias)]), False, "identity", np.dtype(np.float64), run)

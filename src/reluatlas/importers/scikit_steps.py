@@ -27,7 +27,8 @@ def is_identity(step: Any) -> bool:
     """Return whether a step of a pipeline does nothing."""
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return True
-    return type(step).__name__ == "FunctionTransformer" and step.func is None and step.inverse_func is None
+    functions = getattr(step, "func", None), getattr(step, "inverse_func", None)
+    return type(step).__name__ == "FunctionTransformer" and functions == (None, None)
 
 
 def lower_step(low: Lowering, x: Tensor, step: Any) -> Tensor:

@@ -141,6 +141,7 @@ def test_mixed_types_and_whole_number_buffers(tmp_path):
         load(tmp_path / "w.pt", module=Counted())
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.compile itself
 @pytest.mark.parametrize(
     "wrapped",
     [
