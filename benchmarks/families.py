@@ -136,18 +136,17 @@ def main() -> None:
         work += [(family, range(s, min(s + CHUNK, last))) for s in range(arguments.seed, last, CHUNK)]
     work.sort(key=lambda job: job[1].start)  # all families advance together
     parts: list[dict[str, Any]] = []
-    start, n_done, n_bad = time.monotonic(), 0, 0
-    ask(arguments.only[0], range(arguments.seed, arguments.seed + 1))  # kernels compile once, before the others start
+    start, said, n_done, n_bad = time.monotonic(), 0.0, 0, 0
+    ask("gaussian", range(8))  # all kernels compile once, before the others start
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         for future in as_completed([pool.submit(ask, *job) for job in work]):
             parts.append(future.result())
             n_done += parts[-1]["networks"]
             n_bad += sum(kind != "refused" for kind, *_ in parts[-1]["faults"])
             spent = time.monotonic() - start
-            print(
-                f"\r{n_done:,} networks in {spent:.0f} s, {n_bad} wrong or foreign", end="", file=sys.stderr, flush=True
-            )
-    print(file=sys.stderr)
+            if spent >= said + 10:
+                said = spent
+                print(f"{n_done:,} networks in {spent:.0f} s, {n_bad} wrong or foreign", file=sys.stderr, flush=True)
     rows = total(parts)
     show(rows)
     if arguments.out:

@@ -76,6 +76,15 @@ def degenerate(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def families(record: Record) -> str:
+    """Return the table of answers about hard small networks: right, wrong, refused."""
+    head = ["family", "networks", "answers", "wrong", "other exceptions", "networks refused in part", "seconds"]
+    counts = ("networks", "answers", "wrong", "foreign", "networks_refused")
+    rows = [*record["rows"], {"family": "all", **{c: sum(r[c] for r in record["rows"]) for c in (*counts, "seconds")}}]
+    cells = [[row["family"], *(f"{row[c]:,}" for c in counts), f"{row['seconds']:,.0f}"] for row in rows]
+    return _lines(head, cells) + _made(record)
+
+
 def plane(record: Record) -> str:
     """Return the table of counting and enumerating against NumPy's forward pass."""
     head = ["network", "cells", "(a) count, ms", "(b) enumerate, ms", "(c) forward, ms", "(a)/(c)", "(b)/(c)"]
@@ -371,6 +380,7 @@ def acas_box(record: Record) -> str:
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
+    "families": families,
     "plane": plane,
     "standalone": standalone,
     "affine_maps": affine_maps,
