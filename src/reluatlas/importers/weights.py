@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 # Limits that a model must keep before anything is allocated for it.
 MAX_ENTRIES = 2**26  # of one tensor of the model
 MAX_MATRIX_ENTRIES = 2**28  # of one dense matrix
-MAX_MADE = 2**24  # numbers that say where entries go, in all nodes together,
+MAX_MADE = 12 * 2**20  # numbers that say where entries go, in all nodes together,
 MADE_PER_STORED = 16  # or as many as this for each number that the model stores
 MAX_NODES = 100_000
 
