@@ -80,7 +80,7 @@ def from_module(
     if not isinstance(made, Tensor):
         raise UnsupportedLayerError(f"the output of `{source}` does not depend on its input.")
     floats = {p.dtype for p in (*twin.parameters(), *twin.buffers()) if is_float(p)}
-    coarse = casts(captured.nodes, floats)
+    coarse = casts(captured.nodes)
     for cast in coarse - floats:
         low.builder.note(
             "dropped", source, f"its casts to {_said(cast)} are left out: coefficients are as they are stored"

@@ -40,13 +40,23 @@ def fixes_type(nodes: Sequence[Any]) -> bool:
     return any(isinstance(d, torch.dtype) and d.is_floating_point and d != torch.float64 for d in fixed)
 
 
-def casts(nodes: Sequence[Any], floats: set[Any]) -> set[Any]:
-    """Return the float types that a graph casts to and that are narrower than the widest of `floats`."""
+def casts(nodes: Sequence[Any]) -> set[Any]:
+    """Return the float types that a graph casts wider floats to."""
     import torch
 
-    wanted = {node.kwargs.get("dtype") for node in nodes}
-    finest = min((torch.finfo(d).eps for d in floats), default=0.0)
-    return {d for d in wanted if isinstance(d, torch.dtype) and d.is_floating_point and torch.finfo(d).eps > finest}
+    found = set()
+    for node in nodes:
+        wanted = node.kwargs.get("dtype")
+        given = getattr(node.args[0], "meta", {}).get("val") if node.args else None
+        if isinstance(wanted, torch.dtype) and isinstance(given, torch.Tensor) and is_float(given):
+            found |= {wanted} if wanted.is_floating_point and _spacing(wanted) > _spacing(given.dtype) else set()
+    return found
+
+
+def _spacing(dtype: Any) -> float:
+    import torch
+
+    return float(torch.finfo(dtype).eps)
 
 
 @contextmanager

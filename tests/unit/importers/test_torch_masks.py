@@ -59,7 +59,7 @@ RELU = {
     "masked_fill": lambda h: h.masked_fill(h < 0, 0.0),
     "put": put,
     "heaviside": lambda h: h * torch.heaviside(h, torch.zeros((), dtype=h.dtype)),
-    "half a sign": lambda h: h * (h.sign() + 1) / 2,
+    "half a sign": lambda h: h * ((h.sign() + 1) / 2),
     "threshold": lambda h: F.threshold(h, 0.0, 0.0),
     "clamp": lambda h: h.clamp(0),
     "clamp in place": lambda h: (h + 0).clamp_min_(0),
