@@ -167,7 +167,7 @@ class TableMaps(AffineMaps):
             )
         faces = self._stored_faces if is_on_face is None and "is_on_face" in names else is_on_face
         if not _is_sound(head) or head["n_maps"] * len(head["outputs"]) != n_rows:
-            raise ResultFileError(f"`{path}` is damaged: its head is not that of its rows. Write it again.")
+            raise self._damaged()
         shape = head["n_maps"], len(head["outputs"]), *head["input_shape"]
         self._set(_shape=shape, _dtype=np.dtype(head["dtype"]), outputs=head["outputs"], _on_face=faces, _kept=None)
 
