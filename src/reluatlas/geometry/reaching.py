@@ -119,7 +119,7 @@ def _pseudo_inverse(unit: FloatArray) -> FloatArray:
             out[t : t + _BLOCK] -= factor[t : t + _BLOCK, here] @ out[here]
     for s in reversed(starts):
         here = slice(s, min(s + _BLOCK, g))
-        out[here] = solve_triangular(factor[here, here], out[here], lower=True, trans="T")
+        out[here] = solve_triangular(factor[here, here], out[here], lower=True, trans=1)
         for t in range(0, s, _BLOCK):
             look()
             out[t : t + _BLOCK] -= factor[here, t : t + _BLOCK].T @ out[here]
