@@ -299,6 +299,7 @@ def _require_room(network: Network) -> None:
     rows = 0
     for t in network.cuts:
         node = network.nodes[t]
+        assert isinstance(node, Breakpoints | Max)
         rows += node.candidates.size if isinstance(node, Max) else node.knots.size
     need = 16.0 * network.n_inputs * (sum(sizes) + 3 * max(sizes, default=0) + rows)
     require_memory(

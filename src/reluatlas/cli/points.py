@@ -89,10 +89,10 @@ def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
     for text in texts:
         if "=" in text:
             words = [word.rpartition("=") for word in text.split()]
-            named = {name: _numbers(given, f"{option} {text}", option) for name, _, given in words}
+            named = {name: _typed_numbers(given, f"{option} {text}", option) for name, _, given in words}
             points.append(Point(None, None, net.join(named)))
             continue
-        values = _numbers(text, f"{option} {text}", option)
+        values = _typed_numbers(text, f"{option} {text}", option)
         if len(values) != n_inputs:
             raise DimensionError(
                 f"`{option} {text}` has {len(values)} numbers but the network takes {n_inputs} inputs. Pass one number "
@@ -102,7 +102,7 @@ def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
     return points
 
 
-def _numbers(text: str, given: str, option: str) -> list[float]:
+def _typed_numbers(text: str, given: str, option: str) -> list[float]:
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
