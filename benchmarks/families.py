@@ -143,6 +143,9 @@ def main() -> None:
             parts.append(future.result())
             n_done += parts[-1]["networks"]
             n_bad += sum(kind != "refused" for kind, *_ in parts[-1]["faults"])
+            for kind, question, seed, text in parts[-1]["faults"]:
+                if kind != "refused":
+                    print(f"{parts[-1]['family']} {seed}: {kind} in {question}: {text[:300]}", file=sys.stderr)
             spent = time.monotonic() - start
             if spent >= said + 10:
                 said = spent
