@@ -19,6 +19,7 @@ from tests.truth import Truth, close, floats, number
 
 MAPS = Fraction(1, 10**12)
 VOLUMES = 1e-9
+ROUNDING = 1e-14
 POINTS = 1e-7
 """Of the largest coordinate: how far a corner of the boundary may be off, which has no radius."""
 
@@ -96,12 +97,12 @@ def volumes(truth: Truth, cx: Any) -> int:
             assert given == np.inf, f"cell {i} is unbounded, and has volume {given}"
             continue
         exact = number(cell.volume) * truth.unit
-        size = whole * truth.unit
-        if truth.domain.whole:
-            # Vertices are rounded: each side of the cell is off by as much as its largest coordinate allows.
-            points = floats(cell.polytope.vertices, k)
-            size = float(np.prod(np.ptp(points, axis=0) + 1e-6 * np.abs(points).max()))
-        fine = given == exact or abs(given - exact) <= VOLUMES * size
+        # Vertices are rounded: each side of the cell is off by as much as its largest coordinate allows.
+        points = floats(cell.polytope.vertices, k)
+        sides, rounding = np.ptp(points, axis=0), ROUNDING * np.abs(points).max()
+        slack = float(np.prod(sides + rounding) - np.prod(sides)) * truth.unit
+        slack += VOLUMES * truth.unit * (float(np.prod(sides)) if truth.domain.whole else whole)
+        fine = given == exact or abs(given - exact) <= slack
         assert fine, f"cell {i} has volume {given}, expected {exact}"
     if not truth.domain.whole:
         total = float(cx.volumes.sum())
