@@ -15,13 +15,14 @@ from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.opposite import pattern_behind, turned
 from reluatlas.cells.polyhedra import Constraint, Polyhedron, Tree
 from reluatlas.cells.whole_rows import Reference
-from reluatlas.deadline import Deadline, look, under
+from reluatlas.deadline import Deadline, grace, look, under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import InternalError, TimeLimitError
 from reluatlas.network.graph import Network
 
 Told = Callable[[int], None]
 DOMAIN, UNEXPLORED = -1, -2
+_GRACE_S = 0.5  # beyond a limit: without the root of the tree nothing can be told
 _FOR_CELLS = 0.75  # of the time; the rest is for neighbors
 
 
@@ -108,7 +109,8 @@ def count_everywhere(
     start, total = time.monotonic(), 0
     stopped: list[StoppedBy] = [""]
     with under(limits.deadline):
-        tree = Tree(network, domain)
+        with grace(_GRACE_S):
+            tree = Tree(network, domain)
         for n in _watched(tree.count(), lambda n: n, max_cells, progress, stopped):
             total += n
     return SpaceCount(total, stopped[0], Exactness("exact", tree.n_escalated), time.monotonic() - start)
@@ -134,7 +136,8 @@ def _enumerated(
     network: Network, domain: Box | Slice | Space, max_cells: int | None, progress: Told | None, deadline: Deadline
 ) -> SpaceCells:
     start = time.monotonic()
-    tree = Tree(network, domain)
+    with grace(_GRACE_S):
+        tree = Tree(network, domain)
     stopped: list[StoppedBy] = [""]
     found: list[Polyhedron] = []
     bounded, facets = [], []

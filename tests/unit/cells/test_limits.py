@@ -63,7 +63,7 @@ def explored(net, domain):
 def traced(net, domain):
     ends = np.random.default_rng(0).normal(size=(400, domain.dim)) * 1e3
     found = ra.trace(net, ends, max_seconds=LIMIT, jobs=1)
-    return found.n_pieces, found.stopped_by
+    return found.n_pieces_joined, found.stopped_by
 
 
 PLANE, SOLID, SPACE = (2, 96), (4, 48), (9, 40)
