@@ -16,6 +16,7 @@ from reluatlas.cells.complex import PolyhedralComplex, Vertices
 from reluatlas.cells.everywhere import enumerate_everywhere
 from reluatlas.cells.limits import Limits
 from reluatlas.cells.run import MAX_DIMENSION
+from reluatlas.deadline import current
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.graph import Network
@@ -94,7 +95,7 @@ def require_budget(domain: Box | Slice | Space, limits: Limits, checkpoint: str 
             f"`domain` has {domain.dim} dimensions; a checkpoint is kept in up to {MAX_DIMENSION}. Leave `checkpoint` "
             "out, or pass a `Slice` of fewer dimensions."
         )
-    if limits.max_cells is None and limits.max_seconds is None:
+    if limits.max_cells is None and limits.max_seconds is None and current().is_never:
         raise DomainError(
             f"`domain` has {domain.dim} dimensions: beyond {MAX_DIMENSION}, each cell takes about one linear program a "
             "neuron, and there may be far too many (`reluatlas inspect` prints bounds). Pass `max_cells=` or "

@@ -11,7 +11,7 @@ import numpy as np
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.domain import Space
-from reluatlas.errors import DimensionError
+from reluatlas.errors import DimensionError, NonFiniteError
 from reluatlas.geometry.boundedness import is_surely_bounded, open_direction
 from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
@@ -92,20 +92,24 @@ def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
     if h.size == 0:
         return None, float("inf")
     center = cell.system.system.center
+    # distances and their scale may lie beyond float64 where extended precision has a wider range
     with np.errstate(over="ignore"):
-        rest = (h - G @ center) / lengths
+        rest = (h - G @ center.astype(np.longdouble)) / lengths
     known = rest[np.isfinite(rest) & (rest > 0)]
-    scale = 2.0 ** np.round(np.log2(np.median(known))) if known.size else 1.0
+    scale = np.exp2(np.round(np.log2(np.median(known)))) if known.size else np.longdouble(1.0)
     k = G.shape[1]
     table = np.concatenate([G / lengths[:, None], np.ones((h.size, 1))], axis=1)
     low, high = np.full(k + 1, -np.inf), np.full(k + 1, np.inf)
     low[k] = 0.0
-    answer = Program(table, rest / scale, low, high).maximize(np.eye(k + 1)[k])
-    if answer.status == "unbounded":
-        return None, float("inf")
-    z = center + scale * answer.point[:k] if answer.status == "optimal" else center
-    # the ball around the center found, whatever the solver said of it
-    radius = max(0.0, float(((h - G @ z) / lengths).min()))
+    with np.errstate(over="ignore"):
+        answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
+        if answer.status == "unbounded" and cell.is_bounded:
+            raise NonFiniteError("the distances from the cell's middle to its facets leave the range of float64.")
+        if answer.status == "unbounded":
+            return None, float("inf")
+        z = (center + scale * answer.point[:k] if answer.status == "optimal" else center).astype(np.float64)
+        # the ball around the center found, whatever the solver said of it
+        radius = max(0.0, float(((h - G @ z.astype(np.longdouble)) / lengths).min()))
     return cell.chart.from_inner(z, cell.x), radius
 
 

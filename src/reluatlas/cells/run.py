@@ -20,7 +20,7 @@ from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
-from reluatlas.deadline import flagged
+from reluatlas.deadline import flagged, under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DomainError
 from reluatlas.memory import available_memory, require_memory
@@ -185,7 +185,7 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice |
             limits.progress(frontier.tally.n_cells, min(1.0, frontier.tally.volume / whole))
 
     try:
-        with flagged(crew.stop):
+        with under(limits.deadline), flagged(crew.stop):
             if frontier.file is not None:
                 tell()
             while True:

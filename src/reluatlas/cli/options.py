@@ -82,7 +82,7 @@ Classes = Annotated[
 ]
 ClassNames = Annotated[
     str | None,
-    typer.Option(metavar="NAME,NAME,...", show_default=False, help="A name for each class, for tables and figures."),
+    typer.Option(metavar="NAME,NAME", show_default=False, help="A name for each class, for tables and figures."),
 ]
 BoxSides = Annotated[
     list[str] | None,

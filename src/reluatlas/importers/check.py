@@ -167,9 +167,9 @@ def first_difference(
             usable &= np.isfinite(other).all(axis=1)
         if not usable.any():
             return Difference(point, 0, float(other.reshape(-1)[0]), float(mine.reshape(-1)[0]), 0.0)
-        allowed = np.maximum(
-            tolerance * np.abs(mine).max(initial=0.0), ROUNDING_ALLOWANCE * np.sqrt(roundings[point.node])
-        )
+        # where the expected rounding itself overflows, nothing is allowed for it
+        expected = np.where(np.isfinite(roundings[point.node]), roundings[point.node], 0.0)
+        allowed = np.maximum(tolerance * np.abs(mine).max(initial=0.0), ROUNDING_ALLOWANCE * np.sqrt(expected))
         with np.errstate(invalid="ignore"):
             off = np.abs(mine - other)
         wrong = ~(off <= allowed) & usable[:, None]

@@ -81,11 +81,11 @@ def _rewritten(network: Network) -> Network:
     exponents: list[Exponents] = []
     sizes: list[FloatArray] = []
     nodes: list[Node] = []
-    kept, together = _kept(network), _together(network)
+    kept, together, knots = _kept(network), _together(network), _knot_exponents(network)
     for t, node in enumerate(network.nodes):
         if isinstance(node, Affine):
             # sizes are of tensors that are scaled already, so that only this node's own numbers matter
-            size = _exponents_of(node, sizes, exponents)
+            size = np.maximum(_exponents_of(node, sizes, exponents), knots[t])
             if t in kept:
                 own = np.zeros(size.size, dtype=np.int64)
             elif t in together:
@@ -113,6 +113,17 @@ def _rewritten(network: Network) -> Network:
 
 
 _FAR = 1 << 20
+
+
+def _knot_exponents(network: Network) -> list[Exponents]:
+    """Return, for each tensor, the binary exponents of the largest knot that its entries are compared with."""
+    out = [np.full(prod(node.shape), -_FAR, dtype=np.int64) for node in network.nodes]
+    for node in network.nodes:
+        if isinstance(node, Breakpoints):
+            largest = np.abs(np.where(np.isfinite(node.knots), node.knots, 0.0)).max(axis=1, initial=0.0)
+            here = np.where(largest > 0, np.frexp(largest)[1], -_FAR)
+            out[node.input] = np.maximum(out[node.input], here)
+    return out
 
 
 def _exponents_of(node: Affine, sizes: list[FloatArray], exponents: list[Exponents]) -> Exponents:

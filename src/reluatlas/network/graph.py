@@ -295,7 +295,7 @@ class Network:
         rows, single = self.points(X)
         with np.errstate(over="ignore", invalid="ignore"):
             values = outputs(self, rows).reshape(-1, *self.output_shape)
-        bad = np.flatnonzero(~np.isfinite(values).reshape(rows.shape[0], -1).all(axis=1))
+        bad = np.flatnonzero(~np.isfinite(values).reshape(rows.shape[0], self.n_outputs).all(axis=1))
         if bad.size:
             raise NonFiniteError(
                 f"`X` has a point (number {bad[0]}) at which the network's values leave the range of float64. Pass "
