@@ -17,7 +17,7 @@ from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
 from reluatlas.network.decision import class_label
 from reluatlas.report import cell_facts, cell_words, facts, words
-from reluatlas.report.cell_facts import CellFacts, PointFacts
+from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
