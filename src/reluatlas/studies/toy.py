@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.dual_points import DualPoints, dual_points
-from reluatlas.analysis.trajectory import Trajectory, name_of
+from reluatlas.analysis.trajectory import Trajectory
 from reluatlas.analysis.trajectory_measure import TrajectoryMeasures, in_threads
+from reluatlas.analysis.trajectory_record import name_of
 from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
 from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
