@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import reluatlas as ra
 from reluatlas.cli.points import read_files, typed_points
 from reluatlas.cli.through import spread
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
@@ -73,9 +74,10 @@ def test_a_table_that_is_no_text_or_not_there(tmp_path):
 
 
 def test_typed_points():
-    (point,) = typed_points(["-0.5, 1e3"], 2, "--at")
+    net = ra.load([(np.ones((1, 2)), None)])
+    (point,) = typed_points(["-0.5, 1e3"], net, "--at")
     assert point.x.tolist() == [-0.5, 1000.0] and point.label == "(-0.5, 1000)"
     assert np.array_equal(eval(point.code, {"np": np}), point.x)
     for text, says in {"1,x": "not numbers", "": "not numbers", "1,2,3": "has 3 numbers", "1,inf": "infinite"}.items():
         with pytest.raises((ArgumentError, DimensionError, DomainError), match=says):
-            typed_points([text], 2, "--at")
+            typed_points([text], net, "--at")

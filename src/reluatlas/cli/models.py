@@ -107,7 +107,7 @@ def _module(spec: str) -> Any:
         )
     try:
         return found()
-    except (Exception, SystemExit) as problem:  # the user's own code: whatever it raises
+    except Exception as problem:  # the user's own code: whatever it raises
         raise ArgumentError(f"`--model-module {spec}`: calling it failed with {_said(problem)}.") from None
 
 
@@ -126,7 +126,7 @@ def _import(where: str, spec: str) -> Any:
         return home
     except ArgumentError:
         raise
-    except (Exception, SystemExit) as problem:  # the user's own code: whatever it raises
+    except Exception as problem:  # the user's own code: whatever it raises
         raise ArgumentError(f"`--model-module {spec}`: importing `{where}` failed with {_said(problem)}.") from None
 
 

@@ -100,11 +100,9 @@ def test_other_arguments_are_checked():
         (np.array([[2**64 - 1, 1]], dtype=np.uint64), False),
         (np.array([[2**63 - 1, 1]]), False),
         (np.array([[2**62, 1]]), True),
-        (np.matrix("1 2"), True),
         (np.ones((1, 2), dtype=bool), True),
     ],
 )
-@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_numbers_of_any_kind_are_taken_exactly_or_noted(values, exact):
     net = load([(values, [0])])
     weight = net.nodes[1].operators[0].weight
@@ -113,6 +111,11 @@ def test_numbers_of_any_kind_are_taken_exactly_or_noted(values, exact):
     ]
     assert weight.ravel().tolist() == [float(v) for v in true]
     assert ([Fraction(w) for w in weight.ravel().tolist()] == true) == exact == (net.notes == ())
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_of_numpy_is_taken():
+    assert load([(np.matrix("1 2"), [0])])([3.0, 4.0]).tolist() == [11.0]
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant == 52, reason="extended precision is float64 here")
