@@ -19,7 +19,8 @@ from reluatlas.report.facts import Facts, of_exactness
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell, Owner
+    from reluatlas.cells.cell import Cell
+    from reluatlas.cells.cell_record import Owner
     from reluatlas.cells.check_cell import CheckReport
     from reluatlas.cells.other_class import NearestOther
 

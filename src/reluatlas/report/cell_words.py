@@ -14,7 +14,7 @@ from reluatlas.report import words
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Owner
+    from reluatlas.cells.cell_record import Owner
     from reluatlas.report.cell_facts import CellFacts, PointFacts
 
 _OUTPUTS = 6
