@@ -17,7 +17,8 @@ from reluatlas.report.facts import Facts, of_exactness
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell, Owner
+    from reluatlas.cells.cell import Cell
+    from reluatlas.cells.cell_record import Owner
     from reluatlas.cells.check_cell import CheckReport
 
 _MOST_NUMBERS = 200_000  # of vectors of the input space in a JSON file

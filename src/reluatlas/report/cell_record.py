@@ -13,7 +13,7 @@ from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Owner
+    from reluatlas.cells.cell_record import Owner
     from reluatlas.cells.check_cell import CheckReport
     from reluatlas.cells.other_class import NearestOther
 

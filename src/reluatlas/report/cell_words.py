@@ -15,7 +15,7 @@ from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Owner
+    from reluatlas.cells.cell_record import Owner
 
 _OUTPUTS = 6
 _DIGITS_UP_TO = 48  # units whose pieces are written one by one
