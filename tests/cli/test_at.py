@@ -156,7 +156,7 @@ def test_a_limit_of_time_gives_what_was_found(command, model, points, monkeypatc
 
 
 def test_rows_that_were_not_decided_are_said_to_be_so(command, model, points, monkeypatch):
-    import reluatlas.cells.cell as home
+    import reluatlas.cells.cell_record as home
     from reluatlas.geometry.facets import Found
 
     honest = home.find_facets

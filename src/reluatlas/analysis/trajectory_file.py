@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from reluatlas.analysis.trajectory import Trajectory
+from reluatlas.analysis.trajectory_record import TrajectoryRecord
 from reluatlas.archives import Archive
 from reluatlas.domain import Box, Slice
 
+T = TypeVar("T", bound=TrajectoryRecord)
 ARCHIVE = Archive("reluatlas trajectory", 3, what="a saved trajectory", again="Train it again")
 
 
-def save_trajectory(trajectory: Trajectory, path: str | os.PathLike[str]) -> None:
+def save_trajectory(trajectory: TrajectoryRecord, path: str | os.PathLike[str]) -> None:
     """Write a trajectory; the file appears only when it is whole."""
     domain = trajectory.domain
     origin, basis = domain.frame()
@@ -36,8 +37,8 @@ def save_trajectory(trajectory: Trajectory, path: str | os.PathLike[str]) -> Non
     ARCHIVE.write(path, head, parts)
 
 
-def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
-    """Return a saved trajectory.
+def load_trajectory(path: str | os.PathLike[str], cls: type[T]) -> T:
+    """Return a saved trajectory, as an object of a class.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def load_trajectory(path: str | os.PathLike[str]) -> Trajectory:
         n_times = (parts.shape("steps") or (0,))[0]
         has_points = "X" in parts or "y" in parts
         n_points = (parts.shape("X") or (0,))[0] if has_points else 0
-        return Trajectory(
+        return cls(
             sizes,
             parts.take("weights", (np.float64, np.float32), (n_times, None)),
             domain=domain,

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.dual_points import dual_points
-from reluatlas.analysis.trajectory import Progress, Trajectory
+from reluatlas.analysis.trajectory_record import TrajectoryRecord
 from reluatlas.errors import ArgumentError
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
 
 IntArray = NDArray[np.int64]
+Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
@@ -64,7 +65,7 @@ class TrajectoryMeasures:
 
 
 def measure(
-    trajectory: Trajectory, times: IntArray, *, jobs: int | None = None, progress: Progress | None = None
+    trajectory: TrajectoryRecord, times: IntArray, *, jobs: int | None = None, progress: Progress | None = None
 ) -> TrajectoryMeasures:
     """Return the measures at some positions; see `Trajectory.measure`."""
     has_points = trajectory.X is not None

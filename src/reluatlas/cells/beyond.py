@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells import questions
 from reluatlas.cells.adjacency import named_facets
-from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.complex import PolyhedralComplex
+from reluatlas.cells.complex_record import Vertices
 from reluatlas.cells.everywhere import enumerate_everywhere
 from reluatlas.cells.limits import Limits
 from reluatlas.cells.run import MAX_DIMENSION

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.complex_record import ComplexRecord, Vertices
 from reluatlas.cells.corners import Corners
+from reluatlas.cells.decision import parts_of
 from reluatlas.errors import DimensionError
-
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex, Vertices
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -118,8 +116,8 @@ class BentHyperplane(Pieces):
     """The zero set of one neuron inside the domain, where it separates cells: facets, each once. See `Pieces`."""
 
 
-def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
-    """Return the decision boundary of a complex: see `DecisionBoundary`.
+def decision_boundary(cx: ComplexRecord, inside: FloatArray) -> DecisionBoundary:
+    """Return the decision boundary of a complex with a point inside of each cell: see `DecisionBoundary`.
 
     Raises
     ------
@@ -129,9 +127,7 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
 
     Guarantees: which pieces there are, and which outputs tie on them, is decided exactly; vertices are float64.
     """
-    from reluatlas.cells.decision import parts_of
-
-    k, parts = cx.domain.dim, parts_of(cx)
+    k, parts = cx.domain.dim, parts_of(cx, inside)
     tied, owner, twin = parts.is_tied, parts.owner, parts.twin
     facet = np.flatnonzero(parts.pair[:, 0] >= 0)
     behind = twin[facet]
@@ -152,13 +148,13 @@ def decision_boundary(cx: PolyhedralComplex) -> DecisionBoundary:
     )
 
 
-def bent_hyperplane(cx: PolyhedralComplex, column: int) -> BentHyperplane:
+def bent_hyperplane(cx: ComplexRecord, corners: Corners, column: int) -> BentHyperplane:
     """Return the facets across which one unit (a column of the patterns) changes its piece, each once."""
     owner = np.repeat(np.arange(cx.n_cells), np.diff(cx.facets.offsets))
     once = np.flatnonzero(cx.facets.twin > np.arange(owner.size))
     here, there = owner[once], cx.facets.neighbor[once]
     which = once[cx.patterns[here, column] != cx.patterns[there, column]]
-    return BentHyperplane(*_pieces(cx.vertices, cx.corners, which, dim=cx.domain.dim - 1), owner[which])
+    return BentHyperplane(*_pieces(cx.vertices, corners, which, dim=cx.domain.dim - 1), owner[which])
 
 
 def _pieces(

@@ -8,14 +8,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluatlas.cells.cell import Cell, Neighbor
+from reluatlas.cells.cell import Cell
 from reluatlas.cells.chart import Chart, Domain, chart_of
 from reluatlas.cells.coordinates import coordinates_of
-from reluatlas.cells.meeting import between, meeting_cells, names_of
+from reluatlas.cells.meeting import meeting_cells, names_of
 from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
-from reluatlas.geometry.facets import Facet
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import Coordinates, to_floats
 from reluatlas.memory import in_a_sentence
@@ -154,15 +153,6 @@ def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
         more = f", or the {domain.dim} coordinates of the slice" if isinstance(domain, Slice) else ""
         raise DimensionError(f"`x` has {point.size} numbers; expected one point of {domain.n_inputs} inputs{more}.")
     return coordinates_of(domain, point, "x")[0]
-
-
-def just_beyond(cell: Cell, neighbor: Neighbor, facet: Facet) -> Cell:
-    """Return the cell behind a facet, with a point inside that lies between the facet and the point beyond it."""
-    row = cell.system.system.row(facet.constraints[0])
-    out = Cell(cell.chart, neighbor.pattern, cell.x, facet.beyond, cell.max_seconds)
-    out.put_inside(between(row, cell.inside, facet.beyond))
-    out.x = cell.chart.from_inner(to_floats(out.inside), cell.x)
-    return out
 
 
 def _whole(chart: Chart, pattern: NDArray[np.integer], u: FloatArray, seconds: float) -> Cell:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reluatlas.cells.cell_record import CellRecord
 from reluatlas.cells.cell_rows import RowOf
 from reluatlas.cells.certificate_form import CellCertificate, Key
 from reluatlas.cells.check_cell import CheckReport, check_certificate
 from reluatlas.errors import ArgumentError
 from reluatlas.geometry.wholes import ratio_of
 
-if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell
 
-
-def certificate_of(cell: Cell) -> CellCertificate:
+def certificate_of(cell: CellRecord) -> CellCertificate:
     """Return what proves that a cell's facets are its facets.
 
     Raises
@@ -59,6 +56,6 @@ def certificate_of(cell: Cell) -> CellCertificate:
     )
 
 
-def check_cell(cell: Cell) -> CheckReport:
+def check_cell(cell: CellRecord) -> CheckReport:
     """Return what an independent check says of a cell's facets: from the weights, in whole numbers."""
     return check_certificate(cell.network, cell.domain, certificate_of(cell))

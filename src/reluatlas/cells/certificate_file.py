@@ -21,7 +21,7 @@ from reluatlas.cells.certificate_form import CellCertificate, Key
 from reluatlas.cells.check_cell import CheckReport, check_certificate
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError
-from reluatlas.network.graph import Network
+from reluatlas.network.record import Graph
 
 ARCHIVE = Archive("reluatlas cell certificates", 2, what="a file of certificates", again="Write it again")
 Domain = Box | Slice | Space
@@ -114,7 +114,7 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
         return domain, _certificates(head, arrays)
 
 
-def check_file(net: Network, path: str | Path) -> list[CheckReport]:
+def check_file(net: Graph, path: str | Path) -> list[CheckReport]:
     """Return what an independent check says of each certificate in a file: from the weights, in whole numbers.
 
     Raises

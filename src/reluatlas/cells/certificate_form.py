@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.network.graph import Breakpoints, Max, Network
+from reluatlas.network.record import Breakpoints, Graph, Max
 
 Key = tuple[int, int, int, int]
 """A row: cut node (by position among the cut nodes), unit, knot or losing candidate, side (1: at most the knot,
@@ -56,7 +56,7 @@ class CellCertificate:
 
 
 def checked_form(
-    net: Network, domain: Box | Slice | Space, given: CellCertificate, say: Callable[[str], None]
+    net: Graph, domain: Box | Slice | Space, given: CellCertificate, say: Callable[[str], None]
 ) -> CellCertificate | None:
     """Return a certificate of plain whole numbers and fractions; None, and `say` why, when one cannot be made of it.
 
@@ -74,7 +74,7 @@ class _Malformed(Exception):
     pass
 
 
-def _taken(net: Network, domain: Box | Slice | Space, given: CellCertificate) -> CellCertificate:
+def _taken(net: Graph, domain: Box | Slice | Space, given: CellCertificate) -> CellCertificate:
     from flint import fmpz
 
     if not isinstance(given, CellCertificate):
@@ -108,7 +108,7 @@ def _taken(net: Network, domain: Box | Slice | Space, given: CellCertificate) ->
     )
 
 
-def _pattern(net: Network, given: Any) -> list[int]:
+def _pattern(net: Graph, given: Any) -> list[int]:
     limits = [limit for t in net.cuts for limit in _pieces(net.nodes[t])]
     values = _list(given, "`pattern`")
     if len(values) != len(limits):

@@ -18,7 +18,8 @@ import numpy as np
 from reluatlas.cells.certificate_form import CellCertificate, Key, checked_form
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.network.graph import Affine, Breakpoints, Convolution, Dense, Gather, Input, Max, Network
+from reluatlas.network.operators import Convolution, Dense, Gather
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
 
 @dataclass
@@ -46,7 +47,7 @@ class CheckReport:
         return self.is_ok
 
 
-def check_certificate(net: Network, domain: Box | Slice | Space, given: CellCertificate) -> CheckReport:
+def check_certificate(net: Graph, domain: Box | Slice | Space, given: CellCertificate) -> CheckReport:
     """Return what is wrong with a certificate; nothing, when its facets are those of the cell of its pattern.
 
     Guarantees
@@ -180,7 +181,7 @@ class _Tensor:
 
 
 def _rows(
-    net: Network, domain: Box | Slice | Space, given: CellCertificate
+    net: Graph, domain: Box | Slice | Space, given: CellCertificate
 ) -> tuple[dict[Key, Row], dict[Key, tuple[Fraction, int]]]:
     """Return all rows that are not constant, and `b` and the side of those that are."""
     tensors: dict[int, _Tensor] = {}
@@ -273,7 +274,7 @@ def _identity(k: int) -> _Tensor:
     return _whole([[Fraction(int(i == j)) for j in range(k + 1)] for i in range(k)])
 
 
-def _start(net: Network, domain: Box | Slice | Space, k: int) -> _Tensor:
+def _start(net: Graph, domain: Box | Slice | Space, k: int) -> _Tensor:
     if not isinstance(domain, Slice):
         return _identity(k)
     table = np.concatenate([domain.basis.T, domain.origin[:, None]], axis=1)
@@ -317,7 +318,7 @@ def _affine(node: Affine, tensors: dict[int, _Tensor], k: int) -> _Tensor:
     return _Tensor(total if total is not None else fmpz_mat(size, k + 1), scale)
 
 
-def _is_onto(net: Network, given: CellCertificate) -> bool:
+def _is_onto(net: Graph, given: CellCertificate) -> bool:
     from flint import nmod_mat
 
     product = None

@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells import faces, questions
-from reluatlas.cells.adjacency import Facets
+from reluatlas.cells import boundary, faces, look_up, questions, regions
+from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
+from reluatlas.cells.complex_file import save_complex
+from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import Corners, corners_of, vertex_ids
-from reluatlas.cells.exactness import Exactness
-from reluatlas.cells.limits import StoppedBy
-from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DomainError
-from reluatlas.network.graph import Network
-
-if TYPE_CHECKING:
-    from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
-    from reluatlas.cells.faces import Faces
-    from reluatlas.cells.look_up import PatternTable
-    from reluatlas.cells.questions import DualGraph
+from reluatlas.cells.faces import Faces
+from reluatlas.cells.look_up import PatternTable
+from reluatlas.cells.questions import DualGraph
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Vertices:
-    """The vertices of all cells, one cell after another; in the plane counter-clockwise in each.
-
-    Attributes
-    ----------
-    points : ndarray, shape (V, k)
-        In the domain's coordinates; a vertex of several cells occurs in each. On a `Space`, a direction for each
-        vertex at infinity: a cell with vertices is their convex hull plus the cone of its directions.
-    offsets : ndarray, shape (n_cells + 1,)
-        Vertices of cell i are `points[offsets[i]:offsets[i + 1]]`.
-    radii : ndarray, shape (V,)
-        Bounds on the error of each coordinate.
-    is_ray : ndarray of bool, shape (V,)
-        Whether it is at infinity.
-    on : ndarray of uint64, shape (V, words), or None
-        Bit b of a row says whether the vertex lies on facet b of its cell. None in the plane, where facet j goes
-        from vertex j to the next.
-    rows : ndarray, shape (V, k), or None
-        References of k independent rows that vanish at it, as the engine names them. None in the plane.
-    """
-
-    points: FloatArray
-    offsets: IntArray
-    radii: FloatArray
-    is_ray: NDArray[np.bool_]
-    on: NDArray[np.uint64] | None = None
-    rows: IntArray | None = None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class PolyhedralComplex:
+class PolyhedralComplex(ComplexRecord):
     """The cells of a network on a domain of one to six dimensions.
 
     Made by `enumerate_cells` or `load_complex`.
@@ -84,59 +48,15 @@ class PolyhedralComplex:
         Time that the enumeration took; 0 for a complex from a file.
     """
 
-    network: Network
-    domain: Box | Slice | Space
-    stopped_by: StoppedBy
-    exactness: Exactness
-    patterns: NDArray[np.integer]
-    affine: AffineMaps
-    vertices: Vertices
-    facets: Facets
-    seconds: float = field(default=0.0)
-
-    @property
-    def box(self) -> Box:
-        """The box that bounds the domain, in its coordinates.
-
-        Raises
-        ------
-        DomainError
-            When the domain is a `Space`.
-        """
-        if isinstance(self.domain, Space):
-            raise DomainError(f"`domain` is {self.domain!r}, which no box bounds. Pass a `Box` or a `Slice`.")
-        return self.domain.box
-
-    @property
-    def n_cells(self) -> int:
-        """Number of cells."""
-        return self.patterns.shape[0]
-
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs (m)."""
-        return self.affine.b.shape[1]
-
     @property
     def method(self) -> str:
         """How the cells were found: by cutting "polygons", "polytopes", or with "linear programs"."""
         return "polygons" if self.vertices.on is None else "polytopes"
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether all cells of the domain are there."""
-        return self.stopped_by == ""
-
     @cached_property
     def volumes(self) -> FloatArray:
         """Volume of each cell in input units, shape (n_cells,); they sum to the domain's. Infinite where unbounded."""
         return questions.volumes(self) * self.domain.unit_volume
-
-    @cached_property
-    def is_bounded(self) -> NDArray[np.bool_]:
-        """Whether each cell is bounded, shape (n_cells,); decided exactly, never by a radius."""
-        rays = np.concatenate([[0], np.cumsum(self.vertices.is_ray)])
-        return np.diff(rays[self.vertices.offsets]) == 0
 
     @cached_property
     def interior_points(self) -> FloatArray:
@@ -159,9 +79,7 @@ class PolyhedralComplex:
     @cached_property
     def affine_map_ids(self) -> IntArray:
         """A label for each cell: equal labels for equal affine maps, decided exactly; 0, 1, ..."""
-        from reluatlas.cells.regions import affine_map_ids
-
-        return affine_map_ids(self)
+        return regions.affine_map_ids(self)
 
     @property
     def n_affine_maps(self) -> int:
@@ -171,9 +89,7 @@ class PolyhedralComplex:
     @cached_property
     def linear_regions(self) -> IntArray:
         """A label for each cell: cells with one map that are connected through facets; 0, 1, ..."""
-        from reluatlas.cells.regions import linear_regions
-
-        return linear_regions(self, self.affine_map_ids)
+        return regions.linear_regions(self, self.affine_map_ids)
 
     @property
     def n_linear_regions(self) -> int:
@@ -183,14 +99,14 @@ class PolyhedralComplex:
     @cached_property
     def f_vector(self) -> tuple[int, ...]:
         """Numbers of different faces of dimension 0, 1, ..., k: vertices, edges, ..., cells."""
-        return faces.f_vector(self)
+        return faces.f_vector(self, self.vertex_ids)
 
     def faces(self, dim: int) -> Faces:
         """Return the faces of one dimension, each once: 0 for vertices, 1 for edges, ..., k for cells.
 
         Guarantees: found from incidences alone; vertices of different cells are matched as in `vertex_ids`.
         """
-        return faces.faces(self, dim)
+        return faces.faces(self, lambda: self.vertex_ids, dim)
 
     @property
     def euler_characteristic(self) -> int:
@@ -204,8 +120,6 @@ class PolyhedralComplex:
     @cached_property
     def by_pattern(self) -> PatternTable:
         """The cells by their patterns, for look-ups."""
-        from reluatlas.cells.look_up import PatternTable
-
         return PatternTable(self.patterns)
 
     def cells_of(self, X: ArrayLike) -> IntArray:
@@ -234,9 +148,7 @@ class PolyhedralComplex:
         Exact for the coordinates: points are looked up by what the network does there, not by where vertices were
         rounded to. Costs about a forward pass a point, and on faces a comparison with each cell.
         """
-        from reluatlas.cells.look_up import cells_of
-
-        return cells_of(self, X)
+        return look_up.cells_of(self, self.by_pattern, X)
 
     def cell_at(self, x: ArrayLike) -> int:
         """Return the cell that a point lies in; on a face, the lowest that it lies on.
@@ -253,9 +165,7 @@ class PolyhedralComplex:
         DomainError
             When the point is outside the domain, or in a part that an incomplete complex lacks.
         """
-        from reluatlas.cells.look_up import cell_at
-
-        return cell_at(self, x)
+        return look_up.cell_at(self, self.by_pattern, x)
 
     def dual_graph(self) -> DualGraph:
         """Return the dual graph: cells joined over facets."""
@@ -270,9 +180,7 @@ class PolyhedralComplex:
 
     @cached_property
     def _boundary(self) -> DecisionBoundary:
-        from reluatlas.cells.boundary import decision_boundary
-
-        return decision_boundary(self)
+        return boundary.decision_boundary(self, self.interior_points)
 
     def bent_hyperplane(self, layer: int, unit: int) -> BentHyperplane:
         """Return the zero set of one neuron: the facets across which it changes its piece.
@@ -284,18 +192,20 @@ class PolyhedralComplex:
         unit : int
             Position in that layer, from 0.
         """
-        from reluatlas.cells.boundary import bent_hyperplane
-
-        return bent_hyperplane(self, questions.column_of(self.network, layer, unit))
+        return boundary.bent_hyperplane(self, self.corners, questions.column_of(self.network, layer, unit))
 
     def to_table(self) -> dict[str, NDArray]:
         """Return one column per property of the cells, for `pandas.DataFrame(...)` and the like."""
-        return questions.table(self)
+        return questions.table(
+            self,
+            center=self.interior_points,
+            volume=self.volumes,
+            linear_region=self.linear_regions,
+            affine_map=self.affine_map_ids,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the complex and its network to an `.npz` file, without pickle."""
-        from reluatlas.cells.files import save_complex
-
         save_complex(self, path)
 
     def __repr__(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.complex_record import ComplexRecord, Vertices
 from reluatlas.cells.components import components
 from reluatlas.cells.exact import load_line, slot_of
 from reluatlas.cells.lower import lower
@@ -20,9 +21,6 @@ from reluatlas.geometry.rational import interior_point, to_floats
 from reluatlas.kernels import inner, kernel
 from reluatlas.network.graph import Breakpoints
 from reluatlas.packs import pack
-
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex, Vertices
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,7 +58,7 @@ def corners_of(vertices: Vertices, facet_offsets: IntArray) -> Corners:
     return Corners(offsets.astype(np.int64), index[order])
 
 
-def vertex_ids(cx: PolyhedralComplex) -> IntArray:
+def vertex_ids(cx: ComplexRecord) -> IntArray:
     """Return a label for each row of `Vertices.points`: equal labels for one point; 0, 1, ... by first occurrence.
 
     Guarantees: in the plane exact, over the facets that cells share. In other dimensions by the exact coordinates
@@ -79,7 +77,7 @@ def vertex_ids(cx: PolyhedralComplex) -> IntArray:
     return rank[row.reshape(-1)]
 
 
-def vertex_keys(cx: PolyhedralComplex) -> NDArray[np.uint64]:
+def vertex_keys(cx: ComplexRecord) -> NDArray[np.uint64]:
     """Return two hashes (V, 2) of the exact coordinates of each vertex."""
     assert cx.vertices.rows is not None
     lowered = lower(cx.network, cx.domain)
@@ -95,7 +93,7 @@ def vertex_keys(cx: PolyhedralComplex) -> NDArray[np.uint64]:
     return out
 
 
-def far_points(cx: PolyhedralComplex, cells: IntArray) -> FloatArray:
+def far_points(cx: ComplexRecord, cells: IntArray) -> FloatArray:
     """Return a point inside each of some cells of a `Space`, which need not have a vertex.
 
     Found in rational numbers from their facets, and rounded.

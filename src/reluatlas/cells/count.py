@@ -8,7 +8,7 @@ from os import PathLike
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.cells.lower import check_domain, lower
-from reluatlas.cells.run import MAX_DIMENSION, Run, is_plane, run
+from reluatlas.cells.run import MAX_DIMENSION, exactness_of, is_plane, run
 from reluatlas.deadline import under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import TimeLimitError
@@ -139,15 +139,4 @@ def _count_beyond(
     done = domain.volume if found.is_complete else 0.0
     return CellCount(
         found.n_cells, found.is_complete, found.stopped_by, found.exactness, done, found.seconds, "linear programs"
-    )
-
-
-def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
-    """Return how the decisions of a run were made."""
-    return Exactness(
-        status="exact" if certain else "float64",
-        n_escalated=outcome.n_escalated,
-        n_uncertain=0 if certain else outcome.n_escalated,
-        n_visits=outcome.visits,
-        n_doubtful_visits=outcome.doubtful_visits,
     )

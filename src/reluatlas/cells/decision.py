@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from reluatlas.cells import tree
 from reluatlas.cells.adjacency import Places, match_facets
-from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.complex_record import ComplexRecord, Vertices
 from reluatlas.cells.corners import Corners, corners_of
+from reluatlas.cells.join import subdivide
+from reluatlas.cells.limits import Limits
 from reluatlas.cells.lower import lower
 from reluatlas.cells.plane import Polygon, Worker
 from reluatlas.cells.program import M_K, Lowered
@@ -78,8 +80,8 @@ class Parts:
         return np.repeat(np.arange(self.cell.size), np.diff(self.offsets))
 
 
-def parts_of(cx: PolyhedralComplex) -> Parts:
-    """Return the parts into which the decision cuts a complex.
+def parts_of(cx: ComplexRecord, inside: FloatArray) -> Parts:
+    """Return the parts into which the decision cuts a complex with a point inside of each cell.
 
     Raises
     ------
@@ -89,13 +91,13 @@ def parts_of(cx: PolyhedralComplex) -> Parts:
         When the complex is incomplete, unless its domain is a polygon.
     """
     require_classes(cx.network, "the decision boundary")
-    may_tie = _may_tie(cx)
+    may_tie = _may_tie(cx, inside)
     if cx.vertices.on is None:
         return _of_polygons(cx, may_tie)
     return _of_polytopes(cx, may_tie)
 
 
-def _of_polygons(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
+def _of_polygons(cx: ComplexRecord, may_tie: IntArray) -> Parts:
     """Subdivide the polygons on which outputs may tie."""
     lowered, level = lower(deciding(cx.network, "decision"), cx.domain), len(cx.network.cuts)
     worker, stop = Worker(lowered), np.zeros(1, dtype=np.int64)
@@ -125,16 +127,14 @@ def _of_polygons(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
     return Parts(cell, every, vertices, offsets, parts.line, corners, same, pair, twin)
 
 
-def _of_polytopes(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
+def _of_polytopes(cx: ComplexRecord, may_tie: IntArray) -> Parts:
     """Subdivide the domain anew, by the decision, too."""
-    from reluatlas.cells.enumerate import enumerate_cells
-
     if not cx.is_complete:
         raise DomainError(
             f"the decision boundary in {cx.domain.dim} dimensions is found for a complete complex; this one was "
             f"stopped by {cx.stopped_by}. Enumerate with a larger budget, or on a smaller domain."
         )
-    cut = enumerate_cells(deciding(cx.network, "decision"), cx.domain)
+    cut = subdivide(deciding(cx.network, "decision"), cx.domain, Limits(), ComplexRecord)
     if not cut.is_complete:
         _require_all(np.array([2 if cut.stopped_by == "interrupt" else 1]))
     cell = _places(cx.patterns, cut.patterns[:, :-1].astype(cx.patterns.dtype))
@@ -142,12 +142,11 @@ def _of_polytopes(cx: PolyhedralComplex, may_tie: IntArray) -> Parts:
     some[may_tie] = True
     opened = np.flatnonzero(some[cell])
     facets, vertices = cut.facets, cut.vertices
-    places = Places(
-        *cut.corners, np.column_stack([vertices.points, (~vertices.is_ray).astype(np.float64)]), vertices.radii
-    )
+    corners = corners_of(vertices, facets.offsets)
+    places = Places(*corners, np.column_stack([vertices.points, (~vertices.is_ray).astype(np.float64)]), vertices.radii)
     lowered, level = lower(cut.network, cut.domain), len(cx.network.cuts)
     same, pair = _ties(lowered, level, cx.n_outputs, opened, cut.patterns, facets.offsets, facets.line, places)
-    return Parts(cell, opened, vertices, facets.offsets, facets.line, cut.corners, same, pair, facets.twin)
+    return Parts(cell, opened, vertices, facets.offsets, facets.line, corners, same, pair, facets.twin)
 
 
 def _ties(
@@ -176,7 +175,7 @@ def _require_all(stop: IntArray) -> None:
         raise TimeLimitError("the time was over before all of the decision boundary was found. Allow more seconds.")
 
 
-def _may_tie(cx: PolyhedralComplex) -> IntArray:
+def _may_tie(cx: ComplexRecord, inside: FloatArray) -> IntArray:
     """Return the cells in which no single sign or winner holds by a certain margin at all vertices."""
     points, radii, offsets = cx.vertices.points, cx.vertices.radii, cx.vertices.offsets
     finite = (~cx.vertices.is_ray).astype(np.float64)
@@ -185,7 +184,7 @@ def _may_tie(cx: PolyhedralComplex) -> IntArray:
     out = np.diff(offsets) == 0
     step = max(1, _CHUNK // cx.n_outputs)
     slopes, constants = scores(cx.network, cx.affine.A), scores(cx.network, cx.affine.b)
-    winner = (np.einsum("imk,ik->im", slopes, cx.interior_points) + constants).argmax(axis=1)
+    winner = (np.einsum("imk,ik->im", slopes, inside) + constants).argmax(axis=1)
     for start in range(0, points.shape[0], step):
         part = slice(start, start + step)
         A, u = slopes[owner[part]], points[part]
@@ -219,7 +218,7 @@ def _places(patterns: NDArray[np.integer], wanted: NDArray[np.integer]) -> IntAr
     return order[np.searchsorted(keys[order], sought)]
 
 
-def _item(cx: PolyhedralComplex, cell: int, level: int) -> Polygon:
+def _item(cx: ComplexRecord, cell: int, level: int) -> Polygon:
     """Return a cell as a work item of the level that decides."""
     run = slice(int(cx.vertices.offsets[cell]), int(cx.vertices.offsets[cell + 1]))
     x, y = cx.vertices.points[run].T.copy()

@@ -18,8 +18,8 @@ from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
 from reluatlas.cells.chart import Domain, chart_of
 from reluatlas.cells.exploration_file import Met, SearchFile
+from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
-from reluatlas.cells.run import Limits, StoppedBy
 from reluatlas.deadline import current, under
 from reluatlas.domain import Space
 from reluatlas.errors import ArgumentError, TimeLimitError

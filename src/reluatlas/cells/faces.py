@@ -8,18 +8,17 @@ of different cells are one face when they have the same vertices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.complex_record import ComplexRecord
+from reluatlas.cells.corners import corners_of
 from reluatlas.errors import ArgumentError
 from reluatlas.geometry.bits import EMPTY, FULL, ONE_BIT, WORD
 from reluatlas.kernels import inner, kernel
-
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
 
 IntArray = NDArray[np.int64]
 _ROOM = 1 << 14
@@ -50,18 +49,18 @@ class Faces:
         return self.cell.size
 
 
-def f_vector(cx: PolyhedralComplex) -> tuple[int, ...]:
-    """Return the numbers of different faces of dimension 0, 1, ..., k."""
+def f_vector(cx: ComplexRecord, vertex_ids: IntArray) -> tuple[int, ...]:
+    """Return the numbers of different faces of dimension 0, 1, ..., k; `vertex_ids` is that of the complex."""
     k = cx.domain.dim
     if cx.vertices.on is None:
         n, n_inner = cx.facets.line.size, int(np.sum(cx.facets.neighbor >= 0))
-        return int(cx.vertex_ids.max(initial=-1)) + 1, n - n_inner // 2, cx.n_cells
-    dim, key, _, _, _ = _found(cx, -1)
+        return int(vertex_ids.max(initial=-1)) + 1, n - n_inner // 2, cx.n_cells
+    dim, key, _, _, _ = _found(cx, vertex_ids, -1)
     return (*(_first_of_each(key[dim == d]).size for d in range(k)), cx.n_cells)
 
 
-def faces(cx: PolyhedralComplex, dim: int) -> Faces:
-    """Return the faces of one dimension; see `PolyhedralComplex.faces`."""
+def faces(cx: ComplexRecord, vertex_ids: Callable[[], IntArray], dim: int) -> Faces:
+    """Return the faces of one dimension; see `PolyhedralComplex.faces`. `vertex_ids` is called where it is needed."""
     k = cx.domain.dim
     if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or not 0 <= dim <= k:
         raise ArgumentError(f"`dim={dim!r}` must be a whole number from 0 (vertices) to {k} (cells).")
@@ -70,11 +69,11 @@ def faces(cx: PolyhedralComplex, dim: int) -> Faces:
     if cx.vertices.on is None:
         once = np.flatnonzero((cx.facets.twin < 0) | (cx.facets.twin > np.arange(cx.facets.twin.size)))
         if dim == 0:
-            _, once = np.unique(cx.vertex_ids, return_index=True)
+            _, once = np.unique(vertex_ids(), return_index=True)
         run = np.repeat(np.arange(cx.n_cells), np.diff(cx.vertices.offsets))
-        ends = cx.corners.index.reshape(-1, 2)[once, : dim + 1]
+        ends = corners_of(cx.vertices, cx.facets.offsets).index.reshape(-1, 2)[once, : dim + 1]
         return Faces(int(dim), np.arange(0, ends.size + 1, dim + 1), ends.reshape(-1), run[once])
-    _, key, cell, offsets, index = _found(cx, int(dim))
+    _, key, cell, offsets, index = _found(cx, vertex_ids(), int(dim))
     once = np.sort(_first_of_each(key))
     sizes = np.diff(offsets)[once]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -89,12 +88,12 @@ def _first_of_each(key: NDArray[np.uint64]) -> IntArray:
 
 
 def _found(
-    cx: PolyhedralComplex, wanted: int
+    cx: ComplexRecord, vertex_ids: IntArray, wanted: int
 ) -> tuple[NDArray[np.int8], NDArray[np.uint64], IntArray, IntArray, IntArray]:
     """Return the faces below every cell: dimension, key, cell, and offsets and vertices (of dimension `wanted`)."""
     on, k = cx.vertices.on, cx.domain.dim
     assert on is not None
-    vertex = _vertex_keys(cx.vertex_ids)
+    vertex = _vertex_keys(vertex_ids)
     most = int(np.diff(cx.vertices.offsets).max(initial=1))
     room, n_index = _ROOM, _ROOM
     parts: list[tuple[NDArray[np.int8], NDArray[np.uint64], IntArray, IntArray, IntArray]] = []

@@ -1,18 +1,18 @@
-"""How is a complex kept? In one `.npz` file without pickle, the network in it, with a format version."""
+"""What does a file of a complex hold? `load_complex`: a complex, when every array is one of such."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.archives import Archive, Members
+from reluatlas.archives import Members
 from reluatlas.cells.adjacency import named_facets
-from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.complex import PolyhedralComplex
+from reluatlas.cells.complex_file import ARCHIVE
+from reluatlas.cells.complex_record import Vertices
 from reluatlas.cells.lower import check_domain, piece_type
 from reluatlas.cells.run import MAX_DIMENSION, is_plane
 from reluatlas.cells.stored_checks import (
@@ -26,48 +26,7 @@ from reluatlas.cells.stored_checks import (
 )
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Network
-from reluatlas.network.stored import pack_network, unpack_network
-
-ARCHIVE = Archive("reluatlas.PolyhedralComplex", 3, what="a saved complex", again="Enumerate the cells again")
-
-
-def save_complex(cx: PolyhedralComplex, path: str | Path) -> None:
-    """Write a complex to `path` (under a temporary name, then renamed).
-
-    Raises
-    ------
-    ResultFileError
-        When it cannot be written there; nothing is left behind.
-
-    Guarantees
-    ----------
-    Equal complexes give equal files, byte for byte.
-    """
-    head = {
-        "stopped_by": cx.stopped_by,
-        "exactness": asdict(cx.exactness),
-        "domain": type(cx.domain).__name__,
-    }
-    arrays: dict[str, NDArray] = {
-        "patterns": cx.patterns,
-        "affine_A": cx.affine.A,
-        "affine_b": cx.affine.b,
-        "points": cx.vertices.points,
-        "offsets": cx.vertices.offsets,
-        "radii": cx.vertices.radii,
-        "is_ray": cx.vertices.is_ray,
-        "neighbor": cx.facets.neighbor,
-        "twin": cx.facets.twin,
-        "line": cx.facets.line,
-        **pack_network(cx.network),
-    }
-    if cx.vertices.on is not None and cx.vertices.rows is not None:
-        arrays |= {"on": cx.vertices.on, "rows": cx.vertices.rows, "facet_offsets": cx.facets.offsets}
-    if not isinstance(cx.domain, Space):
-        arrays |= {"low": cx.box.low, "high": cx.box.high}
-    if isinstance(cx.domain, Slice):
-        arrays["origin"], arrays["basis"] = cx.domain.frame()
-    ARCHIVE.write(path, head, arrays)
+from reluatlas.network.stored import unpack_network
 
 
 def load_complex(path: str | Path) -> PolyhedralComplex:
@@ -123,7 +82,7 @@ def _assembled(head: dict[str, Any], arrays: Members) -> PolyhedralComplex:
         vertices=vertices,
         facets=named_facets(neighbor, twin, facet_offsets, line),
     )
-    check_complex(cx, rows)
+    check_complex(cx, cx.by_pattern, rows)
     return cx
 
 

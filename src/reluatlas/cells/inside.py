@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import sub
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reluatlas.cells.cell_record import CellRecord
 from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.walks import estimate_volume
 from reluatlas.domain import Space
 from reluatlas.errors import DimensionError, NonFiniteError
 from reluatlas.geometry.boundedness import is_surely_bounded, open_direction
@@ -18,9 +19,6 @@ from reluatlas.geometry.halfspaces import FloatArray, System
 from reluatlas.geometry.linear_program import Program
 from reluatlas.geometry.vertices import rays_of, volume_of
 from reluatlas.geometry.wholes import nearest, ratio_of
-
-if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell
 
 EXACT_UP_TO = 6
 _SAMPLED_UP_TO = 50
@@ -47,7 +45,7 @@ class Volume:
         return self.value
 
 
-def is_bounded(cell: Cell) -> bool:
+def is_bounded(cell: CellRecord) -> bool:
     """Return whether a cell is bounded, decided exactly.
 
     A polyhedron is bounded when its facets' normals span the space and no direction decreases all of them. Nearly
@@ -76,7 +74,7 @@ def is_bounded(cell: Cell) -> bool:
     return maximize_exactly([int(t * shared) for t in total], rows, ratio_of(cell.inside)).is_bounded
 
 
-def _directions(cell: Cell) -> tuple[FloatArray, FloatArray]:
+def _directions(cell: CellRecord) -> tuple[FloatArray, FloatArray]:
     """Return the facets' rows on z, and a bound on the error of each coefficient."""
     system = cell.system.system
     first = [f.constraints[0] for f in cell.found.facets]
@@ -84,7 +82,7 @@ def _directions(cell: Cell) -> tuple[FloatArray, FloatArray]:
     return _facet_rows(cell)[0], error
 
 
-def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
+def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
     """Return the center and radius of a largest ball in a cell, float64; (None, inf) when balls of any size fit."""
     if isinstance(cell.domain, Space) and _open_direction(cell) is not None:
         return None, float("inf")
@@ -113,7 +111,7 @@ def chebyshev(cell: Cell) -> tuple[FloatArray | None, float]:
     return cell.chart.from_inner(z, cell.x), radius
 
 
-def volume(cell: Cell) -> Volume:
+def volume(cell: CellRecord, *, is_bounded: bool) -> Volume:
     """Return the volume of a cell in input units.
 
     Up to 6 dimensions exact: the sum of the determinants of a triangulation in whole numbers, rounded once (and once
@@ -125,7 +123,7 @@ def volume(cell: Cell) -> Volume:
     DimensionError
         Above 50 dimensions, where an estimate by random walks would be no answer.
     """
-    if not cell.is_bounded:
+    if not is_bounded:
         return Volume(float("inf"), 0.0, Exactness("exact"))
     system = cell.system.system
     if system.k <= EXACT_UP_TO:
@@ -141,12 +139,11 @@ def volume(cell: Cell) -> Volume:
             f"the cell has dimension {system.k}; volumes are estimated up to {_SAMPLED_UP_TO}. "
             "Look at `inradius` and `facets.distances`, or at the cell on a `Slice`."
         )
-    from reluatlas.cells.walks import estimate_volume
+    value, error = estimate_volume(cell)
+    return Volume(value, error, Exactness("sampled"))
 
-    return estimate_volume(cell)
 
-
-def _stretch(cell: Cell) -> Fraction:
+def _stretch(cell: CellRecord) -> Fraction:
     """Return how much larger a volume is in the coordinates z than in those of the domain, exactly."""
     from flint import fmpq, fmpq_mat
 
@@ -157,7 +154,7 @@ def _stretch(cell: Cell) -> Fraction:
     return Fraction(int(size.p), int(size.q))
 
 
-def _facet_rows(cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _facet_rows(cell: CellRecord) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the facets' rows on z, and their lengths in input units."""
     system = cell.system.system
     g, k = system.g, system.k
@@ -172,7 +169,7 @@ def _facet_rows(cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
     return G, h, cell.chart.lengths(G) if cell.chart.is_reduced else cell.lengths(G)
 
 
-def _open_direction(cell: Cell) -> FloatArray | None:
+def _open_direction(cell: CellRecord) -> FloatArray | None:
     """Return a direction that decreases all rows strictly, certain; None when none was found."""
     system = cell.system.system
     g, k = system.g, system.k

@@ -8,12 +8,11 @@ on a face is in exactly the cells whose patterns agree in this way in every plac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.cells.chart import Chart, chart_of
+from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.cells.pieces import pattern_key
 from reluatlas.errors import DimensionError, DomainError, InternalError
@@ -22,9 +21,6 @@ from reluatlas.network.batches import Plan, Points, run_batches
 from reluatlas.network.choose import Chooser
 from reluatlas.network.points import pattern_type
 from reluatlas.network.walk import Walk
-
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,7 +56,7 @@ class PatternTable:
         return int(_first(self.patterns, low, high, at, allowed))
 
 
-def cells_of(cx: PolyhedralComplex, X: ArrayLike, name: str = "X") -> IntArray:
+def cells_of(cx: ComplexRecord, by_pattern: PatternTable, X: ArrayLike, name: str = "X") -> IntArray:
     """Return the lowest cell that holds each point, -1 where an incomplete complex lacks them; see the method."""
     u = coordinates_of(cx.domain, X, name)
     chart = chart_of(cx.network, cx.domain)
@@ -77,10 +73,10 @@ def cells_of(cx: PolyhedralComplex, X: ArrayLike, name: str = "X") -> IntArray:
         wanted = np.zeros((len(rows), units), dtype=pattern_type(cx.network))
         for t, columns in slices.items():
             wanted[:, columns] = chosen.choice[t]
-        found = cx.by_pattern.cells(wanted)
+        found = by_pattern.cells(wanted)
         on_face = np.flatnonzero(chosen.on_face)
         if on_face.size:
-            found[on_face] = _on_faces(cx, chart, rows[on_face])
+            found[on_face] = _on_faces(cx, by_pattern, chart, rows[on_face])
         out[batch] = found
 
     run_batches(work, len(u), Plan.of(chart.local, len(u), None, width=1))
@@ -92,13 +88,13 @@ def cells_of(cx: PolyhedralComplex, X: ArrayLike, name: str = "X") -> IntArray:
     return out
 
 
-def cell_at(cx: PolyhedralComplex, x: ArrayLike) -> int:
+def cell_at(cx: ComplexRecord, by_pattern: PatternTable, x: ArrayLike) -> int:
     """Return the lowest cell that holds a point."""
     try:
         point = np.asarray(x, dtype=np.float64).reshape(1, -1)
     except (TypeError, ValueError):
         raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
-    cell = int(cells_of(cx, point, "x")[0])
+    cell = int(cells_of(cx, by_pattern, point, "x")[0])
     if cell < 0:
         raise DomainError(
             f"`x` lies in a part of the domain that this incomplete complex lacks (stopped by {cx.stopped_by}). "
@@ -116,7 +112,7 @@ def _walk(chart: Chart, rows: FloatArray, *, perturb: bool) -> Walk:
     )  # fmt: skip
 
 
-def _on_faces(cx: PolyhedralComplex, chart: Chart, rows: FloatArray) -> IntArray:
+def _on_faces(cx: ComplexRecord, by_pattern: PatternTable, chart: Chart, rows: FloatArray) -> IntArray:
     """Return the lowest cell that holds each of some points, whatever is at a knot or ties there."""
     walk = _walk(chart, rows, perturb=False)
     units = cx.patterns.shape[1]
@@ -134,7 +130,7 @@ def _on_faces(cx: PolyhedralComplex, chart: Chart, rows: FloatArray) -> IntArray
             low[columns.start + several], high[columns.start + several] = 0, largest.shape[1] - 1
             at[columns.start + several] = largest.shape[1] * np.arange(several.size) + sum(a.size for a in allowed)
             allowed.append(largest[several].reshape(-1))
-        out[p] = cx.by_pattern.first(low, high, at, np.concatenate([*allowed, np.zeros(0, dtype=bool)]))
+        out[p] = by_pattern.first(low, high, at, np.concatenate([*allowed, np.zeros(0, dtype=bool)]))
     return out
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reluatlas.cells.cell_record import CellRecord
 from reluatlas.domain import Slice
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.network.decision import scores
-
-if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell
 
 _NONE = 1e-10
 
@@ -36,7 +33,7 @@ class NearestOther:
     output: int
 
 
-def nearest_other_class(cell: Cell) -> NearestOther | None:
+def nearest_other_class(cell: CellRecord) -> NearestOther | None:
     """Return the point of another class nearest to `cell.x` in this cell; None when the cell has one class only.
 
     The class is the output that decides (`Network.classes`), or the sign of a single one; None, too, where outputs
@@ -77,7 +74,7 @@ def nearest_other_class(cell: Cell) -> NearestOther | None:
     return NearestOther(found[0], cell.x + turn @ found[1], found[2])
 
 
-def _turn(cell: Cell) -> FloatArray:
+def _turn(cell: CellRecord) -> FloatArray:
     """Return a matrix from orthonormal coordinates to those of the domain."""
     if not isinstance(cell.domain, Slice):
         return np.eye(cell.k)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
+from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import far_points, following
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.geometry.volumes import new_scratch
@@ -19,9 +20,6 @@ from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 from reluatlas.network.lost import map_of
 from reluatlas.packs import pack
-
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -75,7 +73,7 @@ class DualGraph:
         return graph
 
 
-def volumes(cx: PolyhedralComplex) -> FloatArray:
+def volumes(cx: ComplexRecord) -> FloatArray:
     """Return the volume of each cell in the domain's coordinates; infinite for unbounded ones, and beyond float64."""
     vertices = cx.vertices
     if vertices.on is None:
@@ -110,7 +108,7 @@ def areas(points: FloatArray, offsets: IntArray) -> FloatArray:
     return np.maximum(np.add.reduceat(cross, offsets[:-1]) / 2, 0.0)
 
 
-def interior_points(cx: PolyhedralComplex) -> FloatArray:
+def interior_points(cx: ComplexRecord) -> FloatArray:
     """Return a point inside of each cell: the mean of its vertices, moved along its rays where it has some."""
     points, offsets, is_ray = cx.vertices.points, cx.vertices.offsets, cx.vertices.is_ray
     if cx.n_cells == 0:
@@ -160,22 +158,23 @@ def dual_graph(facets: Facets, n_cells: int) -> DualGraph:
     return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner)
 
 
-def table(cx: PolyhedralComplex) -> dict[str, NDArray]:
-    """Return columns of numbers, one entry per cell."""
-    offsets = cx.facets.offsets
-    center, k = cx.interior_points, cx.domain.dim
+def table(
+    cx: ComplexRecord, *, center: FloatArray, volume: FloatArray, linear_region: IntArray, affine_map: IntArray
+) -> dict[str, NDArray]:
+    """Return columns of numbers, one entry per cell: those given, and others."""
+    offsets, k = cx.facets.offsets, cx.domain.dim
     values = np.einsum("imk,ik->im", cx.affine.A, center) + cx.affine.b
     with_neighbor = np.concatenate([[0], np.cumsum(cx.facets.neighbor >= 0)])
     columns: dict[str, NDArray] = {
         "cell": np.arange(cx.n_cells),
-        "volume": cx.volumes,
+        "volume": volume,
         **{f"center_{a}": center[:, a] for a in range(k)},
         "n_vertices": np.add.reduceat(~cx.vertices.is_ray, cx.vertices.offsets[:-1])
         if cx.n_cells
         else np.zeros(0, dtype=np.int64),
         "n_neighbors": np.diff(with_neighbor[offsets]),
-        "linear_region": cx.linear_regions,
-        "affine_map": cx.affine_map_ids,
+        "linear_region": linear_region,
+        "affine_map": affine_map,
         "class_at_center": classes_of(cx.network, values),
     }
     for c in range(min(cx.n_outputs, 10)):
@@ -184,7 +183,7 @@ def table(cx: PolyhedralComplex) -> dict[str, NDArray]:
     return columns
 
 
-def html_summary(cx: PolyhedralComplex) -> str:
+def html_summary(cx: ComplexRecord) -> str:
     """Return a table of the main numbers for a notebook, with a small picture of the cells."""
     rows = [
         ("cells", f"{cx.n_cells:,}" + ("" if cx.is_complete else f" (incomplete: stopped by {cx.stopped_by})")),
@@ -196,7 +195,7 @@ def html_summary(cx: PolyhedralComplex) -> str:
     return f"<div><strong>PolyhedralComplex</strong><table>{body}</table>{_thumbnail(cx)}</div>"
 
 
-def _thumbnail(cx: PolyhedralComplex, side: int = 240, most: int = 5000) -> str:
+def _thumbnail(cx: ComplexRecord, side: int = 240, most: int = 5000) -> str:
     if not 0 < cx.n_cells <= most or cx.vertices.on is not None:
         return ""
     low, high = cx.box.low, cx.box.high

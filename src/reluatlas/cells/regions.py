@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.components import components
 from reluatlas.cells.lower import lower
 from reluatlas.deadline import look
@@ -25,15 +25,12 @@ from reluatlas.network.lost import are_lost
 from reluatlas.network.maps import Choice, FloatRows, slopes_of, winners_of
 from reluatlas.network.operators import mapped
 
-if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
-
 IntArray = NDArray[np.int64]
 ExactMap = tuple[tuple[Fraction, ...], ...]
 _CHUNK = 1 << 23
 
 
-def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
+def affine_map_ids(cx: ComplexRecord) -> IntArray:
     """Return a label for each cell: equal labels for equal affine maps; 0, 1, ... in the order of the cells."""
     if cx.n_cells == 0:
         return np.zeros(0, dtype=np.int64)
@@ -42,7 +39,7 @@ def affine_map_ids(cx: PolyhedralComplex) -> IntArray:
     return _first_come(_exactly_equal(cx, first)[member.reshape(-1)])
 
 
-def linear_regions(cx: PolyhedralComplex, ids: IntArray) -> IntArray:
+def linear_regions(cx: ComplexRecord, ids: IntArray) -> IntArray:
     """Return a label for each cell: the components, through facets, of cells with one map; 0, 1, ..."""
     owner = np.repeat(np.arange(cx.n_cells), np.diff(cx.facets.offsets))
     inner = np.flatnonzero(cx.facets.neighbor >= 0)
@@ -54,7 +51,7 @@ def linear_regions(cx: PolyhedralComplex, ids: IntArray) -> IntArray:
 class ExactMaps:
     """The maps of cells on their domain, as fractions, one cell at a time."""
 
-    def __init__(self, cx: PolyhedralComplex) -> None:
+    def __init__(self, cx: ComplexRecord) -> None:
         self._network = cx.network
         self._choice: Choice = {t: cx.patterns[:, s] for t, s in cx.network.pattern_slices().items()}
         self._arithmetic = IntegerArithmetic()
@@ -74,7 +71,7 @@ class ExactMaps:
         return tuple((*(end[c] - v for end in ends), v) for c, v in enumerate(constant))
 
 
-def restore_maps(cx: PolyhedralComplex) -> None:
+def restore_maps(cx: ComplexRecord) -> None:
     """Compose again, exactly, the maps of a complex in which float64 lost digits by underflow.
 
     Raises
@@ -99,7 +96,7 @@ def restore_maps(cx: PolyhedralComplex) -> None:
             A[cell, o], b[cell, o] = row[:-1], row[-1]
 
 
-def map_errors(cx: PolyhedralComplex) -> NDArray[np.float64]:
+def map_errors(cx: ComplexRecord) -> NDArray[np.float64]:
     """Return bounds (m, k + 1) on the error of every cell's map: k coefficients and a constant for each output."""
     program = lower(cx.network, cx.domain).program
     at = program.off[cx.network.output]
@@ -109,7 +106,7 @@ def map_errors(cx: PolyhedralComplex) -> NDArray[np.float64]:
     return errors
 
 
-def _exactly_equal(cx: PolyhedralComplex, cells: IntArray) -> IntArray:
+def _exactly_equal(cx: ComplexRecord, cells: IntArray) -> IntArray:
     """Return a label for each of some cells: equal labels for equal maps."""
     maps = np.concatenate([cx.affine.A[cells], cx.affine.b[cells][:, :, None]], axis=2).reshape(cells.size, -1)
     errors = map_errors(cx).reshape(-1)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.frontier import Frontier
 from reluatlas.cells.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
 from reluatlas.cells.limits import Limits, StoppedBy
@@ -172,6 +173,17 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
         visits=int(tally.counters[S_VISITS]),
         doubtful_visits=int(tally.counters[S_DOUBTFUL_VISITS]),
         seconds=tally.seconds,
+    )
+
+
+def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
+    """Return how the decisions of a run were made."""
+    return Exactness(
+        status="exact" if certain else "float64",
+        n_escalated=outcome.n_escalated,
+        n_uncertain=0 if certain else outcome.n_escalated,
+        n_visits=outcome.visits,
+        n_doubtful_visits=outcome.doubtful_visits,
     )
 
 

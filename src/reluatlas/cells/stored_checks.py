@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.complex import PolyhedralComplex, Vertices
+from reluatlas.cells.complex_record import ComplexRecord, Vertices
 from reluatlas.cells.corners import corners_of, following
 from reluatlas.cells.exactness import Exactness
+from reluatlas.cells.look_up import PatternTable
 from reluatlas.cells.run import is_plane
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.graph import Breakpoints, Network
@@ -160,7 +161,7 @@ def check_patterns(patterns: NDArray[np.integer], rows: Rows) -> None:
         raise ValueError("`patterns` has pieces that the network's units do not have")
 
 
-def check_complex(cx: PolyhedralComplex, rows: Rows) -> None:
+def check_complex(cx: ComplexRecord, by_pattern: PatternTable, rows: Rows) -> None:
     """Refuse facets and patterns that do not agree; arrays have the right types and lengths.
 
     Raises
@@ -169,7 +170,7 @@ def check_complex(cx: PolyhedralComplex, rows: Rows) -> None:
         When they do not.
     """
     facets, n = cx.facets, cx.n_cells
-    if not np.array_equal(cx.by_pattern.cells(cx.patterns), np.arange(n)):
+    if not np.array_equal(by_pattern.cells(cx.patterns), np.arange(n)):
         raise ValueError("`patterns` has one pattern twice")
     if not (np.isfinite(cx.affine.A).all() and np.isfinite(cx.affine.b).all()):
         raise ValueError("`affine_A` or `affine_b` are not finite numbers")
@@ -196,7 +197,7 @@ def check_complex(cx: PolyhedralComplex, rows: Rows) -> None:
     _check_places(cx, np.flatnonzero(twin >= 0), np.flatnonzero(line < 0))
 
 
-def _check_twins(cx: PolyhedralComplex, own: IntArray, inside: NDArray[np.bool_]) -> None:
+def _check_twins(cx: ComplexRecord, own: IntArray, inside: NDArray[np.bool_]) -> None:
     line, neighbor, twin = cx.facets.line, cx.facets.neighbor, cx.facets.twin
     unexplored = neighbor == -2
     if unexplored.any() and cx.is_complete and cx.exactness.status == "exact":
@@ -211,7 +212,7 @@ def _check_twins(cx: PolyhedralComplex, own: IntArray, inside: NDArray[np.bool_]
         raise ValueError("`neighbor` and `twin` do not name each other")
 
 
-def _check_places(cx: PolyhedralComplex, met: IntArray, sides: IntArray) -> None:
+def _check_places(cx: ComplexRecord, met: IntArray, sides: IntArray) -> None:
     """Refuse vertices of a facet that its twin, or its side of the domain, does not have."""
     vertices, line, twin = cx.vertices, cx.facets.line, cx.facets.twin
     corners = corners_of(vertices, cx.facets.offsets)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-from reluatlas.cells.exactness import Exactness
-from reluatlas.cells.inside import Volume
+from reluatlas.cells.cell_record import CellRecord
 from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, DomainError
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import to_floats
-
-if TYPE_CHECKING:
-    from reluatlas.cells.cell import Cell
 
 _CHAINS = 64
 _ROUNDING_UP_TO = 50
 _GROUPS = 8
 
 
-def sample(cell: Cell, n: int, *, seed: int = 0) -> FloatArray:
+def sample(cell: CellRecord, is_bounded: Callable[[], bool], n: int, *, seed: int = 0) -> FloatArray:
     """Return points of a cell, approximately uniform: shape (n, k), in the domain's coordinates.
 
     Hit and run: from a point, a random direction, and a uniform point of the chord (R. L. Smith, 1984). The
@@ -30,6 +26,8 @@ def sample(cell: Cell, n: int, *, seed: int = 0) -> FloatArray:
 
     Parameters
     ----------
+    is_bounded : callable
+        Says whether the cell is.
     n : int
     seed : int
         Equal seeds give equal points.
@@ -43,7 +41,7 @@ def sample(cell: Cell, n: int, *, seed: int = 0) -> FloatArray:
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
         raise ArgumentError(f"`n={n!r}` must be a whole number of points.")
-    if not cell.is_bounded:
+    if not is_bounded():
         raise DomainError("the cell is unbounded and has no uniform distribution. Pass `domain=` with a `Box`.")
     if n == 0:
         return np.zeros((0, cell.k))
@@ -59,8 +57,8 @@ def sample(cell: Cell, n: int, *, seed: int = 0) -> FloatArray:
     return np.concatenate(out)[:n]
 
 
-def estimate_volume(cell: Cell, *, n_chains: int = 512, seed: int = 0) -> Volume:
-    """Return an estimate of the volume of a bounded cell, with its standard error, marked sampled.
+def estimate_volume(cell: CellRecord, *, n_chains: int = 512, seed: int = 0) -> tuple[float, float]:
+    """Return an estimate of the volume of a bounded cell, and its standard error.
 
     The cell is brought into a rounder shape, then cut by balls that grow by a factor 2 in volume; the share of each
     in the next is estimated by walks (M. Dyer, A. Frieze, R. Kannan, 1991). Groups of chains give the error.
@@ -94,10 +92,10 @@ def estimate_volume(cell: Cell, *, n_chains: int = 512, seed: int = 0) -> Volume
     logs += float(np.linalg.slogdet(shape)[1]) + np.log(getattr(cell.domain, "unit_volume", 1.0))
     values = np.exp(logs)
     error = float(values.std(ddof=1) / np.sqrt(_GROUPS))
-    return Volume(float(values.mean()), error, Exactness("sampled"))
+    return float(values.mean()), error
 
 
-def _polytope(cell: Cell) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _polytope(cell: CellRecord) -> tuple[FloatArray, FloatArray, FloatArray]:
     rows = cell.facets.rows
     A, b = cell.halfspaces.A[rows], cell.halfspaces.b[rows]
     inside = cell.inside if isinstance(cell.inside, np.ndarray) else to_floats(cell.inside)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cli import console
-from reluatlas.cli.main import DONE
+from reluatlas.cli.exit_codes import DONE
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import open_array
 from reluatlas.errors import ArgumentError, NonFiniteError

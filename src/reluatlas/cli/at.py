@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
+from reluatlas.cli.answer import begin, line
 from reluatlas.cli.at_search import Asked, Search, require_inside
-from reluatlas.cli.cells import exit_code, line
 from reluatlas.cli.domains import box_or_space, sides_of
+from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
 from reluatlas.network.decision import class_label
 from reluatlas.report import cell_facts, cell_words, facts, words
-from reluatlas.report.cell_facts import CellFacts, PointFacts
+from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
     from reluatlas.network.graph import Network
@@ -63,7 +64,7 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
 
 
 def _show(net: Network, points: Sequence[PointFacts], numbers: facts.Facts, heading: str, common: Common) -> None:
-    if not console.begin(numbers, heading, cell_words.stopped, as_json=common.json, quiet=common.quiet):
+    if not begin(numbers, heading, cell_words.stopped, as_json=common.json, quiet=common.quiet):
         return
     if numbers["n_cells_told"] == 1:
         console.pairs(_one(net, points[0], points[0].cells[0]))

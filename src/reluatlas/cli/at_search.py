@@ -13,7 +13,7 @@ from reluatlas.deadline import Deadline, current, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
 from reluatlas.report import cell_facts
-from reluatlas.report.cell_facts import CellFacts, PointFacts
+from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
+from reluatlas.cli.answer import line, show
 from reluatlas.cli.domains import Asked, Chosen
+from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
-from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.cli.models import Source
 from reluatlas.deadline import current, under
 from reluatlas.report import facts, words
@@ -115,66 +115,8 @@ def _telling_of_start(
     return tell
 
 
-def show(numbers: facts.Facts, heading: str, *, as_json: bool, out: Path | None, quiet: bool) -> None:
-    """Print the numbers, and say on stderr when they are not of the whole domain."""
-    if not numbers["is_complete"]:
-        what = words.measure(_dim(numbers))
-        console.notice(words.stopped(numbers["stopped_by"], numbers["share_done"], what), quiet=quiet)
-    if as_json:
-        import json
-
-        console.result(json.dumps(numbers, indent=2, allow_nan=False))
-        return
-    console.result(console.one_line(heading))
-    console.result()
-    console.pairs(_rows(numbers) + ([("written", str(out))] if out is not None else []))
-
-
-def exit_code(numbers: facts.Facts) -> int:
-    """Return the exit code that an answer deserves."""
-    if numbers["is_complete"]:
-        return INCOMPLETE if numbers.get("left_out") else DONE
-    return INTERRUPTED if numbers["stopped_by"] == "interrupt" else INCOMPLETE
-
-
 def _heading(source: Source, net: Network, chosen: Chosen) -> str:
     return f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(chosen.domain)}."
-
-
-def _rows(numbers: facts.Facts) -> list[tuple[str, str]]:
-    so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
-    rows = [("cells", f"{numbers['n_cells']:,}{so_far}")]
-    if "f_vector" in numbers:
-        faces = numbers["f_vector"]
-        signs = "V - E + F" if faces is not None and len(faces) == 3 else "alternating sum"
-        rows += [
-            ("linear regions", words.number(numbers["n_linear_regions"])),
-            ("affine maps", words.number(numbers["n_affine_maps"])),
-            (
-                "f-vector",
-                words.number(None)
-                if faces is None
-                else f"{words.faces(faces)}; {signs} = {numbers['euler_characteristic']}",
-            ),
-        ]
-    if numbers.get("n_bounded", numbers["n_cells"]) != numbers["n_cells"]:
-        rows.append(("bounded", f"{numbers['n_bounded']:,}"))
-    if numbers["volume"] is not None:
-        of = "of bounded cells" if numbers["domain_volume"] is None else f"of {numbers['domain_volume']:.9g}"
-        rows.append((words.measure(_dim(numbers)), f"{numbers['volume']:.9g} {of}"))
-    if numbers["method"] != "polygons":
-        rows.append(("found by", f"{'' if numbers['method'] == 'linear programs' else 'cutting '}{numbers['method']}"))
-    return [
-        *rows,
-        ("exactness", words.exactness(numbers["exactness"])),
-        ("time", words.seconds(numbers["seconds"])),
-    ]
-
-
-def _dim(numbers: facts.Facts) -> int:
-    """Return the dimension of the domain that numbers are of."""
-    domain = numbers["domain"]
-    return len(domain["low"]) if "low" in domain else domain["n_inputs"]
 
 
 def _write(
@@ -207,8 +149,3 @@ def python(load: str, chosen: Chosen, budget: Budget) -> str:
         f"{numpy}import reluatlas as ra\n\nnet = {load}\ndomain = {chosen.code}\n"
         f"cx = ra.enumerate_cells(net, domain{limit})\nprint(cx.n_cells, cx.n_linear_regions, cx.exactness)"
     )
-
-
-def line(typed: Sequence[str]) -> str:
-    """Return arguments as one would type them."""
-    return shlex.join(["reluatlas", *typed])

@@ -50,20 +50,6 @@ def notice(text: str, *, quiet: bool) -> None:
         print(one_line(text), file=sys.stderr, flush=True)
 
 
-def begin(numbers: dict[str, Any], heading: str, stopped: Callable[[Any], str], *, as_json: bool, quiet: bool) -> bool:
-    """Say why an answer is incomplete; print it as JSON, or its heading. Return whether the rest is to be told."""
-    if not numbers["is_complete"]:
-        notice(stopped(numbers), quiet=quiet)
-    if as_json:
-        from reluatlas.report.write import as_json as to_json
-
-        result(to_json(numbers))
-        return False
-    result(one_line(heading))
-    result()
-    return True
-
-
 def announce_compiling(*, quiet: bool) -> None:
     """Have it said that kernels are being compiled, when that begins; import what compiles."""
     # numba looks for SciPy's BLAS, which takes a third of a second and which no kernel here uses

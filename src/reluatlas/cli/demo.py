@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reluatlas.cli import cells, console
+from reluatlas.cli.answer import line, show
 from reluatlas.cli.domains import Chosen
+from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.domain import Slice
 from reluatlas.report import facts
@@ -58,12 +60,12 @@ def demo(common: Common, *, jobs: int | None, typed: Sequence[str]) -> int:
     about = About(
         title=f"A digits network on the plane through a {a}, a {b} and an {c}",
         intro=f"{heading} On that plane the network is exactly the affine pieces below.",
-        command=cells.line(typed),
+        command=line(typed),
         code=_CODE.format(margin=MARGIN),
     )
     page = write_report(cx, folder, numbers, about, marks=marks)
-    cells.show(numbers, heading, as_json=common.json, out=None, quiet=quiet)
+    show(numbers, heading, as_json=common.json, out=None, quiet=quiet)
     if not common.json:
         console.result()
         console.result(f"Open {page.resolve()}")
-    return cells.exit_code(numbers)
+    return exit_code(numbers)

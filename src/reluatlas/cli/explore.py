@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reluatlas.cli import console
+from reluatlas.cli.answer import begin, line
 from reluatlas.cli.at_search import require_inside
-from reluatlas.cli.cells import exit_code, line
 from reluatlas.cli.domains import box_or_space, sides_of
+from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point, is_file, read_files, typed_points
@@ -158,7 +159,7 @@ def _search(
 
 
 def _show(numbers: facts.Facts, net: Network, heading: str, common: Common) -> None:
-    if not console.begin(numbers, heading, exploration_facts.stopped, as_json=common.json, quiet=common.quiet):
+    if not begin(numbers, heading, exploration_facts.stopped, as_json=common.json, quiet=common.quiet):
         return
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
     console.pairs(

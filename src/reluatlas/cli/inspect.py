@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reluatlas.cli import console
+from reluatlas.cli.exit_codes import DONE
 from reluatlas.cli.groups import Common
-from reluatlas.cli.main import DONE
 from reluatlas.cli.models import Source
 from reluatlas.report import facts, words
 from reluatlas.report.write import as_json as to_json

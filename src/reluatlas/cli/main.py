@@ -1,7 +1,4 @@
-"""How does a command end? `main` runs it and turns every outcome into an exit code and at most one line.
-
-0 done, 2 bad input, 3 stopped before complete, 130 interrupted; 1 is a bug of reluatlas.
-"""
+"""How does a command end? `main` runs it and turns every outcome into an exit code and at most one line."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from contextlib import suppress
 from typing import cast
 
 from reluatlas.cli import console
+from reluatlas.cli.exit_codes import BAD_INPUT, BUG, DONE, INCOMPLETE, INTERRUPTED
 
 _IN_OPTIONS = {
     "`module=`": "`--model-module`",
@@ -38,7 +36,6 @@ _IN_OPTIONS = {
     "`data_dir=`": "`--data-dir`",
     "`checkpoint=": "`--resume ",
 }
-DONE, BUG, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

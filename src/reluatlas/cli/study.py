@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from reluatlas.cli.main import DONE, INCOMPLETE, INTERRUPTED
+from reluatlas.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.errors import ArgumentError, DimensionError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reluatlas.cli import console
-from reluatlas.cli.cells import exit_code, line
+from reluatlas.cli.answer import begin, line
+from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
@@ -114,7 +115,7 @@ def _require_moves(points: list[Point]) -> None:
 def _show(
     numbers: facts.Facts, net: Network, heading: str, *, as_json: bool, out: FilePath | None, quiet: bool
 ) -> None:
-    if not console.begin(numbers, heading, words.path_stopped, as_json=as_json, quiet=quiet):
+    if not begin(numbers, heading, words.path_stopped, as_json=as_json, quiet=quiet):
         return
     console.table(
         ("from", "to", "pieces", "regions", "changes", "Hamming", "classes"),

@@ -14,19 +14,8 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.equal_values import EqualValues, Read, taps_of
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
-    Convolution,
-    FloatArray,
-    Gather,
-    Input,
-    LinearOperator,
-    Max,
-    Network,
-    Node,
-    Sparse,
-)
+from reluatlas.network.operators import Convolution, FloatArray, Gather, LinearOperator, Sparse
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
 from reluatlas.network.rounding import Bounded
 
 _OWN = np.empty((0, 1), dtype=np.int64)
@@ -46,7 +35,7 @@ class Background:
         For each node, the number of positions; entry `i` is at position `i % positions`.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Graph) -> None:
         self.classes: list[NDArray[np.int64] | None] = []
         self.positions: list[int] = []
         self._network = network

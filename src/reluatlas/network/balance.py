@@ -14,21 +14,18 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
+from reluatlas.network.graph import Network
+from reluatlas.network.operators import (
     Convolution,
     Dense,
     FloatArray,
     Gather,
-    Input,
     LinearOperator,
-    Max,
-    Network,
-    Node,
     Sparse,
+    apply_operator,
+    mapped,
 )
-from reluatlas.network.operators import apply_operator, mapped
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
 
 _LEAST, _MOST = 2.0**-150, 2.0**400
 """Rows between these, for inputs up to 1, are left alone: those of float32 weights nearly always are."""
@@ -67,7 +64,7 @@ def _sizes(node: Node, sizes: list[FloatArray]) -> FloatArray:
     return np.maximum.reduceat(sizes[node.input][node.candidates], node.offsets[:-1])
 
 
-def _is_moderate(network: Network) -> bool:
+def _is_moderate(network: Graph) -> bool:
     sizes: list[FloatArray] = []
     for node in network.nodes:
         here = _sizes(node, sizes)
@@ -177,7 +174,7 @@ def _shifted(values: FloatArray, exponents: Exponents | np.int64) -> FloatArray:
     return out
 
 
-def _kept(network: Network) -> set[int]:
+def _kept(network: Graph) -> set[int]:
     """Return the affine nodes whose tensors are what the network gives, so that they are not scaled."""
     out, found = [network.output], set()
     while out:
@@ -190,7 +187,7 @@ def _kept(network: Network) -> set[int]:
     return found
 
 
-def _together(network: Network) -> set[int]:
+def _together(network: Graph) -> set[int]:
     """Return the affine nodes whose entries are compared, or share weights: one power of two is for all of them."""
     found: set[int] = set()
     for t, node in enumerate(network.nodes):
@@ -202,7 +199,7 @@ def _together(network: Network) -> set[int]:
     return found
 
 
-def _behind(network: Network, nodes: tuple[int, ...]) -> set[int]:
+def _behind(network: Graph, nodes: tuple[int, ...]) -> set[int]:
     """Return the affine nodes that tensors come from through breakpoints and windows alone."""
     out, found = list(nodes), set()
     while out:

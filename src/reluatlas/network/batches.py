@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
-from reluatlas.network.graph import Affine, Convolution, Dense, FloatArray, Max, Network
 from reluatlas.network.maps import COMPILED_FROM, has_images
-from reluatlas.network.operators import CHUNK
+from reluatlas.network.operators import CHUNK, Convolution, Dense, FloatArray
+from reluatlas.network.record import Affine, Graph, Max
 
 DEFAULT_MEMORY = 2**28
 _WIDE = 2**21  # numbers of the largest tensor in one batch: with less, calls cost more than the cache gives
@@ -42,7 +42,7 @@ class Points:
         See `Network.points`.
     """
 
-    def __init__(self, network: Network, X: ArrayLike) -> None:
+    def __init__(self, network: Graph, X: ArrayLike) -> None:
         array = np.asarray(X)
         self._array, self.is_single = network.split(array if array.dtype.kind in "fiub" else np.asarray(X, np.float64))
         self._squares: NDArray | None = None
@@ -88,7 +88,7 @@ class Plan:
     @classmethod
     def of(
         cls,
-        network: Network,
+        network: Graph,
         n_points: int,
         memory: int | None,
         *,
@@ -146,7 +146,7 @@ def checked_memory(memory: int | None) -> int:
     return int(budget)
 
 
-def bytes_needed(network: Network, width: int, n: int) -> int:
+def bytes_needed(network: Graph, width: int, n: int) -> int:
     """Return a bound on the memory that `n` points take: their values, bounds and windows, rows of `width` outputs.
 
     Values are computed up to the last node with pieces. Rows on the output itself are not written out where dense

@@ -10,20 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
-    Dense,
-    Gather,
-    Input,
-    LinearOperator,
-    Max,
-    Network,
-    Node,
-    Note,
-    Part,
-    Shape,
-)
+from reluatlas.network.graph import Network
+from reluatlas.network.operators import Dense, Gather, LinearOperator
+from reluatlas.network.record import Affine, Breakpoints, Input, Max, Node, Note, Part, Shape
 
 
 class Builder:

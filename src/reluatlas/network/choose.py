@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from reluatlas.network.background import Background
 from reluatlas.network.batches import Points, to_rows
 from reluatlas.network.glance import Glance
-from reluatlas.network.graph import FloatArray, Network
 from reluatlas.network.maps import Choice
+from reluatlas.network.operators import FloatArray
+from reluatlas.network.record import Graph
 from reluatlas.network.screen import Screen
 from reluatlas.network.walk import Walk
 
@@ -41,13 +42,13 @@ class Chooser:
 
     Parameters
     ----------
-    network : Network
+    network : Graph
     points : Points
     perturb : bool
         As in `Walk`.
     """
 
-    def __init__(self, network: Network, points: Points, *, perturb: bool) -> None:
+    def __init__(self, network: Graph, points: Points, *, perturb: bool) -> None:
         self._network = network
         self._points = points
         self._perturb = perturb

@@ -13,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError
-from reluatlas.network.graph import Affine, Breakpoints, Gather, Max, Network
+from reluatlas.network.graph import Network
+from reluatlas.network.operators import Gather
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 
 Decision = Literal["max", "min"]
 NO_CLASS = -1
 
 
-def scores(network: Network, values: NDArray) -> NDArray:
+def scores(network: Graph, values: NDArray) -> NDArray:
     """Return outputs, or what is made of outputs linearly, such that the largest decides: their negatives for "min"."""
     return -values if network.classes == "min" and network.n_outputs > 1 else values
 
 
-def classes_of(network: Network, values: NDArray) -> NDArray[np.int64]:
+def classes_of(network: Graph, values: NDArray) -> NDArray[np.int64]:
     """Return the class of outputs (..., m), in float64: the lowest position of equal ones; -1 without classes.
 
     Of a single output: 1 where it is above 0, else 0.
@@ -36,7 +38,7 @@ def classes_of(network: Network, values: NDArray) -> NDArray[np.int64]:
     return scores(network, values).argmax(axis=-1).astype(np.int64)
 
 
-def class_name(network: Network, index: int) -> str:
+def class_name(network: Graph, index: int) -> str:
     """Return what messages, figures and tables call a class."""
     if index == NO_CLASS:
         return "no class"
@@ -45,24 +47,24 @@ def class_name(network: Network, index: int) -> str:
     return f"output {index}" if network.classes is None else f"class {index}"
 
 
-def class_label(network: Network, index: int) -> str:
+def class_label(network: Graph, index: int) -> str:
     """Return a class for a table: its name where the model has names, else its number; "none" without classes."""
     if index == NO_CLASS:
         return "none"
     return network.class_names[index] if index < len(network.class_names) else str(index)
 
 
-def extreme_word(network: Network) -> str:
+def extreme_word(network: Graph) -> str:
     """Return "smallest" for a network that decides by its smallest output, else "largest"."""
     return "smallest" if network.classes == "min" else "largest"
 
 
-def has_decision(network: Network) -> bool:
+def has_decision(network: Graph) -> bool:
     """Return whether there is a decision boundary: classes, or the zero set of a single output."""
     return network.classes is not None or network.n_outputs == 1
 
 
-def require_classes(network: Network, what: str) -> None:
+def require_classes(network: Graph, what: str) -> None:
     """Raise when the outputs of a network are no classes; a single output always has a sign.
 
     Raises

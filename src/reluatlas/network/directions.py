@@ -15,20 +15,9 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.exact import Dyadic, IntegerArithmetic
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
-    Convolution,
-    Dense,
-    FloatArray,
-    Gather,
-    Input,
-    LinearOperator,
-    Max,
-    Network,
-)
 from reluatlas.network.maps import Choice, pull
-from reluatlas.network.operators import denominator
+from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, denominator
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import SLACK
 
 _TERMS_AT_ONCE = 2**22
@@ -49,12 +38,12 @@ class Directions:
 
     Parameters
     ----------
-    network : Network
+    network : Graph
     arithmetic : IntegerArithmetic
         Keeps the operators as integers between calls.
     """
 
-    def __init__(self, network: Network, arithmetic: IntegerArithmetic) -> None:
+    def __init__(self, network: Graph, arithmetic: IntegerArithmetic) -> None:
         self._network = network
         self._integers = arithmetic
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.graph import Affine, Breakpoints, Convolution, Gather, Max, Network
 from reluatlas.network.maps import winners_of
+from reluatlas.network.operators import Convolution, Gather
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.rounding import Bounded
 
 Read = tuple[int, NDArray[np.int64]]
@@ -40,7 +41,7 @@ class EqualValues:
 
     Parameters
     ----------
-    network : Network
+    network : Graph
     reads : sequence
         For each node what its positions read (`Background.reads`).
     positions : sequence of int
@@ -54,7 +55,7 @@ class EqualValues:
 
     def __init__(
         self,
-        network: Network,
+        network: Graph,
         reads: Sequence[list[Read] | None],
         positions: Sequence[int],
         done: Sequence[Bounded],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.deadline import look
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
-from reluatlas.network.operators import apply_operator
+from reluatlas.network.operators import FloatArray, apply_operator
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
 
 def pieces(node: Breakpoints | Max, rows: FloatArray) -> np.ndarray:
@@ -20,7 +20,7 @@ def pieces(node: Breakpoints | Max, rows: FloatArray) -> np.ndarray:
     return np.stack([rows[:, w].argmax(axis=1) for w in windows], axis=1)
 
 
-def values(network: Network, rows: FloatArray, *, upto: int | None = None) -> list[FloatArray]:
+def values(network: Graph, rows: FloatArray, *, upto: int | None = None) -> list[FloatArray]:
     """Return every node's values (N, size) at input rows (N, n_inputs), nodes 0 to `upto`."""
     out: list[FloatArray] = []
     for node in network.nodes[: None if upto is None else upto + 1]:
@@ -29,7 +29,7 @@ def values(network: Network, rows: FloatArray, *, upto: int | None = None) -> li
     return out
 
 
-def outputs(network: Network, rows: FloatArray) -> FloatArray:
+def outputs(network: Graph, rows: FloatArray) -> FloatArray:
     """Return the output values (N, n_outputs) at input rows (N, n_inputs)."""
     last_use = list(range(len(network.nodes)))
     for position, node in enumerate(network.nodes):

@@ -18,20 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
-    Convolution,
-    Dense,
-    FloatArray,
-    Gather,
-    Input,
-    LinearOperator,
-    Max,
-    Network,
-    Sparse,
-)
-from reluatlas.network.operators import terms
+from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse, terms
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import SLACK, low_bits
 
 _FLINT_FROM = 2048
@@ -253,7 +241,7 @@ class ExactPoint:
 
     def __init__(
         self,
-        network: Network,
+        network: Graph,
         arithmetic: IntegerArithmetic,
         x: FloatArray | Dyadic,
         choice: dict[int, NDArray],
@@ -331,7 +319,7 @@ class ExactPoint:
         return source._replace(numbers=[source.numbers[j] for j in winners.tolist()])
 
 
-def _needed(network: Network, node: int) -> set[int]:
+def _needed(network: Graph, node: int) -> set[int]:
     needed, stack = set(), [node]
     while stack:
         t = stack.pop()

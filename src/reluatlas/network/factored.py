@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Network, Shape
-from reluatlas.network.operators import apply_operator
+from reluatlas.network.operators import Dense, FloatArray, apply_operator
 from reluatlas.network.points import chosen_outputs, patterns
+from reluatlas.network.record import Affine, Breakpoints, Graph, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class FactoredMaps:
 
 
 def factored_affine_at(
-    network: Network, X: ArrayLike, outputs: Sequence[int] | int | None = None, *, memory: int | None = None
+    network: Graph, X: ArrayLike, outputs: Sequence[int] | int | None = None, *, memory: int | None = None
 ) -> FactoredMaps:
     """Return the affine maps at points in factored form: of a network with one hidden layer.
 
@@ -164,7 +164,7 @@ def factored_affine_at(
     )  # fmt: skip
 
 
-def _layers(network: Network) -> tuple[Affine, Breakpoints, Affine]:
+def _layers(network: Graph) -> tuple[Affine, Breakpoints, Affine]:
     last = network.nodes[network.output]
     kind = network.nodes[last.inputs[0]] if isinstance(last, Affine) and len(last.inputs) == 1 else None
     hidden = network.nodes[kind.input] if isinstance(kind, Breakpoints) else None

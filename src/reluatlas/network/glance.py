@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Network
+from reluatlas.network.operators import Dense
+from reluatlas.network.record import Affine, Breakpoints, Graph
 
 _MOST = 1e10  # magnitudes up to which float32 products are far from overflow
 _LONGEST = 2**17
@@ -38,7 +39,7 @@ class Glance:
         Whether the network is of this kind.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Graph) -> None:
         self.is_usable = False
         if len(network.cuts) != 1:
             return

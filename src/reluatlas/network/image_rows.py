@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.compiled import pull_image, scatter
-from reluatlas.network.graph import Convolution, Dense, FloatArray, Gather, LinearOperator
-from reluatlas.network.operators import apply_operator
+from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, apply_operator
 
 
 class Entries(NamedTuple):

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import NonFiniteError
 from reluatlas.network.exact import Dyadic, ExactPoint, IntegerArithmetic, to_float
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
 from reluatlas.network.maps import Choice, backward, pull
-from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
+from reluatlas.network.operators import FloatArray, apply_operator, coefficients, denominator, mapped, terms
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
 _UNDER, _OVER = -960.0, 960.0
 _LARGE = 2**21  # coefficients
@@ -23,7 +23,7 @@ _NOTICEABLE = 60
 """What underflow takes matters where it is more than 2^-60 of a map's largest number."""
 
 
-def map_of(network: Network, choice: Choice) -> tuple[FloatArray, FloatArray]:
+def map_of(network: Graph, choice: Choice) -> tuple[FloatArray, FloatArray]:
     """Return A (1, m, n_inputs) and b (1, m) of one cell, whose pieces are the only row of `choice`."""
     outputs = np.arange(network.n_outputs)
     A = np.zeros((1, outputs.size, network.n_inputs))
@@ -34,7 +34,7 @@ def map_of(network: Network, choice: Choice) -> tuple[FloatArray, FloatArray]:
 
 
 def restore(
-    network: Network, choice: Choice, outputs: NDArray, A: NDArray, b: FloatArray, flat: Choice | None = None
+    network: Graph, choice: Choice, outputs: NDArray, A: NDArray, b: FloatArray, flat: Choice | None = None
 ) -> None:
     """Compose again, in whole numbers, the maps A (N, m, n_inputs), b (N, m) of which float64 lost digits.
 
@@ -65,7 +65,7 @@ def restore(
         A[p, o], b[p, o] = _exactly(network, choice, arithmetic, p, int(outputs[o]), A.dtype)
 
 
-def are_lost(network: Network, A: NDArray, b: FloatArray) -> NDArray[np.bool_] | None:
+def are_lost(network: Graph, A: NDArray, b: FloatArray) -> NDArray[np.bool_] | None:
     """Return of which maps A (N, m, k), b (N, m) float64 may have lost digits: (N, m), or None where it never does."""
     smallest, largest, most_terms = _reach(network)
     if smallest > _UNDER and largest < _OVER:
@@ -81,7 +81,7 @@ def are_lost(network: Network, A: NDArray, b: FloatArray) -> NDArray[np.bool_] |
 
 
 def _exactly(
-    network: Network, choice: Choice, arithmetic: IntegerArithmetic, point: int, output: int, kind: np.dtype
+    network: Graph, choice: Choice, arithmetic: IntegerArithmetic, point: int, output: int, kind: np.dtype
 ) -> tuple[FloatArray, float]:
     """Return one row of a map and its constant, each rounded once."""
     pieces = {t: chosen[point if chosen.shape[0] > 1 else 0] for t, chosen in choice.items()}
@@ -108,14 +108,14 @@ def _beyond(output: int, point: int, kind: np.dtype) -> NonFiniteError:
 
 
 @lru_cache(maxsize=16)
-def _is_large(network: Network) -> bool:
+def _is_large(network: Graph) -> bool:
     """Return whether maps take too long in whole numbers; what underflow takes is nothing beside their sums."""
     operators = [o for node in network.nodes if isinstance(node, Affine) for o in node.operators]
     return sum(coefficients(o).size for o in operators) > _LARGE
 
 
 @lru_cache(maxsize=16)
-def _reach(network: Network) -> tuple[float, float, int]:
+def _reach(network: Graph) -> tuple[float, float, int]:
     """Return bounds on the binary logarithms of all products along paths, below and above, and on terms of a sum."""
     smallest, largest, most = 0.0, 0.0, 1
     with np.errstate(all="ignore"):

@@ -10,18 +10,8 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.evaluate import sources
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
-    Convolution,
-    FloatArray,
-    Gather,
-    Input,
-    LinearOperator,
-    Max,
-    Network,
-)
-from reluatlas.network.operators import Dense, apply_operator
+from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, apply_operator
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
 COMPILED_FROM = 16
 """Points from which on it pays to load compiled loops for images."""
@@ -43,7 +33,7 @@ def winners_of(node: Max, winner: NDArray) -> NDArray[np.int64]:
     return node.candidates[node.offsets[:-1] + winner]
 
 
-def pull(network: Network, node: int, row: Any, choice: Choice, arithmetic: Any, flat: Choice | None = None) -> Any:
+def pull(network: Graph, node: int, row: Any, choice: Choice, arithmetic: Any, flat: Choice | None = None) -> Any:
     """Return coefficients on the input tensor from coefficients `row` on a node's tensor, by the chain rule.
 
     `arithmetic` says how rows of coefficients are carried through operators: in float64, with error bounds,
@@ -177,7 +167,7 @@ def _full(rows: Any) -> Any:
 
 
 def backward(
-    network: Network,
+    network: Graph,
     choice: Choice,
     n_points: int,
     outputs: NDArray,
@@ -210,7 +200,7 @@ def backward(
     return A, total
 
 
-def _all_that_reads_the_input(network: Network) -> Dense | None:
+def _all_that_reads_the_input(network: Graph) -> Dense | None:
     readers = [node for node in network.nodes[1:] if 0 in sources(node)]
     if len(readers) != 1 or not isinstance(readers[0], Affine) or readers[0].inputs != (0,):
         return None
@@ -218,13 +208,13 @@ def _all_that_reads_the_input(network: Network) -> Dense | None:
     return operator if isinstance(operator, Dense) and network.output != 0 else None
 
 
-def has_images(network: Network) -> bool:
+def has_images(network: Graph) -> bool:
     """Return whether the network convolves anything."""
     return any(isinstance(o, Convolution) for n in network.nodes if isinstance(n, Affine) for o in n.operators)
 
 
 def forward(
-    network: Network, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
+    network: Graph, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Return A (n_points, m, n_inputs) and b (n_points, m), from the input to the outputs."""
     n = network.n_inputs
@@ -251,7 +241,7 @@ def forward(
     return chosen[:, :n].transpose(0, 2, 1), chosen[:, n]
 
 
-def sweep(network: Network, upto: int, first: Any, affine: Callable, cut: Callable) -> Any:
+def sweep(network: Graph, upto: int, first: Any, affine: Callable, cut: Callable) -> Any:
     """Return what `affine(node, done)` and `cut(node, position, done)` make of node `upto`, from `first` at the input.
 
     What no later node reads is let go.

@@ -21,19 +21,19 @@ from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError
 from reluatlas.network.batches import Plan, Points, Progress, bytes_needed, checked_memory, run_batches
 from reluatlas.network.choose import Chooser
-from reluatlas.network.graph import Breakpoints, Max, Network
 from reluatlas.network.load_maps import load_maps
 from reluatlas.network.lost import restore
 from reluatlas.network.maps import Choice, backward, forward
 from reluatlas.network.maps_file import InMemory, MapsFile, MapsShape
 from reluatlas.network.maps_parquet import MapsTable, TableMaps
+from reluatlas.network.record import Breakpoints, Graph, Max
 
 _COPIES = 4  # of a batch's maps that may exist at once: in work, in the room they are written to, on their way out
 _COPIES_IN_TABLES = 10  # with Arrow's array, two levels a number, the pages of the row group, and their growth
 
 
 def patterns(
-    network: Network, X: ArrayLike, *, memory: int | None = None, progress: Progress | None = None
+    network: Graph, X: ArrayLike, *, memory: int | None = None, progress: Progress | None = None
 ) -> NDArray[np.integer]:
     """Return the activation pattern at each point: what exact evaluation does there.
 
@@ -78,7 +78,7 @@ def patterns(
 
 
 def affine_at(
-    network: Network,
+    network: Graph,
     X: ArrayLike,
     outputs: Sequence[int] | int | None = None,
     *,
@@ -200,7 +200,7 @@ def affine_at(
 
 
 def _target(
-    network: Network, shape: MapsShape, kind: np.dtype, out: str | os.PathLike[str] | None, outputs: NDArray,
+    network: Graph, shape: MapsShape, kind: np.dtype, out: str | os.PathLike[str] | None, outputs: NDArray,
     *, with_faces: bool,
 ) -> InMemory | MapsFile | MapsTable:  # fmt: skip
     if out is None:
@@ -214,7 +214,7 @@ def _target(
 
 
 def _composition(
-    network: Network, shape: MapsShape, kind: np.dtype, memory: int | None, jobs: int | None, device: str | None,
+    network: Graph, shape: MapsShape, kind: np.dtype, memory: int | None, jobs: int | None, device: str | None,
     extra: int,
 ) -> tuple[Callable[..., None], Plan]:  # fmt: skip
     # What writes A and b of some outputs along chosen pieces, and the plan to do so; `extra` is per point and output.
@@ -233,7 +233,7 @@ def _composition(
         plan = Plan.of(network, shape[0], memory, width=m, extra=extra, jobs=jobs, is_divisible=True)
 
     def compose(
-        network: Network, choice: Choice, size: int, outputs: NDArray, flat: Choice | None, A: NDArray, b: NDArray
+        network: Graph, choice: Choice, size: int, outputs: NDArray, flat: Choice | None, A: NDArray, b: NDArray
     ) -> None:
         if composed is None:
             b[...] = backward(network, choice, size, outputs, flat, into=A)[1]
@@ -244,7 +244,7 @@ def _composition(
     return compose, plan
 
 
-def _faces(network: Network, points: Points, tied: NDArray[np.bool_], memory: int | None) -> NDArray[np.bool_]:
+def _faces(network: Graph, points: Points, tied: NDArray[np.bool_], memory: int | None) -> NDArray[np.bool_]:
     out = tied.copy()
     left = np.flatnonzero(tied)
     chooser = Chooser(network, points, perturb=True)
@@ -266,7 +266,7 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype:
     return kind
 
 
-def chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDArray[np.int64]:
+def chosen_outputs(network: Graph, outputs: Sequence[int] | int | None) -> NDArray[np.int64]:
     """Return the positions that `outputs` names.
 
     Raises
@@ -291,7 +291,7 @@ def chosen_outputs(network: Network, outputs: Sequence[int] | int | None) -> NDA
     return chosen.astype(np.int64)
 
 
-def pattern_type(network: Network) -> type[np.unsignedinteger]:
+def pattern_type(network: Graph) -> type[np.unsignedinteger]:
     """Return the smallest unsigned type that holds the number of any piece or winner."""
     most = 1
     for i in network.cuts:

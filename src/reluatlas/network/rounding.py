@@ -15,8 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.graph import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse
-from reluatlas.network.operators import apply_operator, mapped, numerator_product, terms
+from reluatlas.network.operators import (
+    Convolution,
+    Dense,
+    FloatArray,
+    Gather,
+    LinearOperator,
+    Sparse,
+    apply_operator,
+    mapped,
+    numerator_product,
+    terms,
+)
 
 SLACK = 1 + 2.0**-40
 """Covers the rounding of the bounds themselves, and of one comparison with them."""

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
-from reluatlas.network.graph import (
-    Affine,
-    Breakpoints,
+from reluatlas.network.maps import Choice, slopes_of
+from reluatlas.network.operators import (
     Convolution,
     FloatArray,
-    Input,
     LinearOperator,
-    Max,
-    Network,
+    apply_operator,
+    coefficients,
+    mapped,
+    terms,
 )
-from reluatlas.network.maps import Choice, slopes_of
-from reluatlas.network.operators import apply_operator, coefficients, mapped, terms
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import SLACK
 from reluatlas.network.tie_tables import Tables, no_tables, under_relu
 
@@ -47,7 +46,7 @@ class Screen:
 
     Parameters
     ----------
-    network : Network
+    network : Graph
     background : Background
     perturb : bool
         As in `Walk`.
@@ -58,7 +57,7 @@ class Screen:
         False where weights are too large or too small for the simple bound.
     """
 
-    def __init__(self, network: Network, background: Background, *, perturb: bool = False) -> None:
+    def __init__(self, network: Graph, background: Background, *, perturb: bool = False) -> None:
         self._network = network
         self._background = background
         self._tables = Tables(network, background)

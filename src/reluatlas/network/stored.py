@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from reluatlas.archives import json_array
 from reluatlas.errors import ResultFileError
-from reluatlas.network import graph
-from reluatlas.network.graph import Network, Note
+from reluatlas.network import operators, record
+from reluatlas.network.graph import Network
 from reluatlas.network.parts import parts_of
+from reluatlas.network.record import Graph, Note
 from reluatlas.network.stored_checks import (
     check_nodes,
     checked_array,
@@ -25,13 +26,15 @@ from reluatlas.network.stored_checks import (
     checked_value,
 )
 
-_NODES = {kind.__name__: kind for kind in (graph.Input, graph.Affine, graph.Breakpoints, graph.Max)}
-_OPERATORS = {kind.__name__: kind for kind in (graph.Dense, graph.Gather, graph.Sparse, graph.Convolution)}
+_NODES = {kind.__name__: kind for kind in (record.Input, record.Affine, record.Breakpoints, record.Max)}
+_OPERATORS = {
+    kind.__name__: kind for kind in (operators.Dense, operators.Gather, operators.Sparse, operators.Convolution)
+}
 _PREFIX = "network/"
 _LAYOUT = {"nodes", "output", "notes", "source", "classes", "class_names"}
 
 
-def pack_network(network: Network) -> dict[str, NDArray]:
+def pack_network(network: Graph) -> dict[str, NDArray]:
     """Return arrays that hold a network: no object, no code, every number as it is."""
     arrays: dict[str, NDArray] = {}
 
@@ -112,7 +115,7 @@ def unpack_network(arrays: Mapping[str, NDArray]) -> Network:
         ) from None
 
 
-def digest_of(network: Network) -> str:
+def digest_of(network: Graph) -> str:
     """Return the SHA-256 of what a network computes with: graph, shapes, coefficients; without names and notes."""
     arrays = pack_network(network)
     layout = json.loads(bytes(arrays.pop(_PREFIX + "layout")))

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Affine, Breakpoints, Convolution, Gather, LinearOperator, Max, Network, Node, Sparse
+from reluatlas.network.operators import Convolution, Gather, LinearOperator, Sparse
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max, Node
 
 _NUMBERS = ("weight", "bias", "scale", "values", "knots", "slopes", "intercepts")
 _AXES = {"weight": (2, 3), "places": (2,), "knots": (2,), "slopes": (2,), "intercepts": (2,)}
@@ -100,7 +101,7 @@ def checked_names(names: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_nodes(network: Network) -> None:
+def check_nodes(network: Graph) -> None:
     """Refuse nodes that no importer makes, though they fit on each other.
 
     Raises

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
 from reluatlas.network.exact import IntegerArithmetic
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Max, Network
 from reluatlas.network.maps import Choice
+from reluatlas.network.operators import FloatArray
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.walk import Walk
 
 _MOST = 2**24  # entries of one table
@@ -27,11 +28,11 @@ class Tables:
 
     Parameters
     ----------
-    network : Network
+    network : Graph
     background : Background
     """
 
-    def __init__(self, network: Network, background: Background) -> None:
+    def __init__(self, network: Graph, background: Background) -> None:
         self._network = network
         self._background = background
         self._directions = Directions(network, IntegerArithmetic())
@@ -97,7 +98,7 @@ def no_tables(n: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     return np.empty((1, 0, 0, 0), dtype=np.int8), np.full(n, -1)
 
 
-def under_relu(network: Network, node: Max) -> int:
+def under_relu(network: Graph, node: Max) -> int:
     """Return the node that a max node reads, or the one below when that is a ReLU."""
     here = network.nodes[node.input]
     return here.input if isinstance(here, Breakpoints) and here.is_relu else node.input

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, InternalError, MissingDependencyError
-from reluatlas.network.graph import Convolution, Dense, FloatArray, Gather, LinearOperator, Network
 from reluatlas.network.maps import Choice, backward, pull
-from reluatlas.network.operators import as_sparse
+from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, as_sparse
+from reluatlas.network.record import Graph
 
 _CHECKED = 4  # points of the first batch that are compared with float64 on the CPU
 _TOLERANCES = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-3}
 
 
-def on_device(network: Network, device: str, dtype: np.dtype) -> Callable[..., tuple[NDArray, NDArray]]:
+def on_device(network: Graph, device: str, dtype: np.dtype) -> Callable[..., tuple[NDArray, NDArray]]:
     """Return what composes maps along chosen pieces on a device of torch, as `maps.backward` does.
 
     Raises
@@ -45,7 +45,7 @@ def on_device(network: Network, device: str, dtype: np.dtype) -> Callable[..., t
     checked: list[bool] = []
 
     def compose(
-        network: Network, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
+        network: Graph, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
     ) -> tuple[NDArray, NDArray]:
         with torch.no_grad():
             arithmetic = TorchRows(torch, device, dtype, n_points, outputs.size, cache)
@@ -64,7 +64,7 @@ def on_device(network: Network, device: str, dtype: np.dtype) -> Callable[..., t
 
 
 def _compare(
-    network: Network, choice: Choice, flat: Choice | None, outputs: NDArray, A: NDArray, b: NDArray, device: str
+    network: Graph, choice: Choice, flat: Choice | None, outputs: NDArray, A: NDArray, b: NDArray, device: str
 ) -> None:
     k = min(_CHECKED, A.shape[0])
     first = [None if c is None else {t: part[:k] for t, part in c.items()} for c in (choice, flat)]

@@ -10,8 +10,9 @@ from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
 from reluatlas.network.equal_values import EqualValues
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, compare, to_float
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Input, Max, Network
 from reluatlas.network.maps import Choice, slopes_of, winners_of
+from reluatlas.network.operators import FloatArray
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import Bounded, FloatBounds, exactly, plus, scaled
 
 
@@ -50,7 +51,7 @@ class Walk:
 
     def __init__(
         self,
-        network: Network,
+        network: Graph,
         rows: FloatArray,
         *,
         perturb: bool = False,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from reluatlas.network.decision import class_label, class_name, scores
 from reluatlas.network.graph import Breakpoints, Network
 from reluatlas.report import words
+from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell import Owner
-    from reluatlas.report.cell_facts import CellFacts, PointFacts
+    from reluatlas.cells.cell_record import Owner
 
 _OUTPUTS = 6
 _DIGITS_UP_TO = 48  # units whose pieces are written one by one

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.archives import json_array
-from reluatlas.report.cell_facts import PointFacts
+from reluatlas.report.cell_record import PointFacts
 from reluatlas.writing import whole_file
 
 FORMAT, VERSION = "reluatlas points", 1

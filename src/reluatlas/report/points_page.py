@@ -13,7 +13,7 @@ from reluatlas.cells.certificate_file import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
 from reluatlas.report import cell_words, drawings, facts, page, words
-from reluatlas.report.cell_facts import CellFacts, PointFacts
+from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import CERTIFICATES, POINTS, POINTS_INDEX, fill_folder
 from reluatlas.report.page import About

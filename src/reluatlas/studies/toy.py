@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reluatlas.analysis.dual_points import DualPoints, dual_points
-from reluatlas.analysis.trajectory import Trajectory, name_of
-from reluatlas.analysis.trajectory_measure import TrajectoryMeasures, in_threads
+from reluatlas.analysis.dual_points import dual_points
+from reluatlas.analysis.trajectory_measure import in_threads
+from reluatlas.analysis.trajectory_record import name_of
 from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
-from reluatlas.studies.toy_alike import Alike, compare_runs, reduction_curve
+from reluatlas.studies import toy_words
+from reluatlas.studies.toy_alike import compare_runs, reduction_curve
 from reluatlas.studies.toy_folder import FilmKind, prepare_folder
+from reluatlas.studies.toy_record import Sampling, ToyRun, ToyStudyRecord
 from reluatlas.studies.toy_report import write_report
 from reluatlas.studies.toy_sample import SampledCount, sample_regions
-from reluatlas.studies.toy_train import Settings, Training, check_toy_sizes, import_torch, train_toy
+from reluatlas.studies.toy_train import Settings, check_toy_sizes, import_torch, train_toy
 
 Progress = Callable[[str, int, int], None]
 
@@ -43,46 +44,7 @@ _SAMPLED_TIMES = 201
 
 
 @dataclass(frozen=True, eq=False)
-class ToyRun:
-    """One network: how it was trained, and what its complexes count after every batch."""
-
-    training: Training
-    measures: TrajectoryMeasures
-
-    @property
-    def trajectory(self) -> Trajectory:
-        """The weights after every batch."""
-        return self.training.trajectory
-
-    @property
-    def seed(self) -> int:
-        """The seed it was trained from."""
-        return int(self.trajectory.info["seed"])
-
-    @property
-    def good(self) -> NDArray[np.int64]:
-        """Positions of the measures at which the accuracy is at least the target."""
-        return np.flatnonzero(self.measures.accuracy >= float(self.trajectory.info["target"]))
-
-
-@dataclass(frozen=True, eq=False)
-class Sampling:
-    """Exact and sampled counts of one trajectory, side by side."""
-
-    shape: str
-    steps: NDArray[np.int64]
-    exact: NDArray[np.int64]
-    patterns: NDArray[np.int64]
-    rounded: NDArray[np.int64]
-
-    @property
-    def missed(self) -> NDArray[np.float64]:
-        """Share of the linear regions that sampling with rounding does not tell apart."""
-        return 1.0 - self.rounded / self.exact
-
-
-@dataclass(frozen=True, eq=False)
-class ToyStudy:
+class ToyStudy(ToyStudyRecord):
     """What the toy study found.
 
     Attributes
@@ -101,63 +63,13 @@ class ToyStudy:
         Of the first seed's last network.
     """
 
-    problem: str
-    shapes: tuple[tuple[int, ...], ...]
-    runs: tuple[ToyRun, ...]
-    sampling: tuple[Sampling, ...]
-    alike: Alike
-    alike_up_to_symmetry: Alike
-    curves: dict[str, list[float]]
-    dual: dict[str, DualPoints]
-
-    @property
-    def reached(self) -> bool:
-        """Whether every network reached the target."""
-        return all(run.training.reached for run in self.runs)
-
-    def of_shape(self, shape: str) -> list[ToyRun]:
-        """Return the runs of one shape."""
-        return [run for run in self.runs if run.trajectory.name == shape]
-
-    @property
-    def names(self) -> list[str]:
-        """The shapes in words, the minimal network first."""
-        return [name_of(shape) for shape in self.shapes]
-
-    def fewest(self, shape: str) -> dict[str, int] | None:
-        """Return the fewest cells and linear regions with which a network of a shape was good enough.
-
-        Over all seeds and batches; None when none ever was.
-        """
-        best: dict[str, int] | None = None
-        for run in self.of_shape(shape):
-            m = run.measures
-            for i in run.good[np.argsort(m.n_cells[run.good], kind="stable")][:1]:
-                if best is None or m.n_cells[i] < best["n_cells"]:
-                    best = {
-                        "n_cells": int(m.n_cells[i]),
-                        "n_linear_regions": int(m.n_linear_regions[i]),
-                        "step": int(m.steps[i]),
-                        "seed": run.seed,
-                    }
-        return best
-
-    def maps_enough(self, shape: str) -> int | None:
-        """Return the fewest groups of maps with which the first seed is still good enough."""
-        target = float(self.of_shape(shape)[0].trajectory.info["target"])
-        return next((k + 1 for k, accuracy in enumerate(self.curves[shape]) if accuracy >= target), None)
-
     def to_json(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
-        from reluatlas.studies.toy_words import numbers
-
-        return numbers(self)
+        return toy_words.numbers(self)
 
     def summary(self) -> str:
         """Return the main numbers in words."""
-        from reluatlas.studies.toy_words import summary
-
-        return summary(self)
+        return toy_words.summary(self)
 
 
 def run_toy_study(

@@ -11,23 +11,22 @@ from reluatlas.figures import colors as palette
 from reluatlas.figures.film_frames import neuron_colors
 from reluatlas.figures.trajectory import trajectory as draw_trajectory
 from reluatlas.studies.toy_alike import Alike, reduce_maps
+from reluatlas.studies.toy_record import ToyStudyRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from reluatlas.studies.toy import ToyStudy
-
 _GREY = "#8C8C8C"
 
 
-def over_time(study: ToyStudy, shape: str) -> Figure:
+def over_time(study: ToyStudyRecord, shape: str) -> Figure:
     """Return the measures of a shape over time, the first seed strongly and the others faintly."""
     figure = _figure(14.0, 3.3)
     draw_trajectory([run.measures for run in study.of_shape(shape)], axes=figure.subplots(1, 4))
     return figure
 
 
-def exact_and_sampled(study: ToyStudy) -> Figure:
+def exact_and_sampled(study: ToyStudyRecord) -> Figure:
     """Return exact and sampled counts over time, a panel for each shape."""
     figure = _figure(6.2 * len(study.sampling), 3.5)
     axes = figure.subplots(1, len(study.sampling), squeeze=False)[0]
@@ -42,7 +41,7 @@ def exact_and_sampled(study: ToyStudy) -> Figure:
     return figure
 
 
-def grouped_maps(study: ToyStudy) -> Figure:
+def grouped_maps(study: ToyStudyRecord) -> Figure:
     """Return the dual points of each shape's first network, in as many groups as the minimal one has maps.
 
     Both panels show the slopes; the color is the group, the size the area; the crosses are the
@@ -85,7 +84,7 @@ def grouped_maps(study: ToyStudy) -> Figure:
     return figure
 
 
-def fewer_maps(study: ToyStudy) -> Figure:
+def fewer_maps(study: ToyStudyRecord) -> Figure:
     """Return the accuracy over the number of maps that are left."""
     figure = _figure(6.2, 3.5)
     ax = figure.subplots()
@@ -105,7 +104,7 @@ def fewer_maps(study: ToyStudy) -> Figure:
     return figure
 
 
-def distances(study: ToyStudy) -> Figure:
+def distances(study: ToyStudyRecord) -> Figure:
     """Return all distances between sets of maps as points, by kind of pair; two panels, one up to symmetry."""
     both = (("as they are", study.alike), ("up to symmetries of the problem", study.alike_up_to_symmetry))
     n_rows = max(len(_kinds(alike)) for _, alike in both)

@@ -16,13 +16,12 @@ from reluatlas._version import __version__
 from reluatlas.figures.film import film as write_film
 from reluatlas.figures.film import still
 from reluatlas.studies import toy_figures, toy_words
+from reluatlas.studies.toy_folder import FilmKind
+from reluatlas.studies.toy_record import ToyRun, ToyStudyRecord
 from reluatlas.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from reluatlas.studies.toy import ToyRun, ToyStudy
-    from reluatlas.studies.toy_folder import FilmKind
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,11 +47,18 @@ _DISTANCE_NAMES = (
 
 
 def write_report(
-    study: ToyStudy, folder: Path, *, film: FilmKind = "html", jobs: int | None = None, progress: Progress | None = None
+    study: ToyStudyRecord,
+    folder: Path,
+    *,
+    film: FilmKind = "html",
+    jobs: int | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Return the path of the report; it, the figures, films and numbers are written into a folder."""
     tell = progress or (lambda what, done, of: None)
-    write_whole(folder / "numbers.json", (json.dumps(study.to_json(), indent=1, allow_nan=False) + "\n").encode())
+    write_whole(
+        folder / "numbers.json", (json.dumps(toy_words.numbers(study), indent=1, allow_nan=False) + "\n").encode()
+    )
     films: dict[str, str] = {}
     if film != "none":
         for shape in study.names:
@@ -76,7 +82,7 @@ def write_report(
     return target
 
 
-def _figures(study: ToyStudy) -> dict[str, Callable[[], Figure]]:
+def _figures(study: ToyStudyRecord) -> dict[str, Callable[[], Figure]]:
     out: dict[str, Callable[[], Figure]] = {}
     for shape in study.names:
         run = study.of_shape(shape)[0]
@@ -103,7 +109,7 @@ def _save(figure: Figure, stem: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(vector.getvalue()).decode()
 
 
-def _page(study: ToyStudy, images: dict[str, str], films: dict[str, str]) -> str:
+def _page(study: ToyStudyRecord, images: dict[str, str], films: dict[str, str]) -> str:
     info = study.runs[0].trajectory.info
     parts = [f"<h1>{_text(study.problem)}: how a network cuts the plane while it learns</h1>"]
     parts.append(
@@ -170,7 +176,7 @@ def _row(run: ToyRun) -> Sequence[str]:
     )  # fmt: skip
 
 
-def _distance_rows(study: ToyStudy) -> list[Sequence[str]]:
+def _distance_rows(study: ToyStudyRecord) -> list[Sequence[str]]:
     rows = []
     for what, alike in (("as they are", study.alike), ("up to symmetries", study.alike_up_to_symmetry)):
         for kind, pairs in alike.items():

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.trajectory import Trajectory, check_sizes, n_weights, name_of
+from reluatlas.analysis.trajectory import Trajectory
+from reluatlas.analysis.trajectory_record import check_sizes, n_weights, name_of
 from reluatlas.datasets.toy import ToyProblem
 from reluatlas.errors import ArgumentError, DimensionError, MissingDependencyError
 

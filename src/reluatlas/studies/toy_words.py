@@ -1,23 +1,21 @@
-"""What did the toy study find? In words, and as numbers for JSON."""
+"""How is the toy study told? In words, and as numbers for JSON."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from reluatlas._version import __version__
-
-if TYPE_CHECKING:
-    from reluatlas.studies.toy import Sampling, ToyRun, ToyStudy
-    from reluatlas.studies.toy_alike import Alike
+from reluatlas.studies.toy_alike import Alike
+from reluatlas.studies.toy_record import Sampling, ToyRun, ToyStudyRecord
 
 FORMAT = "reluatlas toy study"
 VERSION = 1
 
 
-def numbers(study: ToyStudy) -> dict[str, Any]:
+def numbers(study: ToyStudyRecord) -> dict[str, Any]:
     """Return all numbers of a study as plain lists, numbers and text."""
     return {
         "format": FORMAT,
@@ -63,7 +61,7 @@ def _run(run: ToyRun) -> dict[str, Any]:
     }
 
 
-def summary(study: ToyStudy) -> str:
+def summary(study: ToyStudyRecord) -> str:
     """Return the main numbers of a study, a line each."""
     n = len(study.of_shape(study.names[0]))
     lines = [f"{study.problem}: {', '.join(study.names)}; {n} {'seed' if n == 1 else 'seeds'} each"]
@@ -89,7 +87,7 @@ def run_line(run: ToyRun) -> str:
     )
 
 
-def enough_line(study: ToyStudy, shape: str) -> str:
+def enough_line(study: ToyStudyRecord, shape: str) -> str:
     """Return how few cells and maps were enough."""
     fewest, k = study.fewest(shape), study.maps_enough(shape)
     target = float(study.of_shape(shape)[0].trajectory.info["target"])
@@ -114,7 +112,7 @@ def sampling_line(sampling: Sampling) -> str:
     )
 
 
-def distance_lines(study: ToyStudy) -> list[str]:
+def distance_lines(study: ToyStudyRecord) -> list[str]:
     """Return the distances between the sets of maps, as they are and up to the symmetries of the problem."""
     out = []
     for what, alike in (("", study.alike), (", up to symmetries of the problem", study.alike_up_to_symmetry)):
@@ -128,7 +126,7 @@ def distance_lines(study: ToyStudy) -> list[str]:
     return out
 
 
-def missed_line(study: ToyStudy) -> str:
+def missed_line(study: ToyStudyRecord) -> str:
     """Return which networks never reached the target."""
     runs = [run for run in study.runs if not run.training.reached]
     names = ", ".join(f"{run.trajectory.name} seed {run.seed} ({run.training.accuracy:.3f})" for run in runs)

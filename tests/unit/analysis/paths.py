@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.analysis.trajectory import Trajectory, n_weights
+from reluatlas.analysis.trajectory import Trajectory
+from reluatlas.analysis.trajectory_record import n_weights
 from reluatlas.datasets.toy import toy_problem
 from reluatlas.domain import Box
 

@@ -120,7 +120,7 @@ def test_limits_that_make_no_sense(limits):
 
 def test_neighbors_of_an_incomplete_answer_are_looked_for_in_time(monkeypatch):
     """Facets across which several units turn take a pass each; once time is up, those left stay unexplored."""
-    from reluatlas.cells import enumerate as module
+    from reluatlas.cells import join as module
 
     rng = np.random.default_rng(0)
     W, b = rng.normal(size=(12, 2)), rng.normal(size=12) / 2

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
 
-from reluatlas.errors import DimensionError, NonFiniteError
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.network.balance import balanced
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, Max, Network
+from reluatlas.network.decision import deciding
+from reluatlas.network.evaluate import outputs
+from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, Max, Network, require_network
+from reluatlas.network.record import Graph
+from reluatlas.network.stored import pack_network, unpack_network
 
 
 def small() -> Network:
@@ -29,6 +36,38 @@ def test_sizes_and_shapes():
 def test_networks_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         small().output = 0  # type: ignore[misc]
+
+
+def test_whatever_makes_a_network_makes_one_that_users_can_call():
+    net = small()
+    made = {
+        "replace": dataclasses.replace(net, source="another"),
+        "copy": copy.copy(net),
+        "deepcopy": copy.deepcopy(net),
+        "pickle": pickle.loads(pickle.dumps(net)),
+        "file": unpack_network(pack_network(net)),
+        "decision": deciding(net, "class"),
+        "balance": balanced(Builder((1,)).finish(0)),
+    }
+    b = Builder((1,))
+    far = b.finish(b.dense(b.relu(b.dense(0, [[2.0**-200]])), [[2.0**200]]))
+    made["balance of far numbers"] = balanced(far)
+    assert made["balance of far numbers"] is not far and far([3.0]) == made["balance of far numbers"]([3.0])
+    for how, other in made.items():
+        assert type(other) is Network, how
+        assert other not in (net, Graph(net.nodes, net.output)), "networks are equal only to themselves"
+
+
+def test_functions_read_the_record_and_users_need_the_network():
+    net = small()
+    graph = Graph(net.nodes, net.output, source="a test")
+    X = np.array([[0.25, -0.5], [2.0, 1.0]])
+    by_hand = [[[1.0], [0.5], [1.0]], [[1.0], [1.0], [1.0]]]
+    assert outputs(graph, graph.points(X)[0]).reshape(2, 3, 1).tolist() == by_hand == net(X).tolist()
+    assert repr(graph) == "Graph((1, 2) -> (3, 1), 8 neurons, 3 max windows, from a test)"
+    require_network(net)
+    with pytest.raises(ArgumentError, match="`net` is of type `Graph`; expected a network"):
+        require_network(graph)
 
 
 @pytest.mark.parametrize(
