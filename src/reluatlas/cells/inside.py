@@ -101,7 +101,7 @@ def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
     low[k] = 0.0
     with np.errstate(over="ignore"):
         answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
-        if answer.status == "unbounded" and cell.is_bounded:
+        if answer.status == "unbounded" and is_bounded(cell):
             raise NonFiniteError("the distances from the cell's middle to its facets leave the range of float64.")
         if answer.status == "unbounded":
             return None, float("inf")
