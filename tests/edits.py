@@ -172,7 +172,10 @@ EDITS: tuple[Callable[[Generator, Arrays], str], ...] = (
 
 def renewed(arrays: Arrays) -> Arrays:
     """Return the arrays of a file with a head that lists them as they are now, and has their sums."""
-    head = json.loads(bytes(arrays["head"]))
+    try:
+        head = json.loads(bytes(arrays["head"]))
+    except (TypeError, ValueError):  # a head that says nothing cannot list anything
+        return dict(arrays)
     rest = {name: np.asarray(a) for name, a in arrays.items() if name != "head"}
     if isinstance(head, dict):
         head["arrays"] = {

@@ -127,7 +127,7 @@ def _rows(name: str, source: Source, X_fit: ArrayLike, X_test: ArrayLike, option
         both = tuple(maps_of(source, X, jobs=options.jobs, progress=told) for X in (X_fit, X_test))
     else:
         both = source
-    if not isinstance(both, tuple):
+    if not isinstance(both, tuple | AffineMaps | FactoredMaps):
         require_network(both, name)
     if not (isinstance(both, tuple) and len(both) == 2 and all(isinstance(m, AffineMaps | FactoredMaps) for m in both)):
         raise ArgumentError(
