@@ -22,7 +22,7 @@ from reluatlas.errors import (
 from reluatlas.importers import onnx_file
 from reluatlas.importers.load import load
 from reluatlas.importers.onnx_recast import extract, in_float64
-from reluatlas.importers.onnx_run import reference_run
+from reluatlas.importers.onnx_run import Feeds, reference_run
 from reluatlas.network.graph import Affine, Gather
 from tests.data import data_folder
 from tests.unit.importers.models import by_onnxruntime, dense_model, one_node, onnx_model
@@ -380,10 +380,9 @@ def test_real_files_compute_what_onnxruntime_does(name, shape, neurons):
     got, output = net(points).reshape(1000, -1), model.graph.output[0].name
     expected = by_onnxruntime(model, points, full, output, entry.name)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
-    part = extract(model, model.graph.node, input_name=entry.name, shape=full, output=output)
-    expected = reference_run(in_float64(part), input_name=entry.name, shape=full, dtype=np.dtype(np.float64))(
-        points.astype(float)
-    )[output]
+    feeds = Feeds({entry.name: full}, {entry.name: np.dtype(np.float64)})
+    part = extract(model, model.graph.node, shapes=feeds.shapes, output=output)
+    expected = reference_run(in_float64(part), feeds)(points.astype(float))[output]
     error = np.abs(got - expected.reshape(1000, -1)).max()
     assert error <= 1e-12 * np.abs(expected).max()
 
