@@ -12,7 +12,7 @@ from reluatlas.cells.cell_record import CellRecord
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.walks import estimate_volume
 from reluatlas.domain import Space
-from reluatlas.errors import DimensionError, NonFiniteError
+from reluatlas.errors import DimensionError
 from reluatlas.geometry.boundedness import is_surely_bounded, open_direction
 from reluatlas.geometry.exact_program import maximize_exactly
 from reluatlas.geometry.halfspaces import FloatArray, System
@@ -22,6 +22,7 @@ from reluatlas.geometry.wholes import nearest, ratio_of
 
 EXACT_UP_TO = 6
 _SAMPLED_UP_TO = 50
+_INFINITE, _UNITS = 1e20, 2.0**50
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
     low[k] = 0.0
     with np.errstate(over="ignore"):
         answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
-        if answer.status == "unbounded" and is_bounded(cell):
-            raise NonFiniteError("the distances from the cell's middle to its facets leave the range of float64.")
+        # the solver takes numbers from 1e20 on for infinite: in larger units they are not
+        while answer.status == "unbounded" and np.any(known / scale >= _INFINITE) and is_bounded(cell):
+            scale = scale * _UNITS
+            answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
         if answer.status == "unbounded":
             return None, float("inf")
         z = (center + scale * answer.point[:k] if answer.status == "optimal" else center).astype(np.float64)
