@@ -103,7 +103,7 @@ def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
     with np.errstate(over="ignore"):
         answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
         # the solver takes numbers from 1e20 on for infinite: in larger units they are not
-        while answer.status == "unbounded" and np.any(known / scale >= _INFINITE) and is_bounded(cell):
+        while answer.status == "unbounded" and np.any(known / scale >= _INFINITE):
             scale = scale * _UNITS
             answer = Program(table, (rest / scale).astype(np.float64), low, high).maximize(np.eye(k + 1)[k])
         if answer.status == "unbounded":
