@@ -176,15 +176,7 @@ def _shifted(values: FloatArray, exponents: Exponents | np.int64) -> FloatArray:
 
 def _kept(network: Graph) -> set[int]:
     """Return the affine nodes whose tensors are what the network gives, so that they are not scaled."""
-    out, found = [network.output], set()
-    while out:
-        t = out.pop()
-        node = network.nodes[t]
-        if isinstance(node, Affine):
-            found.add(t)
-        elif isinstance(node, Breakpoints | Max):
-            out.append(node.input)
-    return found
+    return _behind(network, (network.output,))
 
 
 def _together(network: Graph) -> set[int]:
