@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 import reluatlas as ra
 from tests.oracles import meeting, segment
 from tests.oracles.meeting import SIDE
+from tests.oracles.polytopes import Polytope, Row, as_point, box, cut
 from tests.oracles.steps import fractions
-from tests.questions import order_of
+from tests.questions import bounding, order_of
 from tests.truth import Truth, close, floats, forward, number
 
 
@@ -85,11 +87,10 @@ def one_cell(truth: Truth, net: Any, domain: Any, x: np.ndarray) -> int:
     if truth.case.basis is None:
         _metric(truth, cell, exact, x)
     if bounded:
-        volume = number(exact.volume) * truth.unit
-        corners = floats(exact.polytope.vertices, truth.case.k)
-        size = float(np.prod(np.ptp(corners, axis=0) + 1e-6 * np.abs(corners).max())) * truth.unit
+        unit, size = Fraction(truth.unit), max(abs(v) for p in exact.polytope.vertices for v in as_point(p))
+        volume, slack = exact.volume * unit, bounding(exact, size / 10**6) * unit / 10**9
         given = cell.volume.value
-        assert given == volume or abs(given - volume) <= 1e-9 * size, f"volume {given}, expected {volume}"
+        assert close(given, volume, slack), f"volume {given}, expected {number(volume)}"
     return 4 + len(cell.facets)
 
 
@@ -120,25 +121,31 @@ def _metric(truth: Truth, cell: Any, exact: Any, x: np.ndarray) -> None:
         rows.append(normal / length)
         away.append(number(gap) / length)
     given = np.sort(cell.facets.distances)
-    slack = 1e-9 * truth.size
+    slack = min(1e-9 * truth.size, float(np.finfo(np.float64).max))
     assert np.allclose(given, np.sort(away), rtol=1e-6, atol=slack), f"distances {given}, expected {np.sort(away)}"
-    radius = _inradius(np.array(rows).reshape(-1, truth.case.k), np.array(away))
+    held = [row for f, row in exact.polytope.rows.items() if f not in sides]
+    radius = np.inf if _holds_all_balls(held, truth.case.k) else _inradius(np.array(rows), np.array(away))
     assert np.isclose(cell.inradius, radius, rtol=1e-5, atol=slack), f"inradius {cell.inradius}, expected {radius}"
+
+
+def _holds_all_balls(rows: Sequence[Row], k: int) -> bool:
+    # Balls of every size fit where some directions keep away from all rows: the cone of directions has an interior.
+    cone: Polytope | None = box([-1] * k, [1] * k)
+    for row in rows:
+        if cone is not None:
+            _, cone = cut(cone, (*row[:-1], 0))
+    return cone is not None
 
 
 def _inradius(rows: np.ndarray, away: np.ndarray) -> float:
     # Largest r with rows . z + away >= r; in units of the largest distance.
     from scipy.optimize import linprog
 
-    if not len(rows):
-        return np.inf
     k = rows.shape[1]
     unit = float(away.max()) or 1.0
     table = np.hstack([-rows, np.ones((len(rows), 1))])
     free = [(None, None)] * k + [(0, None)]
     found = linprog([0.0] * k + [-1.0], A_ub=table, b_ub=away / unit, bounds=free, method="highs")
-    if found.status == 3:
-        return np.inf
     assert found.status == 0, found.message
     return float(found.x[-1]) * unit
 
@@ -153,8 +160,8 @@ def traced(truth: Truth, net: Any, a: np.ndarray, b: np.ndarray) -> int:
     assert given == [p.pattern for p in pieces], f"{given} {what}, expected {[p.pattern for p in pieces]}"
     cuts = [path.exact_breakpoint(i) for i in range(path.n_pieces - 1)]
     assert cuts == [p.start for p in pieces[1:]], f"breakpoints {path.breakpoints} {what}"
-    for t, r, cut in zip(path.breakpoints.tolist(), path.radii.tolist(), cuts, strict=True):
-        assert close(t, cut, r), f"a breakpoint {t} +- {r} is {float(cut)} {what}"
+    for t, r, exact in zip(path.breakpoints.tolist(), path.radii.tolist(), cuts, strict=True):
+        assert close(t, exact, r), f"a breakpoint {t} +- {r} is {float(exact)} {what}"
     for i, piece in enumerate(pieces):
         for o, (u, v) in enumerate(piece.map):
             bound = float(path.errors[i, o])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from tests.oracles.polytopes import Vertex, as_point
 from tests.truth import Truth, close, floats, number
 
 MAPS = Fraction(1, 10**12)
-VOLUMES = 1e-9
-ROUNDING = 1e-14
+VOLUMES = Fraction(1, 10**9)
+ROUNDING = Fraction(1, 10**14)
 POINTS = 1e-7
 """Of the largest coordinate: how far a corner of the boundary may be off, which has no radius."""
 
@@ -89,25 +90,35 @@ def _match(points: np.ndarray, radii: np.ndarray, exact: list[Vertex], what: str
 
 def volumes(truth: Truth, cx: Any) -> int:
     """The volume of every cell, as far as float64 vertices have it."""
-    k = truth.domain.k
-    whole = float(np.prod([number(h - w) for w, h in zip(truth.domain.low, truth.domain.high, strict=True)]))
+    whole = prod((Fraction(h - w) for w, h in zip(truth.domain.low, truth.domain.high, strict=True)), start=Fraction(1))
+    unit = Fraction(truth.unit)
+    within = VOLUMES * whole * unit
     for i, at in enumerate(order_of(truth, cx)):
         given, cell = float(cx.volumes[i]), truth.cells[at]
         if not meeting.is_bounded(cell, truth.domain):
             assert given == np.inf, f"cell {i} is unbounded, and has volume {given}"
             continue
-        exact = number(cell.volume) * truth.unit
-        # Vertices are rounded: each side of the cell is off by as much as its largest coordinate allows.
-        points = floats(cell.polytope.vertices, k)
-        sides, rounding = np.ptp(points, axis=0), ROUNDING * np.abs(points).max()
-        slack = float(np.prod(sides + rounding) - np.prod(sides)) * truth.unit
-        slack += VOLUMES * truth.unit * (float(np.prod(sides)) if truth.domain.whole else whole)
-        fine = given == exact or abs(given - exact) <= slack
-        assert fine, f"cell {i} has volume {given}, expected {exact}"
+        exact = cell.volume * unit
+        rounded = _rounded(cell) * unit
+        slack = rounded + VOLUMES * unit * (bounding(cell) if truth.domain.whole else whole)
+        assert close(given, exact, slack), f"cell {i} has volume {given}, expected {number(exact)}"
+        within += rounded
     if not truth.domain.whole:
-        total = float(cx.volumes.sum())
-        assert abs(total - whole * truth.unit) <= VOLUMES * whole * truth.unit, f"volumes sum to {total}"
+        total = Fraction(float(cx.volumes.sum()))
+        assert abs(total - whole * unit) <= within, f"volumes sum to {float(total)}, expected {float(whole * unit)}"
     return cx.n_cells
+
+
+def bounding(cell: Any, wider: Fraction = Fraction(0)) -> Fraction:
+    """Return the volume of a cell's bounding box, with sides so much wider."""
+    columns = list(zip(*(as_point(v) for v in cell.polytope.vertices), strict=True))
+    return prod((max(column) - min(column) + wider for column in columns), start=Fraction(1))
+
+
+def _rounded(cell: Any) -> Fraction:
+    # Vertices are rounded: each side of the cell is off by as much as its largest coordinate allows.
+    size = max(abs(v) for vertex in cell.polytope.vertices for v in as_point(vertex))
+    return bounding(cell, ROUNDING * size) - bounding(cell)
 
 
 def facets(truth: Truth, cx: Any) -> int:

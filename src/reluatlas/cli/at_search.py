@@ -100,7 +100,7 @@ class Search:
         try:
             with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for one another
                 for point in points:
-                    if deadline.is_over() or not self._look(point, deadline):
+                    if deadline.is_over() or not self._looked(point, deadline):
                         self.stopped_by = "max_seconds"
                         return
                     if told is not None:
@@ -110,12 +110,22 @@ class Search:
         if not self.stopped_by and not all(point.is_complete for point in self.points):
             self.stopped_by = "max_cells"
 
+    def _looked(self, point: Point, deadline: Deadline) -> bool:
+        """Look at a point; return False when the time was over before all was known of it."""
+        try:
+            return self._look(point, deadline)
+        except TimeLimitError:
+            if not self.found:
+                raise
+            return False
+
     def _look(self, point: Point, deadline: Deadline) -> bool:
         """Take a point's cells; return False when the time was over before all was known of them."""
         taken: list[CellFacts] = []
         certificates: list[Packed] = []
         cells, is_complete = self._cells(point)
         for cell in cells:
+            _ = cell.affine  # at once, and kept: there is something to tell from here on
             with under(deadline.share(_FOR_FACETS)):
                 is_known = cell.facets.n_undecided == 0
             taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None))
