@@ -383,6 +383,10 @@ class Space:
         return np.zeros(self.n_inputs), np.eye(self.n_inputs)
 
 
+Domain = Box | Slice | Space
+"""Where a network is looked at."""
+
+
 def _require_independent(rows: NDArray[np.float64], message: str) -> None:
     scale = np.abs(rows).max(axis=1, keepdims=True)
     if np.any(scale == 0):

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.domain import Segment
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.network import require_network
+from reluatlas.typing import IntArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reluatlas.network.network import Network
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.errors import MissingDependencyError
-
-IntArray = NDArray[np.int64]
+from reluatlas.typing import IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from reluatlas.cells.record import CellRecord
 from reluatlas.cells.sampling import sample
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
-from reluatlas.geometry.halfspaces.system import FloatArray
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

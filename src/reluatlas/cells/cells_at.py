@@ -21,10 +21,11 @@ from reluatlas.deadline import look
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.geometry.halfspaces.facets import find_facets
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
 from reluatlas.geometry.programs.exact import maximize_exactly
 from reluatlas.network.network import Breakpoints
 from reluatlas.network.patterns.certain import Walk
+from reluatlas.typing import FloatArray
 
 _NAMED = 5
 

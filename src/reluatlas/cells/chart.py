@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.modular import Independent, independent, modulo, product
 from reluatlas.deadline import current, look, under
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.interpret import Choice
 from reluatlas.network.network import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
@@ -27,7 +27,6 @@ from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.values.bounded import FloatBounds
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 
-Domain = Box | Slice | Space
 _MOST = 2**24  # entries of the first map
 _APART = 1e-6  # least distance of a row of length 1 from the space of those before it
 _MODERATE = 200  # most bits that the rows of the first map are away from 1
@@ -157,7 +156,7 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
     """
     require_network(network)
     domain = Space(network.n_inputs) if domain is None else domain
-    if not isinstance(domain, Box | Slice | Space):
+    if not isinstance(domain, Domain):
         raise DomainError(f"`domain` is a {type(domain).__name__}; expected a `Box`, `Slice` or `Space`.")
     if domain.n_inputs != network.n_inputs:
         raise DimensionError(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from reluatlas.domain import Box, Slice, Space, require_reach
+from reluatlas.domain import Domain, Slice, Space, require_reach
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _ON_SLICE = 1e-9  # of the size of the numbers: what rounding, also in float32 images, may take a point off its slice
 
 
-def coordinates_of(domain: Box | Slice | Space, X: ArrayLike, name: str = "X") -> FloatArray:
+def coordinates_of(domain: Domain, X: ArrayLike, name: str = "X") -> FloatArray:
     """Return the coordinates (N, k) of points of a domain.
 
     Parameters
@@ -54,7 +54,7 @@ def coordinates_of(domain: Box | Slice | Space, X: ArrayLike, name: str = "X") -
     return u
 
 
-def _rows(domain: Box | Slice | Space, X: ArrayLike, name: str) -> FloatArray:
+def _rows(domain: Domain, X: ArrayLike, name: str) -> FloatArray:
     """Return points as float64 rows of k or n numbers."""
     try:
         array = np.array(X, dtype=np.float64)

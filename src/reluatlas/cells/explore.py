@@ -19,10 +19,10 @@ from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.answers.maps import checked_cell, input_affine
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
-from reluatlas.cells.chart import Domain, chart_of
+from reluatlas.cells.chart import chart_of
 from reluatlas.cells.checkpoint import Met, SearchFile
 from reluatlas.deadline import current, under
-from reluatlas.domain import Space
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of

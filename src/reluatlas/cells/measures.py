@@ -15,10 +15,11 @@ from reluatlas.cells.sampling import estimate_volume
 from reluatlas.domain import Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry.halfspaces.boundedness import is_surely_bounded, open_direction
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
 from reluatlas.geometry.programs.exact import maximize_exactly
 from reluatlas.geometry.programs.highs import Program
 from reluatlas.geometry.vertices.double_description import rays_of, volume_of
+from reluatlas.typing import FloatArray
 
 EXACT_UP_TO = 6
 _SAMPLED_UP_TO = 50

@@ -8,8 +8,8 @@ import numpy as np
 
 from reluatlas.cells.record import CellRecord
 from reluatlas.domain import Slice
-from reluatlas.geometry.halfspaces.system import FloatArray
 from reluatlas.network.decision import scores
+from reluatlas.typing import FloatArray
 
 _NONE = 1e-10
 

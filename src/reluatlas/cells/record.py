@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
 from reluatlas.arithmetic.rationals import Coordinates, ratio_of, to_floats
-from reluatlas.cells.chart import Chart, Domain
+from reluatlas.cells.chart import Chart
 from reluatlas.cells.rows import CellRows, Composer, RowOf
 from reluatlas.deadline import Deadline, under
-from reluatlas.domain import Space
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import DomainError, InternalError, TimeLimitError
 from reluatlas.geometry.halfspaces.facets import Facet, Found, find_facets
-from reluatlas.geometry.halfspaces.system import FloatArray, Halfspaces
+from reluatlas.geometry.halfspaces.system import Halfspaces
 from reluatlas.network.maps.lost import map_of
 from reluatlas.network.network import Breakpoints, Max, Network
+from reluatlas.typing import FloatArray
 
 
 class Owner(NamedTuple):

@@ -10,7 +10,7 @@ from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.cells.record import CellRecord
 from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, DomainError
-from reluatlas.geometry.halfspaces.system import FloatArray
+from reluatlas.typing import FloatArray
 
 _CHAINS = 64
 _ROUNDING_UP_TO = 50

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from reluatlas.certify.check import CheckReport, check_certificate
 from reluatlas.certify.form import CellCertificate, Key
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.network.record import Graph
 from reluatlas.storage.archive import Archive, Members, json_array, json_value
 
 ARCHIVE = Archive("reluatlas cell certificates", 2, what="a file of certificates", again="Write it again")
-Domain = Box | Slice | Space
 
 
 @dataclass(frozen=True, eq=False)

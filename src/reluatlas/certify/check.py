@@ -17,7 +17,7 @@ import numpy as np
 
 from reluatlas.certify.form import CellCertificate, Key, checked_form
 from reluatlas.deadline import look
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.network.operators import Convolution, Dense, Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
@@ -47,7 +47,7 @@ class CheckReport:
         return self.is_ok
 
 
-def check_certificate(net: Graph, domain: Box | Slice | Space, given: CellCertificate) -> CheckReport:
+def check_certificate(net: Graph, domain: Domain, given: CellCertificate) -> CheckReport:
     """Return what is wrong with a certificate; nothing, when its facets are those of the cell of its pattern.
 
     Guarantees
@@ -180,9 +180,7 @@ class _Tensor:
         self.scale = scale
 
 
-def _rows(
-    net: Graph, domain: Box | Slice | Space, given: CellCertificate
-) -> tuple[dict[Key, Row], dict[Key, tuple[Fraction, int]]]:
+def _rows(net: Graph, domain: Domain, given: CellCertificate) -> tuple[dict[Key, Row], dict[Key, tuple[Fraction, int]]]:
     """Return all rows that are not constant, and `b` and the side of those that are."""
     tensors: dict[int, _Tensor] = {}
     k = domain.dim if given.depth == 0 else int(np.prod(net.nodes[given.depth].shape))
@@ -274,7 +272,7 @@ def _identity(k: int) -> _Tensor:
     return _whole([[Fraction(int(i == j)) for j in range(k + 1)] for i in range(k)])
 
 
-def _start(net: Graph, domain: Box | Slice | Space, k: int) -> _Tensor:
+def _start(net: Graph, domain: Domain, k: int) -> _Tensor:
     if not isinstance(domain, Slice):
         return _identity(k)
     table = np.concatenate([domain.basis.T, domain.origin[:, None]], axis=1)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.network.record import Breakpoints, Graph, Max
 
 Key = tuple[int, int, int, int]
@@ -56,7 +56,7 @@ class CellCertificate:
 
 
 def checked_form(
-    net: Graph, domain: Box | Slice | Space, given: CellCertificate, say: Callable[[str], None]
+    net: Graph, domain: Domain, given: CellCertificate, say: Callable[[str], None]
 ) -> CellCertificate | None:
     """Return a certificate of plain whole numbers and fractions; None, and `say` why, when one cannot be made of it.
 
@@ -74,7 +74,7 @@ class _Malformed(Exception):
     pass
 
 
-def _taken(net: Graph, domain: Box | Slice | Space, given: CellCertificate) -> CellCertificate:
+def _taken(net: Graph, domain: Domain, given: CellCertificate) -> CellCertificate:
     from flint import fmpz
 
     if not isinstance(given, CellCertificate):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reluatlas.cli.points import Point
 from reluatlas.cli.through import read_points
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.network.parts import check_names
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Chosen:
     """A domain, the points that span it, and the Python that makes it."""
 
-    domain: Box | Slice | Space
+    domain: Domain
     code: str
     points: list[Point] = field(default_factory=list)
 

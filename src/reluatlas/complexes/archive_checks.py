@@ -17,12 +17,11 @@ from reluatlas.answers.exactness import Exactness
 from reluatlas.complexes.look_up import PatternTable
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.vertices import corners_of, following
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Space
 from reluatlas.network.network import Breakpoints, Network
 from reluatlas.subdivision.runner.run import is_plane
+from reluatlas.typing import IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 _STOPS = ("", "max_cells", "max_seconds", "interrupt")
 _STATUS = ("exact", "float64")
 
@@ -73,7 +72,7 @@ def check_offsets(name: str, offsets: IntArray, size: int, least: int) -> None:
         raise ValueError(f"`{name}` has runs of less than {least} entries")
 
 
-def check_vertices(vertices: Vertices, domain: Box | Slice | Space, facet_offsets: IntArray) -> None:
+def check_vertices(vertices: Vertices, domain: Domain, facet_offsets: IntArray) -> None:
     """Refuse vertices that are not finite, outside of the domain, or on facets that their cells do not have.
 
     Raises

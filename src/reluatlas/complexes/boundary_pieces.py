@@ -27,9 +27,8 @@ from reluatlas.subdivision.polygons import tree
 from reluatlas.subdivision.polygons.worker import Polygon, Worker
 from reluatlas.subdivision.program.layout import M_K, Lowered
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.typing import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 _CHUNK = 1 << 22
 
 

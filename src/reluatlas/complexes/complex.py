@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
@@ -22,9 +21,7 @@ from reluatlas.complexes.faces import Faces
 from reluatlas.complexes.look_up import PatternTable
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.vertices import Corners, corners_of, vertex_ids
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from reluatlas.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)

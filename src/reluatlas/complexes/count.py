@@ -8,7 +8,7 @@ from os import PathLike
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, ProgressCallback, StoppedBy
 from reluatlas.deadline import under
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
@@ -54,7 +54,7 @@ class CellCount:
 @in_a_sentence
 def count_cells(
     net: Network,
-    domain: Box | Slice | Space,
+    domain: Domain,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -125,9 +125,7 @@ def count_cells(
     )
 
 
-def _count_beyond(
-    net: Network, domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None
-) -> CellCount:
+def _count_beyond(net: Network, domain: Domain, limits: Limits, checkpoint: str | PathLike[str] | None) -> CellCount:
     """Return the number of cells in more than six dimensions."""
     from reluatlas.complexes.facet_complex import require_budget
     from reluatlas.subdivision.constraints.enumerate import count_everywhere

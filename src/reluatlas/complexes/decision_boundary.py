@@ -16,9 +16,7 @@ from reluatlas.complexes.boundary_pieces import parts_of
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.vertices import Corners
 from reluatlas.errors import DimensionError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from reluatlas.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from os import PathLike
 from reluatlas.answers.limits import Limits, ProgressCallback
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.join import subdivide
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
 from reluatlas.subdivision.program.lower import check_domain
@@ -17,7 +17,7 @@ from reluatlas.subdivision.runner.run import MAX_DIMENSION
 @in_a_sentence
 def enumerate_cells(
     net: Network,
-    domain: Box | Slice | Space,
+    domain: Domain,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,

@@ -19,8 +19,8 @@ from reluatlas.compiled.jit import inner, kernel
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.vertices import corners_of
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import IntArray
 
-IntArray = NDArray[np.int64]
 _ROOM = 1 << 14
 
 

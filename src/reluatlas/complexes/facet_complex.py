@@ -16,14 +16,14 @@ from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.facets import named_facets
 from reluatlas.complexes.record import Vertices
 from reluatlas.deadline import current
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.network import Network
 from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
 from reluatlas.subdivision.runner.run import MAX_DIMENSION
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 MOST_DIMENSIONS = 24
 """Beyond this, even the first cell takes hours: the linear programs are solved with dense tables."""
 
@@ -78,7 +78,7 @@ class NoVertices:
         )
 
 
-def require_budget(domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None) -> None:
+def require_budget(domain: Domain, limits: Limits, checkpoint: str | PathLike[str] | None) -> None:
     """Refuse to begin in more than six dimensions what may have no end, unless a limit is given.
 
     Raises
@@ -105,7 +105,7 @@ def require_budget(domain: Box | Slice | Space, limits: Limits, checkpoint: str 
 
 
 def enumerate_beyond(
-    net: Network, domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None = None
+    net: Network, domain: Domain, limits: Limits, checkpoint: str | PathLike[str] | None = None
 ) -> FacetComplex:
     """Return the cells of a domain of more than six dimensions; see `enumerate_cells`."""
     require_budget(domain, limits, checkpoint)
@@ -143,9 +143,7 @@ def _twins(neighbor: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[n
     return np.array([at[pair] if pair[0] >= 0 else -1 for pair in pairs], dtype=np.int64)
 
 
-def _map_on(
-    net: Network, patterns: NDArray[np.integer], domain: Box | Slice | Space, cell: int
-) -> tuple[FloatArray, FloatArray]:
+def _map_on(net: Network, patterns: NDArray[np.integer], domain: Domain, cell: int) -> tuple[FloatArray, FloatArray]:
     """Return the map of a cell in the domain's coordinates."""
     maps = input_affine(net, patterns, cell)
     slopes = maps.A.reshape(net.n_outputs, -1)

@@ -18,7 +18,7 @@ from reluatlas.complexes.linear_regions import restore_maps
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.vertices import corners_of
 from reluatlas.deadline import Deadline, grace, under
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import DomainError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
@@ -37,7 +37,7 @@ _AFTER_INTERRUPT_S = 0.5
 @in_a_sentence
 def subdivide(
     net: Network,
-    domain: Box | Slice | Space,
+    domain: Domain,
     limits: Limits,
     kind: type[C],
     *,
@@ -91,7 +91,7 @@ def _joined(lowered: Lowered, outcome: Run, limits: Limits, kind: type[C], *, ce
     return cx
 
 
-def _nothing(net: Network, domain: Box | Slice | Space, kind: type[C]) -> C:
+def _nothing(net: Network, domain: Domain, kind: type[C]) -> C:
     """Return what is known when the time was over before the first cell."""
     k, m = domain.dim, net.n_outputs
     none = np.zeros(0, dtype=np.int64)

@@ -25,8 +25,8 @@ from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator
 from reluatlas.network.operators import mapped
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic, dyadic
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.typing import IntArray
 
-IntArray = NDArray[np.int64]
 ExactMap = tuple[tuple[Fraction, ...], ...]
 _CHUNK = 1 << 23
 

@@ -21,7 +21,7 @@ from reluatlas.complexes.archive_checks import (
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.facets import named_facets
 from reluatlas.complexes.record import Vertices
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.network.archive import unpack_network
 from reluatlas.network.network import Network
 from reluatlas.storage.archive import Members
@@ -86,7 +86,7 @@ def _assembled(head: dict[str, Any], arrays: Members) -> PolyhedralComplex:
     return cx
 
 
-def _domain(name: Any, network: Network, arrays: Members) -> Box | Slice | Space:
+def _domain(name: Any, network: Network, arrays: Members) -> Domain:
     if name == "Space":
         return check_domain(network, Space(network.n_inputs))
     if name not in ("Box", "Slice"):

@@ -21,9 +21,8 @@ from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.decide import Chooser
 from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.typing import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 _FEW = 16  # points below which nothing is prepared for many
 
 

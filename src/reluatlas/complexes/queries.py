@@ -17,9 +17,7 @@ from reluatlas.geometry.vertices.volume import new_scratch
 from reluatlas.geometry.vertices.volume import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.network import Network
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from reluatlas.typing import FloatArray, IntArray
 
 
 def volumes(cx: ComplexRecord) -> FloatArray:

@@ -12,12 +12,10 @@ from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import StoppedBy
 from reluatlas.complexes.facets import Facets
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Space
 from reluatlas.errors import DomainError
 from reluatlas.network.network import Network
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from reluatlas.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ class ComplexRecord:
     """The cells of a network on a domain, without what follows from them; `PolyhedralComplex` says what is what."""
 
     network: Network
-    domain: Box | Slice | Space
+    domain: Domain
     stopped_by: StoppedBy
     exactness: Exactness
     patterns: NDArray[np.integer]

@@ -21,9 +21,8 @@ from reluatlas.subdivision.path.composition import new_state, restore_path
 from reluatlas.subdivision.path.exact_rows import load_line, slot_of
 from reluatlas.subdivision.program.layout import M_INFINITE, M_K, M_LEVELS
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.typing import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 _SEEDS = np.array([0x9E3779B97F4A7C15, 0xD1B54A32D192ED03], dtype=np.uint64)
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import FloatArray, IntArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Points = tuple[FloatArray, IntArray]
 Name = Literal["circle", "circles", "xor", "xor-noisy", "moons", "spiral"]
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.figures import colors as palette
 from reluatlas.figures import paint
 from reluatlas.figures.axes import axes_or_new, counted
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from reluatlas.complexes.complex import PolyhedralComplex
 
-FloatArray = NDArray[np.float64]
 TIED = (-1, -1)
 """Stands for a pair of outputs where a polygon bounds a part of space on all of which outputs tie."""
 _SUN = np.array([-0.45, -0.55, 0.70])

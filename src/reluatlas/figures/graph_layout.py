@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.typing import FloatArray
+
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
-
-FloatArray = NDArray[np.float64]
 
 
 def rings(found: Exploration) -> tuple[FloatArray, NDArray[np.int64]]:

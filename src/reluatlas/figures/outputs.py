@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-FloatArray = NDArray[np.float64]
 Output = int | tuple[int, int] | None
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import LineCollection, PolyCollection
 
-FloatArray = NDArray[np.float64]
 
 RASTER_FROM = 5_000
 """Polygons or lines from which a vector file holds them as one picture instead."""

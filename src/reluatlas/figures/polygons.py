@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.decision import require_classes, scores
+from reluatlas.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 TIE = -1
 """Class of a piece of a cell on all of which the top two outputs tie."""

@@ -13,6 +13,7 @@ from reluatlas.figures import outputs, paint, polygons
 from reluatlas.figures.axes import axes_or_new, coordinate_names, counted, require_choice, require_plane
 from reluatlas.figures.cells import class_colors
 from reluatlas.network.decision import extreme_word, scores
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.network.network import Network
 
-FloatArray = NDArray[np.float64]
 By = Literal["class", "map"]
 _EDGES_UP_TO = 4_000
 _SUN = np.array([-0.45, -0.55, 0.70])

@@ -12,7 +12,8 @@ from reluatlas.errors import ArgumentError, DimensionError, ReluAtlasError
 from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering.tensors import Lowering, Tensor, matmul, piecewise
-from reluatlas.importers.lowering.weights import FloatArray, as_float64
+from reluatlas.importers.lowering.weights import as_float64
+from reluatlas.typing import FloatArray
 
 Layer = tuple[NDArray, NDArray]
 

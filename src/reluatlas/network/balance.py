@@ -15,17 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.network import Network
-from reluatlas.network.operators import (
-    Convolution,
-    Dense,
-    FloatArray,
-    Gather,
-    LinearOperator,
-    Sparse,
-    apply_operator,
-    mapped,
-)
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse, apply_operator, mapped
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
+from reluatlas.typing import FloatArray
 
 _LEAST, _MOST = 2.0**-150, 2.0**400
 """Rows between these, for inputs up to 1, are left alone: those of float32 weights nearly always are."""

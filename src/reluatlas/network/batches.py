@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network.interpret import has_images
-from reluatlas.network.operators import CHUNK, Convolution, Dense, FloatArray
+from reluatlas.network.operators import CHUNK, Convolution, Dense
 from reluatlas.network.record import Affine, Graph, Max
+from reluatlas.typing import FloatArray
 
 COMPILED_FROM = 16
 """Points from which on it pays to load compiled loops for images."""

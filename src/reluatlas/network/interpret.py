@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.operators import Convolution, FloatArray
+from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.typing import FloatArray
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""

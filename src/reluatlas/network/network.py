@@ -18,7 +18,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network import parts as named_parts
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse
 from reluatlas.network.record import (
     Affine,
     Breakpoints,
@@ -32,6 +32,7 @@ from reluatlas.network.record import (
     Shape,
 )
 from reluatlas.network.values.float64 import outputs as outputs_at
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.network.maps.factored import FactoredMaps

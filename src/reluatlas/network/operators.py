@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-
-FloatArray = NDArray[np.float64]
+from reluatlas.typing import FloatArray
 
 CHUNK = 2**20
 """Numbers that images are unrolled into at once, or one image."""

@@ -8,11 +8,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError
-
-FloatArray = NDArray[np.float64]
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True)

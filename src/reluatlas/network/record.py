@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network import parts as named_parts
-from reluatlas.network.operators import FloatArray, LinearOperator, coefficients, is_sound
+from reluatlas.network.operators import LinearOperator, coefficients, is_sound
+from reluatlas.typing import FloatArray
 
 Part = named_parts.Part
 Shape = tuple[int, ...]

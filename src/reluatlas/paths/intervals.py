@@ -12,8 +12,7 @@ from reluatlas.network.network import FloatArray, Network
 from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
 from reluatlas.paths.exact import ExactLines, Ratio, nearest
 from reluatlas.paths.rows import Rows
-
-IntArray = NDArray[np.int64]
+from reluatlas.typing import IntArray
 
 START, END = 0, 1
 """Ids of the two ends of every segment."""

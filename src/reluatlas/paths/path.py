@@ -20,9 +20,7 @@ from reluatlas.errors import ArgumentError
 from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic, dyadic
 from reluatlas.paths.exact import ExactLines
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from reluatlas.typing import FloatArray, IntArray
 
 
 class Change(NamedTuple):

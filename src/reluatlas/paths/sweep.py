@@ -27,8 +27,9 @@ from reluatlas.paths.cut_units import cut_units
 from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
 from reluatlas.paths.exact import Ratio, is_before, nearest
-from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held, IntArray
+from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
 from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
+from reluatlas.typing import IntArray
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
 _DENSE = 0.75  # share of units from which on none are left out

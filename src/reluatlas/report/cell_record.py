@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from reluatlas.answers.exactness import Exactness
 from reluatlas.network.decision import classes_of
 from reluatlas.network.network import Network
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.cells.nearest_class import NearestOther
     from reluatlas.cells.record import Owner
     from reluatlas.certify.check import CheckReport
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

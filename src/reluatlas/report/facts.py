@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas._version import __version__
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
@@ -87,7 +87,7 @@ def _of_facets(cx: PolyhedralComplex) -> Facts:
     }
 
 
-def of_count(count: CellCount, domain: Box | Slice | Space) -> Facts:
+def of_count(count: CellCount, domain: Domain) -> Facts:
     """Return the numbers of a count; on a space there is no volume."""
     unbounded = isinstance(domain, Space)
     return {
@@ -105,7 +105,7 @@ def of_count(count: CellCount, domain: Box | Slice | Space) -> Facts:
     }
 
 
-def _share(is_complete: bool, found: float, domain: Box | Slice | Space) -> float | None:
+def _share(is_complete: bool, found: float, domain: Domain) -> float | None:
     """Return the share of the domain that the cells found fill; None where no share can be told."""
     if is_complete:
         return 1.0
@@ -124,7 +124,7 @@ def of_exactness(exactness: Exactness) -> Facts:
     }
 
 
-def of_domain(domain: Box | Slice | Space) -> Facts:
+def of_domain(domain: Domain) -> Facts:
     """Return the domain: a box, a slice with its origin and basis, or the whole space."""
     if isinstance(domain, Space):
         return {"kind": "space", "n_inputs": domain.n_inputs}

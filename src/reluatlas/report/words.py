@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.network.decision import extreme_word, has_decision
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def shape(dims: tuple[int, ...]) -> str:
     return str(dims[0]) if len(dims) == 1 else "×".join(map(str, dims)) or "1"
 
 
-def domain(d: Box | Slice | Space) -> str:
+def domain(d: Domain) -> str:
     """Return where the cells lie, in one line."""
     if isinstance(d, Space):
         return f"the whole space of {counted(d.n_inputs, 'input')}"

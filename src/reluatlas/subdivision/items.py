@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Space
 
 FIRST_BUDGET, BUDGET, COUNT_BUDGET = 64, 4096, 1 << 15
 
@@ -40,7 +40,7 @@ class Found:
     counters: NDArray[np.int64]
 
 
-def coarse_radius(domain: Box | Slice | Space) -> float:
+def coarse_radius(domain: Domain) -> float:
     """Return the radius from which a vertex is placed exactly: a billionth of the domain's largest coordinate.
 
     On an unbounded domain, of 1.

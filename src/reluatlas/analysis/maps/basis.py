@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.maps.gram import Pairing, in_blocks, inner_products
-from reluatlas.analysis.maps.rows import FloatArray, MapRows, Progress, block_size
+from reluatlas.analysis.maps.rows import MapRows, Progress, block_size
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

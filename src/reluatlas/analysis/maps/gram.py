@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.maps.rows import FloatArray, MapRows, Progress, block_size, blocks
+from reluatlas.analysis.maps.rows import MapRows, Progress, block_size, blocks
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import FloatArray
 
 DEFAULT_MEMORY = 2**32
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reluatlas.analysis.maps.rows import FloatArray
+from reluatlas.typing import FloatArray
 
 PENALTIES = (0.0, *(10.0 ** (-k / 2) for k in range(20, 0, -1)))
 """What `choose_penalty` tries, in units of the largest eigenvalue of F'F."""

@@ -18,8 +18,8 @@ from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network.maps.factored import FactoredMaps
 from reluatlas.network.network import Affine, Breakpoints, Network
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 Maps: TypeAlias = AffineMaps | FactoredMaps
 Progress = Callable[[str, int, int], None]
 """Told the name of the stage, how much of it is done, and of how much."""

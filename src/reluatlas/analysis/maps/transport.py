@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.analysis.maps.dual_points import DualPoints
 from reluatlas.errors import DimensionError, InternalError
-
-FloatArray = NDArray[np.float64]
+from reluatlas.typing import FloatArray
 
 
 def transport_distance(first: DualPoints, second: DualPoints) -> float:

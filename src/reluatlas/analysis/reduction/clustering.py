@@ -8,8 +8,9 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.maps.rows import FloatArray, blocks
+from reluatlas.analysis.maps.rows import blocks
 from reluatlas.analysis.reduction.seeding import spread_points
+from reluatlas.typing import FloatArray
 
 Init = Literal["k-means++", "random"]
 _ENTRIES = 2**22  # distances that are held at once

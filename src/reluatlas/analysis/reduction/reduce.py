@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.analysis.maps.basis import MapBasis, all_coordinates, map_bases
 from reluatlas.analysis.maps.gram import in_blocks
-from reluatlas.analysis.maps.rows import FloatArray, MapRows, Maps, Progress, block_size, flat_points, maps_of
+from reluatlas.analysis.maps.rows import MapRows, Maps, Progress, block_size, flat_points, maps_of
 from reluatlas.analysis.reduction.clustering import Init, cluster_all, nearest
 from reluatlas.analysis.similarity.baselines import predictions
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.batches import available_cores
 from reluatlas.network.maps.factored import FactoredMaps
 from reluatlas.network.network import Network, require_network
+from reluatlas.typing import FloatArray
 
 _AT_ONCE = 2048
 

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.maps.rows import FloatArray
 from reluatlas.analysis.similarity.mapped import MappedScore, RankScores
+from reluatlas.typing import FloatArray
 
 Bias = Literal["mapped", "not mapped"]
 Chance = Literal["any", "label"]

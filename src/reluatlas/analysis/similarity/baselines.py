@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.maps.rows import FloatArray
+from reluatlas.typing import FloatArray
 
 
 def predictions(scores: FloatArray) -> NDArray[np.int64]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.maps.gram import in_blocks
-from reluatlas.analysis.maps.rows import FloatArray, MapRows, Progress, block_size, blocks
+from reluatlas.analysis.maps.rows import MapRows, Progress, block_size, blocks
 from reluatlas.analysis.similarity.baselines import predictions
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from reluatlas.analysis.maps.dual_points import dual_points
 from reluatlas.analysis.trajectories.record import TrajectoryRecord
 from reluatlas.errors import ArgumentError
+from reluatlas.typing import IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-IntArray = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 

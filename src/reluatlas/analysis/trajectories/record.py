@@ -15,11 +15,11 @@ from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network.build import Builder
 from reluatlas.network.network import Network
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-FloatArray = NDArray[np.float64]
 Layers = list[tuple[NDArray[Any], NDArray[Any]]]
 
 

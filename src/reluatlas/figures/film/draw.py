@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from reluatlas.figures import colors as palette
 from reluatlas.figures.film.frames import Film, Frame, class_fills, class_inks, neuron_colors
-
-FloatArray = NDArray[np.float64]
+from reluatlas.typing import FloatArray
 
 COLUMNS = 4
 _WIDTH = 3.5

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reluatlas.analysis.trajectories.measure import in_threads
 from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.figures import colors as palette
 from reluatlas.figures import outputs, polygons
 from reluatlas.figures.axes import coordinate_names
+from reluatlas.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 MUTED = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933")

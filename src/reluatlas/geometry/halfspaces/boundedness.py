@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.rationals import WholeRow
-from reluatlas.geometry.halfspaces.system import FloatArray
 from reluatlas.geometry.programs.highs import Program
+from reluatlas.typing import FloatArray
 
 _EPS = 2.0**-52
 _SLACK = 1 + 2.0**-30

@@ -21,9 +21,10 @@ from reluatlas.geometry.halfspaces.coincident import groups
 from reluatlas.geometry.halfspaces.projections import reach_beyond
 from reluatlas.geometry.halfspaces.ray_shooting import beyond_bounds, beyond_rows
 from reluatlas.geometry.halfspaces.redundancy import is_implied, multipliers_of_basis
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
 from reluatlas.geometry.programs.exact import maximize_exactly
 from reluatlas.geometry.programs.highs import Program
+from reluatlas.typing import FloatArray
 
 _ROUNDS = 200
 _LOOSE = 1e-9  # what a solver's zero may be; a wrong guess is found out

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from reluatlas.deadline import look
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
+from reluatlas.typing import FloatArray
 
 _INSIDE = 1e-3  # how far inside of other constraints, as a share of the center's slack
 _BEYOND = 0.05

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
+from reluatlas.typing import FloatArray
 
 _CHUNK = 2**22
 

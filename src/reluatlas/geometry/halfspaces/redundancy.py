@@ -9,7 +9,8 @@ import numpy as np
 
 from reluatlas.deadline import current
 from reluatlas.errors import TimeLimitError
-from reluatlas.geometry.halfspaces.system import FloatArray, System
+from reluatlas.geometry.halfspaces.system import System
+from reluatlas.typing import FloatArray
 
 _SLACK = 1 + 2.0**-30
 _EPS = 2.0**-52

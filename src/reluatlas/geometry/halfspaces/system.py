@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.rationals import Coordinates, Ratio, WholeRow, ratio_of, to_floats
 from reluatlas.deadline import look
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _SLACK = 1 + 2.0**-30
 _LOST = 2.0**-900  # more than sums of products lose by underflow
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.deadline import current, look
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _SLICE_S = 0.9
 
 

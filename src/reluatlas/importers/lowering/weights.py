@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, ReluAtlasError
 from reluatlas.network.parts import Part, check_names
-
-FloatArray = NDArray[np.float64]
+from reluatlas.typing import FloatArray
 
 # Limits that a model must keep before anything is allocated for it.
 MAX_ENTRIES = 2**26  # of one tensor of the model

@@ -16,8 +16,8 @@ from reluatlas.importers.arrays import Layer, add_layers, checked_layers, forwar
 from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
 from reluatlas.importers.lowering.tensors import Lowering, Tensor, drop_final, matmul
-from reluatlas.importers.lowering.weights import FloatArray
 from reluatlas.importers.scikit.steps import is_identity, lower_inverse, lower_step
+from reluatlas.typing import FloatArray
 
 _ACTIVATIONS = ("relu", "identity")
 _FINAL = ("identity", "softmax", "logistic")

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from reluatlas.network.batches import COMPILED_FROM
 from reluatlas.network.interpret import Choice, has_images, pull, slopes_of, sources, sweep, winners_of
-from reluatlas.network.operators import Dense, FloatArray, Gather, LinearOperator, apply_operator
+from reluatlas.network.operators import Dense, Gather, LinearOperator, apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
+from reluatlas.typing import FloatArray
 
 
 class _Chosen(NamedTuple):

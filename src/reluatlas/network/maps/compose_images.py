@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, apply_operator
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, apply_operator
 from reluatlas.network.values.kernels import pull_image, scatter
+from reluatlas.typing import FloatArray
 
 
 class Entries(NamedTuple):

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError, InternalError, MissingDependencyError
 from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.maps.compose import backward
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, as_sparse
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, as_sparse
 from reluatlas.network.record import Graph
+from reluatlas.typing import FloatArray
 
 _CHECKED = 4  # points of the first batch that are compared with float64 on the CPU
 _TOLERANCES = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-3}

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.maps.affine_at import chosen_outputs, patterns
-from reluatlas.network.operators import Dense, FloatArray, apply_operator
+from reluatlas.network.operators import Dense, apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Shape
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

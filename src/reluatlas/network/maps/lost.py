@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from reluatlas.errors import NonFiniteError
 from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.maps.compose import backward
-from reluatlas.network.operators import FloatArray, apply_operator, coefficients, denominator, mapped, terms
+from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.exact import Dyadic, ExactPoint, IntegerArithmetic, to_float
+from reluatlas.typing import FloatArray
 
 _UNDER, _OVER = -960.0, 960.0
 _LARGE = 2**21  # coefficients

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from reluatlas.network.batches import Points, to_rows
 from reluatlas.network.interpret import Choice
-from reluatlas.network.operators import FloatArray
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.filter import Screen
 from reluatlas.network.patterns.filter_one_layer import Glance
 from reluatlas.network.record import Graph
+from reluatlas.typing import FloatArray
 
 _WORTH = 2**15  # units at all points from which on the compiled loops of the screen pay
 _TABLES_FROM = 256  # points walked before tables of ties are made

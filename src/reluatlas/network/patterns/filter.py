@@ -10,19 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.interpret import Choice, slopes_of
-from reluatlas.network.operators import (
-    Convolution,
-    FloatArray,
-    LinearOperator,
-    apply_operator,
-    coefficients,
-    mapped,
-    terms,
-)
+from reluatlas.network.operators import Convolution, LinearOperator, apply_operator, coefficients, mapped, terms
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.tie_tables import Tables, no_tables, under_relu
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.bounded import SLACK
+from reluatlas.typing import FloatArray
 
 _LEAST, _MOST = 2.0**-300, 2.0**300
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.interpret import Choice, pull
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, denominator
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, denominator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.bounded import SLACK
 from reluatlas.network.values.exact import Dyadic, IntegerArithmetic
+from reluatlas.typing import FloatArray
 
 _TERMS_AT_ONCE = 2**22
 _LEAST, _MOST = 2.0**-400, 2.0**400  # magnitudes in which nothing under- or overflows unseen

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.interpret import Choice
-from reluatlas.network.operators import FloatArray
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.perturbation import Directions
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.typing import FloatArray
 
 _MOST = 2**24  # entries of one table
 _COLORS = 8

@@ -18,7 +18,6 @@ from reluatlas.deadline import look
 from reluatlas.network.operators import (
     Convolution,
     Dense,
-    FloatArray,
     Gather,
     LinearOperator,
     Sparse,
@@ -27,6 +26,7 @@ from reluatlas.network.operators import (
     numerator_product,
     terms,
 )
+from reluatlas.typing import FloatArray
 
 SLACK = 1 + 2.0**-40
 """Covers the rounding of the bounds themselves, and of one comparison with them."""

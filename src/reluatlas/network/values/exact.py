@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, Sparse, terms
+from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.bounded import SLACK, low_bits
+from reluatlas.typing import FloatArray
 
 _FLINT_FROM = 2048
 _SPARSE_FROM = 32  # of so many entries of a row, one that is not zero

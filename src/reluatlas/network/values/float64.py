@@ -6,8 +6,9 @@ import numpy as np
 
 from reluatlas.deadline import look
 from reluatlas.network.interpret import sources
-from reluatlas.network.operators import FloatArray, apply_operator
+from reluatlas.network.operators import apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.typing import FloatArray
 
 
 def pieces(node: Breakpoints | Max, rows: FloatArray) -> np.ndarray:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from reluatlas.analysis.maps.dual_points import DualPoints, as_maps, as_points, decision_maps, dual_points
 from reluatlas.analysis.maps.transport import transport_distance
 from reluatlas.analysis.trajectories.trajectory import Trajectory
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 UP_TO = 16
 _DRAWS = 3
 _GROUPS = 24

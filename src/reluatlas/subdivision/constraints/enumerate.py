@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.deadline import Deadline, grace, look, under
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.errors import InternalError, TimeLimitError
 from reluatlas.network.network import Network
 from reluatlas.subdivision.constraints.exact_rows import Reference
@@ -94,7 +94,7 @@ class SpaceCells:
 
 def count_everywhere(
     network: Network,
-    domain: Box | Slice | Space,
+    domain: Domain,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -118,7 +118,7 @@ def count_everywhere(
 
 def enumerate_everywhere(
     network: Network,
-    domain: Box | Slice | Space,
+    domain: Domain,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -133,7 +133,7 @@ def enumerate_everywhere(
 
 
 def _enumerated(
-    network: Network, domain: Box | Slice | Space, max_cells: int | None, progress: Told | None, deadline: Deadline
+    network: Network, domain: Domain, max_cells: int | None, progress: Told | None, deadline: Deadline
 ) -> SpaceCells:
     start = time.monotonic()
     with grace(_GRACE_S):

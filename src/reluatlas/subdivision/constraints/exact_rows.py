@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.network.interpret import pull
 from reluatlas.network.network import Breakpoints, Max, Network
 from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
@@ -61,7 +61,7 @@ class WholeRows:
     domain : Box, Slice or Space
     """
 
-    def __init__(self, network: Network, domain: Box | Slice | Space) -> None:
+    def __init__(self, network: Network, domain: Domain) -> None:
         self._network, self._domain = network, domain
         self._arithmetic = _WithConstants()
         self._slices = network.pattern_slices()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry.halfspaces import float_facets, row_sides, splitting
 from reluatlas.geometry.programs import rational
@@ -26,8 +26,8 @@ from reluatlas.network.network import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.network.operators import apply_operator
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _U = 2.0**-53
 _PARTS = 256
 _FIRST_PARTS, _MOST_PARTS, _MOMENT_S = 16, 1 << 16, 0.1
@@ -76,7 +76,7 @@ class Tree:
     """
 
     network: Network
-    domain: Box | Slice | Space
+    domain: Domain
     n_escalated: int = 0
     n_tests: int = 0
     whole: WholeRows = field(init=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.errors import DomainError
 from reluatlas.geometry.vertices.polygon import FARTHEST
 from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator, Max, Network
@@ -64,7 +64,7 @@ def _abs_apply(operator: LinearOperator, values: NDArray) -> NDArray:
 class RowBounds:
     """Bounds, errors and scales of the rows of all tensors: walks the graph once, tensor by tensor."""
 
-    def __init__(self, network: Network, domain: Box | Slice | Space) -> None:
+    def __init__(self, network: Network, domain: Domain) -> None:
         self.network, self.domain = network, domain
         self.k = domain.dim
         nodes = network.nodes

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.compiled.structs import Pack, pack
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.network.network import Network
 
 INPUT, AFFINE, BREAK, MAX = 0, 1, 2, 3
@@ -131,7 +131,7 @@ class Lowered:
 
     program: Program
     network: Network
-    domain: Box | Slice | Space
+    domain: Domain
     n_units: int
     n_outputs: int
     piece_dtype: np.dtype

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Box, Domain, Space
 from reluatlas.errors import DimensionError, DomainError, UnsupportedLayerError
 from reluatlas.memory import require_memory
 from reluatlas.network.balance import balanced
@@ -58,7 +58,7 @@ Arrays = dict[str, Any]
 """Some of the arrays of a `Program`, by name."""
 
 
-def check_domain(network: Network, domain: object) -> Box | Slice | Space:
+def check_domain(network: Network, domain: object) -> Domain:
     """Return the domain if the network can be cut on it.
 
     Raises
@@ -69,7 +69,7 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
         When it does not fit the network's inputs.
     """
     require_network(network)
-    if not isinstance(domain, Box | Slice | Space):
+    if not isinstance(domain, Domain):
         raise DomainError(f"`domain` is a {type(domain).__name__}; expected a `Box`, `Slice` or `Space`.")
     if domain.n_inputs != network.n_inputs:
         n, k = network.n_inputs, domain.n_inputs
@@ -86,7 +86,7 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
     return domain
 
 
-def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True) -> Lowered:
+def lower(network: Network, domain: Domain, *, certain: bool = True) -> Lowered:
     """Return the flat program of a network on a domain; those of the last four are kept.
 
     With `certain=False` doubtful signs are taken from float64: to measure what certainty costs, and
@@ -96,7 +96,7 @@ def lower(network: Network, domain: Box | Slice | Space, *, certain: bool = True
 
 
 @lru_cache(maxsize=4)
-def _lowered(network: Network, domain: Box | Slice | Space, certain: bool) -> Lowered:
+def _lowered(network: Network, domain: Domain, certain: bool) -> Lowered:
     _require_room(network)
     _check_references(network)
     bounds = RowBounds(balanced(network), domain)
@@ -292,7 +292,7 @@ def _exact(bounds: RowBounds) -> Arrays:
     }  # fmt: skip
 
 
-def _sides(domain: Box | Slice | Space) -> tuple[Arrays, int]:
+def _sides(domain: Domain) -> tuple[Arrays, int]:
     """Return the ends of the domain, low and high in turn, and the limbs that they need."""
     k = domain.dim
     # the sides of a space are at -M and M, M infinite

@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.network.archive import digest_of
 from reluatlas.storage.checkpoint import Checkpoint, check_sum, packed, unpacked
 from reluatlas.subdivision.items import Found, Item
@@ -157,7 +157,7 @@ def _settings_of(lowered: Lowered, *, does: str) -> dict[str, str]:
     }
 
 
-def text_of(domain: Box | Slice | Space) -> str:
+def text_of(domain: Domain) -> str:
     """Return a domain as text, without rounding: equal for equal domains only."""
     if isinstance(domain, Space):
         return f"Space({domain.dim})"

@@ -17,7 +17,7 @@ import numpy as np
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.deadline import flagged, under
-from reluatlas.domain import Box, Slice, Space
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import DomainError
 from reluatlas.memory import available_memory, require_memory
 from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
@@ -73,7 +73,7 @@ def _kind(lowered: Lowered) -> _Kind:
     return _Kind(worker.Worker, worker.root, buffers.Cells)
 
 
-def is_plane(domain: Box | Slice | Space) -> bool:
+def is_plane(domain: Domain) -> bool:
     """Return whether cells are polygons: on a bounded domain of two dimensions."""
     return domain.dim == 2 and not isinstance(domain, Space)
 
@@ -188,7 +188,7 @@ def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
     )
 
 
-def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice | Space) -> StoppedBy:
+def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Domain) -> StoppedBy:
     """Work until nothing is open or something stops it; return what."""
     whole = np.inf if isinstance(domain, Space) else domain.box.volume
     stopped_by: StoppedBy = ""

@@ -22,8 +22,8 @@ from reluatlas.analysis.reduction.pieces.settings import check_settings
 from reluatlas.analysis.reduction.pieces.start import pieces_of, prototype_gate, refit
 from reluatlas.analysis.reduction.pieces.train import Loss, Schedule, classes, like_outputs, softmax, squared, train
 from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _LABEL_HEIGHT = 4.0  # by how much the right class leads in the ridge regression from which labels are learned
 
 _validated: Any = validate_data  # its annotations name the defaults only

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import DimensionError, NonFiniteError
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _ROWS = 8192  # rows that are worked on at a time
 
 

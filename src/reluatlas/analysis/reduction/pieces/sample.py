@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 Change = Callable[[NDArray, np.random.Generator], NDArray]
 _BLOCK = 4096
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.reduction.pieces.model import choose, groups
+from reluatlas.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 _BLOCK = 8192
 _FULL = 200  # more prototypes are found by mini-batches
 _CLUSTERED = 20_000  # k-means sees at most so many points, or 50 for each prototype
