@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, SMALLEST
 from reluatlas.arithmetic.rationals import Coordinates, WholeRow, nearest
 from reluatlas.cells.chart import Chart
 from reluatlas.deadline import look
@@ -234,9 +235,9 @@ class Composer:
                 right[i] = nearest(Fraction(row.b) / factor)
                 known[i] = WholeRow(row.a, row.b, factor)
                 units[i] = row.scale / factor
-                error[i] = 2.0**-52 * np.abs(value[i]).max()
+                error[i] = EPSILON * np.abs(value[i]).max()
         rounded = np.array([i in known for i in range(len(owners))], dtype=bool)
-        right_error = np.where(rounded, np.abs(right) * 2.0**-52 + 2.0**-1074 * (right != 0), right_error)
+        right_error = np.where(rounded, np.abs(right) * EPSILON + SMALLEST * (right != 0), right_error)
         ties = self._ties(owners, zero, h, known)
         lower, upper = (b.copy() for b in self.chart.bounds)
         k = lower.size

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
+from reluatlas.arithmetic.constants import ROUNDED_VERTEX
 from reluatlas.complexes.facets import UNEXPLORED, Facets, Places, match_facets
 from reluatlas.complexes.linear_regions import restore_maps
 from reluatlas.complexes.record import ComplexRecord, Vertices
@@ -154,7 +155,7 @@ def _solid(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
         )
     # the engine trusts no bound so far out; exact vertices are rounded there like any others
     far = ~np.isfinite(radii)
-    radii[far] = 2.0**-49 * np.abs(points[far]).max(axis=1, initial=0.0)
+    radii[far] = ROUNDED_VERTEX * np.abs(points[far]).max(axis=1, initial=0.0)
     vertices = Vertices(points, _offsets(cells.n_vertices), radii, is_ray, cells.mask, cells.rows)
 
     def places() -> Places:

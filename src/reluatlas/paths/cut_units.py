@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, LOST, SLACK
 from reluatlas.network.network import Breakpoints, FloatArray
 from reluatlas.paths.intervals import END, START, Chunk, Found, nothing_found
-from reluatlas.paths.rows import LOST, Rows
+from reluatlas.paths.rows import Rows
 
 _OPEN = 2  # stands for a sign that is not known yet
 
@@ -71,11 +72,11 @@ def roots(
     """Return where rows vanish that have opposite signs at the ends of their intervals, and bounds on the error."""
     steep = np.abs(slope) - error
     t = -value / slope
-    radius = (error + np.abs(value) * 2.0**-51) / steep + np.abs(t) * 2.0**-51
+    radius = (error + np.abs(value) * 2 * EPSILON) / steep + np.abs(t) * 2 * EPSILON
     lost = ~((steep > 0) & np.isfinite(t) & np.isfinite(radius))
     t = np.where(lost, (low + high) / 2, np.clip(t, low, high))
     widest = np.abs(high - low) + 2 * loose
-    return t, np.where(lost, widest, np.minimum(radius * (1 + 2.0**-40), widest))
+    return t, np.where(lost, widest, np.minimum(radius * SLACK, widest))
 
 
 def _settled(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.network.network import FloatArray, Max
 from reluatlas.paths.equal_entries import Labels
 from reluatlas.paths.exact import Line, Ratio, nearest
@@ -139,12 +140,12 @@ def _in_float(
         found = []
         for k in ahead:
             gap, rise = f[k] - f[best], s[k] - s[best]
-            off = e[k] + e[best] + (abs(f[k]) + abs(f[best]) + abs(s[k]) + abs(s[best])) * 2.0**-52
+            off = e[k] + e[best] + (abs(f[k]) + abs(f[best]) + abs(s[k]) + abs(s[best])) * EPSILON
             steep = abs(rise) - off
             if not steep > 0:
                 return None
             at = min(max(-gap / rise, t), high)
-            found.append((at, (off + abs(gap) * 2.0**-51) / steep + 2.0**-51, k))
+            found.append((at, (off + abs(gap) * 2 * EPSILON) / steep + 2 * EPSILON, k))
         at, radius, after = min(found)
         if not all(other - at > radius + r for other, r, k in found if k != after) or not radius < _COARSE:
             return None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import SMALLEST, UNIT_ROUNDOFF
 from reluatlas.network.network import Max, Network
 from reluatlas.network.values.exact import Dyadic, ExactPoint, IntegerArithmetic
 
@@ -126,4 +127,4 @@ def _minus_knot(line: Line, exact: Exact, knot: float) -> Line:
 def nearest(t: Ratio) -> tuple[float, float]:
     """Return a point of [0, 1] in float64, and a bound on the error."""
     value = t[0] / t[1]
-    return value, value * 2.0**-53 + 2.0**-1074
+    return value, value * UNIT_ROUNDOFF + SMALLEST

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.network.network import FloatArray, Network
 from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
 from reluatlas.paths.exact import ExactLines, Ratio, nearest
@@ -16,7 +17,7 @@ from reluatlas.typing import IntArray
 
 START, END = 0, 1
 """Ids of the two ends of every segment."""
-_ROUNDING = 2.0**-51
+_ROUNDING = 2 * EPSILON
 
 
 class Found(NamedTuple):

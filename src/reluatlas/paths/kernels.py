@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import LOST, SLACK, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import kernel
 
 _LEAST = np.float32(2.0**-60)
 _TINY = 2.0**-450
-_HALF = 2.0**-53
-_LOST = 2.0**-1000
 """More than a product loses by underflow."""
 
 
@@ -30,7 +29,7 @@ def signs_at_ends(both, error, knot, low, high, loose, above, interval, unit, is
             left, right = value + low[i] * slope, value + high[i] * slope
             reach = (abs(both[i, 0, j]) + abs(slope) + abs(knot[j])) * loose[i] + error[i, j]
             if slope != 0.0:
-                reach += _LOST
+                reach += LOST
             above[i, j] = left > 0.0
             sure = abs(left) > reach and abs(right) > reach
             if sure and (left > 0.0) == (right > 0.0):
@@ -90,7 +89,7 @@ def finished(both, single, most, slack, bias, error):
             bound = single[i, j] * scale
             both[i, 0, j] += bias[j]
             # a bound of zero: nothing that is not zero was added up
-            error[i, j] = (bound + abs(both[i, 0, j]) * _HALF) * (1.0 + 2.0**-40) if bound != 0.0 else 0.0
+            error[i, j] = (bound + abs(both[i, 0, j]) * UNIT_ROUNDOFF) * SLACK if bound != 0.0 else 0.0
 
 
 @kernel

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, LOST_IN_SUMS, SLACK, UNIT_ROUNDOFF
 from reluatlas.network.network import Breakpoints, Dense, FloatArray, Gather, LinearOperator, Network, Sparse
-from reluatlas.network.values.bounded import SLACK, Bounded, Factor, divided, low_bits, plus, scaled
+from reluatlas.network.values.bounded import Bounded, Factor, divided, low_bits, plus, scaled
 
 _FLOOR = 2.0**-450  # least size that enters an error bound, so that no bound underflows
 _LEAST_WEIGHT = 2.0**-400
-LOST = 2.0**-1000
 """More than a product loses by underflow."""
 _NO_BIT = 4096
 _SINGLE_FROM = 2**11  # weights from which on error bounds are multiplied in float32
@@ -156,7 +156,7 @@ def _pushed_far(rows: Rows, factor: Factor, bias: FloatArray | None) -> Rows | N
         return None
     n, m = rows.error.shape
     single, most = np.empty((n, m), dtype=np.float32), np.empty(n)
-    noise = 1 + (factor.terms + 4.0) * 2.0**-52
+    noise = 1 + (factor.terms + 4.0) * EPSILON
     if not single_bounds(rows.both, rows.error, float(factor.rounding.max()), noise, single, most):
         return None
     both = factor.product(rows.both.reshape(2 * n, m)).reshape(n, 2, -1)
@@ -171,7 +171,7 @@ def _pushed_far(rows: Rows, factor: Factor, bias: FloatArray | None) -> Rows | N
 def _pushed(rows: Rows, factor: Factor) -> Rows:
     n = rows.both.shape[0]
     both = factor.product(rows.both.reshape(2 * n, -1)).reshape(n, 2, -1)
-    noise = 1 + (factor.terms + 4.0) * 2.0**-52
+    noise = 1 + (factor.terms + 4.0) * EPSILON
     rounding = float(factor.rounding.max(initial=0.0))
     size = rows.size()
     bound = size * rounding
@@ -182,7 +182,7 @@ def _pushed(rows: Rows, factor: Factor) -> Rows:
     if once.any():
         error[:, once] = factor.magnitude(rows.error)[:, once] * (noise * SLACK)
     if factor.smallest < _LEAST_WEIGHT or _is_tiny(size) or _is_tiny(bound):
-        error += 2.0**-900
+        error += LOST_IN_SUMS
     quiet = np.flatnonzero(~rows.error.any(axis=1)) if factor.may_be_exact else []
     if len(quiet):
         # All terms are multiples of 2^q and no partial sum passes 2^(53 + q): nothing is rounded.
@@ -257,7 +257,7 @@ def shifted(rows: Rows, bias: FloatArray | None) -> Rows:
         value = rows.value
         value += bias
         error = np.abs(value)
-        error *= 2.0**-53
+        error *= UNIT_ROUNDOFF
         error += rows.error
         error *= SLACK
         return Rows(rows.both, error)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.answers.limits import StoppedBy
+from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.deadline import Deadline
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.interpret import sources, winners_of
@@ -34,7 +35,6 @@ from reluatlas.typing import IntArray
 _NUMBERS = 2**18  # of the largest tensor in one chunk
 _DENSE = 0.75  # share of units from which on none are left out
 _COARSE = 1e-7  # a breakpoint with a larger radius is placed exactly
-_ROUNDING = 2.0**-52
 
 
 class Stopped(Exception):
@@ -329,11 +329,11 @@ def _near(found: Found) -> NDArray[np.bool_]:
     out = np.zeros(n, dtype=bool)
     bounds = np.concatenate([[0], np.flatnonzero(np.diff(found.interval)) + 1, [n]])
     widest = np.repeat(np.maximum.reduceat(found.radius, bounds[:-1]), np.diff(bounds))
-    out[1:] = (found.interval[1:] == found.interval[:-1]) & ~(np.diff(found.t) > 2 * widest[1:] + _ROUNDING)
+    out[1:] = (found.interval[1:] == found.interval[:-1]) & ~(np.diff(found.t) > 2 * widest[1:] + EPSILON)
     # where the widest radius of an interval does not tell, each one's own
     for k in np.unique(np.searchsorted(bounds, np.flatnonzero(out), side="right") - 1).tolist():
         run = slice(bounds[k], bounds[k + 1])
-        t, radius = found.t[run], found.radius[run] + _ROUNDING
+        t, radius = found.t[run], found.radius[run] + EPSILON
         latest, earliest = np.maximum.accumulate(t + radius), np.minimum.accumulate((t - radius)[::-1])[::-1]
         out[run.start + 1 : run.stop] = ~(latest[:-1] < earliest[1:])
     return out

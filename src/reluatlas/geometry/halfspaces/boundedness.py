@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, SLACK_LONG
 from reluatlas.arithmetic.rationals import WholeRow
 from reluatlas.geometry.programs.highs import Program
 from reluatlas.typing import FloatArray
-
-_EPS = 2.0**-52
-_SLACK = 1 + 2.0**-30
 
 
 def is_surely_bounded(G: FloatArray, error: FloatArray) -> bool:
@@ -51,7 +49,7 @@ def is_surely_bounded(G: FloatArray, error: FloatArray) -> bool:
 def _proves(W: FloatArray, error: FloatArray, weight: FloatArray) -> bool:
     """Return whether positive multiples of rows that nearly add up to zero prove that nothing is left open."""
     p, k = W.shape
-    rest = np.abs(weight @ W) + (p + 2.0) * _EPS * (weight @ np.abs(W)) + weight @ error
+    rest = np.abs(weight @ W) + (p + 2.0) * EPSILON * (weight @ np.abs(W)) + weight @ error
     from scipy.linalg import qr
 
     order: Any = qr(W.T, mode="r", pivoting=True)
@@ -62,12 +60,12 @@ def _proves(W: FloatArray, error: FloatArray, weight: FloatArray) -> bool:
     except np.linalg.LinAlgError:
         return False
     size = np.abs(R)
-    off = np.abs(np.eye(k) - R @ M) + (k + 2.0) * _EPS * (size @ np.abs(M) + 1.0)
+    off = np.abs(np.eye(k) - R @ M) + (k + 2.0) * EPSILON * (size @ np.abs(M) + 1.0)
     off += size.sum(axis=1)[:, None] * error[chosen]
-    distance = float(off.sum(axis=1).max()) * _SLACK
+    distance = float(off.sum(axis=1).max()) * SLACK_LONG
     if not distance < 0.5:
         return False
-    change = float((size @ rest).max()) / (1 - distance) * (1 + (k + 8.0) * _EPS) * _SLACK
+    change = float((size @ rest).max()) / (1 - distance) * (1 + (k + 8.0) * EPSILON) * SLACK_LONG
     return change < float(weight[chosen].min())
 
 

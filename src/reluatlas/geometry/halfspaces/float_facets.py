@@ -5,8 +5,9 @@ Constraints, rows, and what is certain are those of `reluatlas.geometry.halfspac
 
 from __future__ import annotations
 
+from reluatlas.arithmetic.constants import LOST, SLACK_ROW, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import kernel
-from reluatlas.geometry.halfspaces.row_sides import LOST, UNIT_ROUNDOFF, is_inside, multipliers, reach_beyond
+from reluatlas.geometry.halfspaces.row_sides import is_inside, multipliers, reach_beyond
 from reluatlas.geometry.programs.dictionary import OPTIMAL, climb, start_at
 
 
@@ -68,7 +69,7 @@ def bounded(con, m, k, T, cone, W):
                 total += term
                 size += abs(term)
                 reach += abs(cone.table[0, r])
-            leads &= total < -(con[i, k + 1] * reach + UNIT_ROUNDOFF * (k + 3) * size) * 1.0000001 - LOST
+            leads &= total < -(con[i, k + 1] * reach + UNIT_ROUNDOFF * (k + 3) * size) * SLACK_ROW - LOST
         if leads:
             return 0
     # a basis of the recession cone's apex: all right-hand sides zero

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import SLACK_PLANE
 from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.typing import FloatArray
@@ -61,6 +62,6 @@ def beyond_first(system: System, directions: FloatArray) -> FloatArray:
         times = np.concatenate([times, np.full((times.shape[0], 1), np.inf)], axis=1)
     two = np.partition(times, 1, axis=1)[:, :2]
     with np.errstate(all="ignore"):
-        alone = np.isfinite(two[:, 0]) & (two[:, 1] > two[:, 0] * (1 + 1e-12))
+        alone = np.isfinite(two[:, 0]) & (two[:, 1] > two[:, 0] * SLACK_PLANE)
     at = np.minimum(0.5 * (two[alone, 0] + two[alone, 1]), 2.0 * two[alone, 0])
     return center + at[:, None] * directions[alone]

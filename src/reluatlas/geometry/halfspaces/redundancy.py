@@ -7,14 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import EPSILON, LOST, LOST_IN_SUMS, SLACK_LONG
 from reluatlas.deadline import current
 from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.typing import FloatArray
 
-_SLACK = 1 + 2.0**-30
-_EPS = 2.0**-52
-_LOST = 2.0**-1000  # more than sums of products lose by underflow
 _SOLVED_S = 5e-8  # seconds to solve exactly, by the cube of the number of rows
 
 
@@ -36,7 +34,8 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
     length = float(np.linalg.norm(inside))
     reach = float(np.abs(inside).sum()) + 1.0
     slack = system.h - system.G @ inside
-    doubt = ((k + 8.0) * _EPS * (length * system.norms + np.abs(system.h)) + system.error * reach) * _SLACK + _LOST
+    rounding = (k + 8.0) * EPSILON * (length * system.norms + np.abs(system.h))
+    doubt = (rounding + system.error * reach) * SLACK_LONG + LOST
     low, high = inside - system.lower, system.upper - inside
     if c < g:
         target, uncertain, room = system.G[c], system.error[c], slack[c] - doubt[c]
@@ -44,12 +43,12 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
         j, is_upper = (c - g) % k, c >= g + k
         target, uncertain = np.zeros(k), 0.0
         target[j] = 1.0 if is_upper else -1.0
-        room = (high[j] if is_upper else low[j]) * (1 - 4 * _EPS)
+        room = (high[j] if is_upper else low[j]) * (1 - 4 * EPSILON)
     rest = target - weight @ rows
     wrong = (
-        (used.size + 8.0) * _EPS * (weight @ np.abs(rows) + np.abs(target)) + uncertain + weight @ system.error[used]
+        (used.size + 8.0) * EPSILON * (weight @ np.abs(rows) + np.abs(target)) + uncertain + weight @ system.error[used]
     )
-    wrong = wrong * _SLACK + (2.0**-900 if used.size else 0.0)
+    wrong = wrong * SLACK_LONG + (LOST_IN_SUMS if used.size else 0.0)
     exact = (rest == 0) & (used.size == 0)
     wrong[exact] = uncertain
     no_low, no_high = ~np.isfinite(low), ~np.isfinite(high)
@@ -62,7 +61,7 @@ def is_implied(system: System, c: int, factors: FloatArray, is_gone: Callable[[i
     with np.errstate(invalid="ignore"):
         gain = np.where(top > 0, top * high, 0.0) + np.where(bottom < 0, -bottom * low, 0.0)
     total = float(weight @ (slack[used] + doubt[used]) + gain.sum())
-    return total * (1 + (used.size + k + 16.0) * _EPS) + _LOST < room
+    return total * (1 + (used.size + k + 16.0) * EPSILON) + LOST < room
 
 
 def multipliers_of_basis(

@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import LOST, SLACK_INVERSE, SLACK_ROW, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.programs.dictionary import OPTIMAL, UNBOUNDED, climb, start_at
 
 BELOW, ABOVE, OPEN, UNKNOWN = 1, 2, 4, 8
-UNIT_ROUNDOFF = 2.0**-53
-LOST = 2.0**-1000
 """More than a sum of k products loses by underflow."""
 POINTS = 12
 """Most points inside a polyhedron that are kept to prove where it reaches."""
@@ -47,7 +46,7 @@ def value_and_bound(row, k, p, sign):
         size += abs(term)
         reach += abs(p[r])
     bound = row[k + 1] * reach + row[k + 2] + UNIT_ROUNDOFF * (k + 3) * (size + abs(row[k]))
-    return sign * total + row[k], bound * 1.0000001 + LOST
+    return sign * total + row[k], bound * SLACK_ROW + LOST
 
 
 @inner
@@ -152,7 +151,7 @@ def multipliers(con, k, row, up, T, W):
             if not column < 0.5:
                 return -1.0
             norm = max(norm, column)
-    off = worst / (1.0 - norm) * 1.000001
+    off = worst / (1.0 - norm) * SLACK_INVERSE
     for j in range(k):
         if not y[j] > off and not (y[j] == 0.0 and off == 0.0):
             return -1.0
@@ -176,7 +175,7 @@ def prove_not_beyond(con, k, row, up, T, W):
         total += term
         size += abs(term)
         spread += off * abs(con[i, k]) + (y[j] + off) * con[i, k + 2]
-    return total + (spread + UNIT_ROUNDOFF * (k + 3) * size) * 1.000001 + lost <= 0.0
+    return total + (spread + UNIT_ROUNDOFF * (k + 3) * size) * SLACK_INVERSE + lost <= 0.0
 
 
 @inner

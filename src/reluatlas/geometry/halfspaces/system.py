@@ -13,12 +13,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, LOST_IN_SUMS, SLACK_LONG
 from reluatlas.arithmetic.rationals import Coordinates, Ratio, WholeRow, ratio_of, to_floats
 from reluatlas.deadline import look
 from reluatlas.typing import FloatArray
-
-_SLACK = 1 + 2.0**-30
-_LOST = 2.0**-900  # more than sums of products lose by underflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +107,8 @@ class System:
         with np.errstate(all="ignore"):
             value = self.h - Z @ self.G.T
             length = np.linalg.norm(Z, axis=1)
-            rounding = (self.k + 8.0) * 2.0**-52 * (length[:, None] * self.norms + np.abs(self.h) + np.abs(value))
-            bound = (rounding + self.error * (np.abs(Z).sum(axis=1)[:, None] + 1.0)) * _SLACK + _LOST
+            rounding = (self.k + 8.0) * EPSILON * (length[:, None] * self.norms + np.abs(self.h) + np.abs(value))
+            bound = (rounding + self.error * (np.abs(Z).sum(axis=1)[:, None] + 1.0)) * SLACK_LONG + LOST_IN_SUMS
             doubt = ~(np.abs(value) > bound)
             out = np.where(doubt, 0, np.sign(value)).astype(np.int8)
         for t in np.flatnonzero(doubt.any(axis=1)).tolist():
@@ -146,8 +144,8 @@ class System:
         with np.errstate(all="ignore"):
             value, length = self.h - self.G @ z, float(np.linalg.norm(z))
             # as in `signs`, and once more for the rounding of the point
-            rounding = (self.k + 9.0) * 2.0**-52 * (length * self.norms + np.abs(self.h) + np.abs(value))
-            bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * _SLACK + _LOST
+            rounding = (self.k + 9.0) * EPSILON * (length * self.norms + np.abs(self.h) + np.abs(value))
+            bound = (rounding + self.error * (np.abs(z).sum() + 1.0)) * SLACK_LONG + LOST_IN_SUMS
             return np.where(np.abs(value) > bound, np.sign(value), 0).astype(np.int8)
 
     def violated(self, Z: FloatArray) -> list[set[int] | None]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
 from reluatlas.geometry.vertices.polygon import FARTHEST
-
-ROUNDOFF = 2.0**-53
 
 
 def _for_columns(columns: int) -> Any:
@@ -67,7 +66,7 @@ def extremes(rows, at, errors_g, errors_c, n_rows, x, size, r, vertices, n, lowe
             _two(rows, at, n_rows, p, q, first, lowest, highest)
     if not reach < FARTHEST:
         radius = np.inf
-    rounding = (k + 4.0) * ROUNDOFF
+    rounding = (k + 4.0) * UNIT_ROUNDOFF
     spread = radius + rounding * reach
     wide = reach + k * radius
     for i in range(n_rows):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import LOST, SLACK_PLANE, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
 
-ROUNDOFF = 2.0**-53
-_LOST = 2.0**-1000
 """More than k products lose by underflow."""
 
 
@@ -57,8 +56,8 @@ def solve_bounded(A, b, error, b_error, k, inverse, work, x):
             size = 0.0
             for c in range(k):
                 total -= inverse[i, c] * A[c, j]
-                size += abs(inverse[i, c]) * (abs(A[c, j]) * (k + 2.0) * ROUNDOFF + error[c])
-            off += abs(total) + size + ROUNDOFF
+                size += abs(inverse[i, c]) * (abs(A[c, j]) * (k + 2.0) * UNIT_ROUNDOFF + error[c])
+            off += abs(total) + size + UNIT_ROUNDOFF
         if not off < 0.5:
             return np.inf
         for j in range(k):
@@ -67,9 +66,9 @@ def solve_bounded(A, b, error, b_error, k, inverse, work, x):
                 residual += A[j, c] * x[c]
                 size += abs(A[j, c] * x[c])
                 reach += abs(x[c])
-            rest = abs(residual) + (k + 3.0) * ROUNDOFF * size + error[j] * reach + b_error[j] + _LOST
-            moved += abs(inverse[i, j]) * rest + _LOST
+            rest = abs(residual) + (k + 3.0) * UNIT_ROUNDOFF * size + error[j] * reach + b_error[j] + LOST
+            moved += abs(inverse[i, j]) * rest + LOST
         if not moved < np.inf:
             return np.inf
         distance, correction = max(distance, off), max(correction, moved)
-    return correction / (1.0 - distance) * (1.0 + 1e-12)
+    return correction / (1.0 - distance) * SLACK_PLANE

@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import NEAREST, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
 
-ROUNDOFF = 2.0**-53
-NEAREST = 2.0**-700
 """Least radius of a vertex that is not where its float64 numbers say, or has a number between 0 and this one.
 
 Rows are exact, with numbers that are 0 or at least 2^-150, or their errors are at least 2^-300 (`RowBounds`): so what
@@ -79,7 +78,8 @@ def crossing(x, y, r, new, p, q, value_p, value_q, bound_p, bound_q):
     if sure > 0.0:
         share = min(1.0, max(bound_p, bound_q) / sure)
     here = max(abs(x[new]), abs(y[new]))
-    radius = max(r[p], r[q]) + max(abs(dx), abs(dy)) * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here + NEAREST
+    along = max(abs(dx), abs(dy)) * (share + 8.0 * UNIT_ROUNDOFF)
+    radius = max(r[p], r[q]) + along + 4.0 * UNIT_ROUNDOFF * here + NEAREST
     r[new] = radius if here < FARTHEST and radius < FARTHEST else np.inf
     return r[new]
 
@@ -142,7 +142,7 @@ def extremes(a, b, c, errors_g, errors_c, px, py, pr, vertices, n, lowest, highe
                 highest[i] = high if high > highest[i] else highest[i]
     if not reach < FARTHEST:
         radius = np.inf
-    spread = radius + 4.0 * ROUNDOFF * reach
+    spread = radius + 4.0 * UNIT_ROUNDOFF * reach
     wide = reach + 2.0 * radius
     for i in range(p):
-        bound[i] = errors_c[i] + errors_g[i] * wide + (abs(a[i]) + abs(b[i])) * spread + 4.0 * ROUNDOFF * abs(c[i])
+        bound[i] = errors_c[i] + errors_g[i] * wide + (abs(a[i]) + abs(b[i])) * spread + 4.0 * UNIT_ROUNDOFF * abs(c[i])

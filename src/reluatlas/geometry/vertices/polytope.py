@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD, lowest_bit, popcount
+from reluatlas.arithmetic.constants import NEAREST, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
-from reluatlas.geometry.vertices.polygon import FARTHEST, NEAREST
+from reluatlas.geometry.vertices.polygon import FARTHEST
 
-ROUNDOFF = 2.0**-53
 FREE = np.int64(-(1 << 62))
 """Reference of a bit that names no facet."""
 
@@ -256,6 +256,6 @@ def crossing(pool, new, p, q, value_p, value_q, bound_p, bound_q):
     share = 1.0
     if sure > 0.0:
         share = min(1.0, max(bound_p, bound_q) / sure)
-    radius = max(pool.r[p], pool.r[q]) + length * (share + 8.0 * ROUNDOFF) + 4.0 * ROUNDOFF * here + NEAREST
+    radius = max(pool.r[p], pool.r[q]) + length * (share + 8.0 * UNIT_ROUNDOFF) + 4.0 * UNIT_ROUNDOFF * here + NEAREST
     pool.r[new] = radius if size < FARTHEST and radius < FARTHEST else np.inf
     return pool.r[new]

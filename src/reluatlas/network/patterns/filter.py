@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, SLACK, SLACK_LONG
 from reluatlas.network.interpret import Choice, slopes_of
 from reluatlas.network.operators import Convolution, LinearOperator, apply_operator, coefficients, mapped, terms
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.tie_tables import Tables, no_tables, under_relu
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.bounded import SLACK
 from reluatlas.typing import FloatArray
 
 _LEAST, _MOST = 2.0**-300, 2.0**300
@@ -104,9 +104,9 @@ class Screen:
             total = part if len(node.inputs) == 1 else total + part
             most = np.maximum(np.abs(level.value).max(axis=1, initial=0.0) + level.largest(), 1.0)
             most[~(most < _MOST)] = np.inf
-            scale = np.maximum(scale, level.largest() + most * (self._terms[t] * 2.0**-52))
+            scale = np.maximum(scale, level.largest() + most * (self._terms[t] * EPSILON))
         if not node.inputs:
-            scale += 2.0**-52
+            scale += EPSILON
         total = total + node.bias
         return _Level(total, scale * SLACK, self._widths[t])
 
@@ -177,7 +177,7 @@ def _pieces(node: Breakpoints, level: _Level, doubt: NDArray[np.bool_], *, owned
     steepest = max(1.0, float(np.abs(node.slopes).max(initial=0.0)))
     shift = float(np.abs(node.intercepts).max(initial=0.0))
     most = np.abs(level.value).max(axis=1, initial=0.0) * steepest + shift + 2.0**-200
-    scale = (level.largest() * steepest + most * 2.0**-51) * SLACK
+    scale = (level.largest() * steepest + most * 2 * EPSILON) * SLACK
     return piece, _Level(value, scale, np.ones(value.shape[1]))
 
 
@@ -185,4 +185,4 @@ def _row_sums(operator: LinearOperator) -> FloatArray:
     magnitude = mapped(operator, np.abs)
     if not coefficients(operator).size:
         return np.zeros(operator.n_out)
-    return apply_operator(magnitude, np.ones((1, operator.n_in)))[0] * (1 + 2.0**-30)
+    return apply_operator(magnitude, np.ones((1, operator.n_in)))[0] * SLACK_LONG

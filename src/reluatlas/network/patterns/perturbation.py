@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, SLACK
 from reluatlas.deadline import look
 from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, denominator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.bounded import SLACK
 from reluatlas.network.values.exact import Dyadic, IntegerArithmetic
 from reluatlas.typing import FloatArray
 
@@ -242,5 +242,5 @@ def _first_signs(row: _Rows, n: int, steps: float, open_: NDArray[np.bool_]) -> 
     first = np.flatnonzero(np.concatenate([[True], row.case[1:] != row.case[:-1]])) if row.case.size else row.case
     case, value, size = row.case[first], row.value[first], row.size[first]
     out[case] = np.sign(value)
-    open_[case[~(np.abs(value) > size * ((steps + 8.0) * 2.0**-52) * SLACK)]] = True
+    open_[case[~(np.abs(value) > size * ((steps + 8.0) * EPSILON) * SLACK)]] = True
     return out

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import EPSILON, LOST, SLACK
 from reluatlas.deadline import look
 from reluatlas.network.operators import (
     Convolution,
@@ -27,9 +28,6 @@ from reluatlas.network.operators import (
     terms,
 )
 from reluatlas.typing import FloatArray
-
-SLACK = 1 + 2.0**-40
-"""Covers the rounding of the bounds themselves, and of one comparison with them."""
 
 _TINY = 2.0**-960
 _NO_BIT = 4096
@@ -132,7 +130,7 @@ class Factor:
 
 def _rounding(terms: NDArray, width: NDArray) -> FloatArray:
     # One term times a power of two is not rounded at all.
-    return np.where((terms <= 1) & (width <= 1), 0.0, (terms + 4.0) * 2.0**-52)
+    return np.where((terms <= 1) & (width <= 1), 0.0, (terms + 4.0) * EPSILON)
 
 
 def times(rows: Bounded, factor: Factor) -> Bounded:
@@ -144,7 +142,7 @@ def times(rows: Bounded, factor: Factor) -> Bounded:
     noisy: NDArray[np.bool_] = np.any(rows.error != 0, axis=1)
     terms = factor.terms
     if min(_least(magnitude), _least(rows.error)) * factor.smallest < _TINY:
-        error = error + terms * 2.0**-1000
+        error = error + terms * LOST
     if factor.may_be_exact and not noisy.all():
         # All terms are multiples of 2^q and no partial sum passes 2^(53 + q): nothing is rounded.
         q = low_bits(rows.value).min(axis=1, initial=_NO_BIT)[:, None] + factor.low
@@ -152,7 +150,7 @@ def times(rows: Bounded, factor: Factor) -> Bounded:
         exact = (size * SLACK <= limit) & (q >= -1074) & ~noisy[:, None]
         error = np.where(exact, 0.0, error)
     if noisy.any():
-        error = error + factor.magnitude(rows.error) * (1 + (terms + 4.0) * 2.0**-52)
+        error = error + factor.magnitude(rows.error) * (1 + (terms + 4.0) * EPSILON)
     return Bounded(value, np.where(size > 2.0**1020, np.inf, error * SLACK))
 
 
@@ -166,7 +164,7 @@ def scaled(rows: Bounded, factor: FloatArray) -> Bounded:
     wide, narrow = _width(rows.value), _width(factor)
     exact = (wide <= 1) | (narrow <= 1) | (wide + narrow <= 53)
     size = np.abs(value)
-    error = error + np.where(exact, 0.0, size * 2.0**-52)
+    error = error + np.where(exact, 0.0, size * EPSILON)
     tiny = ((size < _TINY) & (rows.value != 0)) | ((error < _TINY) & (rows.error != 0))
     error = error + np.where(tiny & ~off, 2.0**-959, 0.0)
     return Bounded(value, np.where(np.isfinite(value), error * SLACK, np.inf))
@@ -179,7 +177,7 @@ def divided(rows: Bounded, divisor: int) -> Bounded:
     value = rows.value / divisor
     # with few enough bits, the product with the divisor is exact, and tells whether the quotient is
     exact = (_width(value) + divisor.bit_length() <= 53) & (value * divisor == rows.value)
-    error = rows.error / divisor + np.where(exact, 0.0, np.abs(value) * 2.0**-52)
+    error = rows.error / divisor + np.where(exact, 0.0, np.abs(value) * EPSILON)
     tiny = ((np.abs(value) < _TINY) & (rows.value != 0)) | ((error < _TINY) & (rows.error != 0))
     return Bounded(value, (error + np.where(tiny, 2.0**-959, 0.0)) * SLACK)
 

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.arithmetic.constants import SLACK
 from reluatlas.deadline import look
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.bounded import SLACK, low_bits
+from reluatlas.network.values.bounded import low_bits
 from reluatlas.typing import FloatArray
 
 _FLINT_FROM = 2048

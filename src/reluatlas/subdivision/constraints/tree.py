@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import SLACK_ONCE, UNIT_ROUNDOFF
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError
@@ -28,7 +29,6 @@ from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.typing import FloatArray
 
-_U = 2.0**-53
 _PARTS = 256
 _FIRST_PARTS, _MOST_PARTS, _MOMENT_S = 16, 1 << 16, 0.1
 
@@ -202,7 +202,7 @@ class Tree:
         rows[:, : k + 1] = tensor[unit]
         rows[:, k] -= value
         rows[:, k + 1], rows[:, k + 2] = self._errors(node.input, unit)
-        rows[:, k + 2] += np.where(value != 0, _U * 1.01 * np.abs(rows[:, k]), 0.0)
+        rows[:, k + 2] += np.where(value != 0, UNIT_ROUNDOFF * SLACK_ONCE * np.abs(rows[:, k]), 0.0)
         _scale(rows, k)
         references = [Reference(level, int(i), int(q), 0) for i, q in zip(unit, knot, strict=True)]
         reached, cell = self._classified(cell, rows, references, self._seen(node, cell, unit, knot))
@@ -365,8 +365,8 @@ class Tree:
                 row[0, : k + 1] = tensor[i] - tensor[j]
                 e, f = self._errors(node.input, np.array([i, j]))
                 if not np.array_equal(tensor[i], tensor[j]) or e.any() or f.any():
-                    row[0, k + 1] = e.sum() + _U * 1.01 * np.abs(row[0, :k]).max()
-                    row[0, k + 2] = f.sum() + _U * 1.01 * abs(row[0, k])
+                    row[0, k + 1] = e.sum() + UNIT_ROUNDOFF * SLACK_ONCE * np.abs(row[0, :k]).max()
+                    row[0, k + 2] = f.sum() + UNIT_ROUNDOFF * SLACK_ONCE * abs(row[0, k])
             _scale(row, k)
             reference = Reference(level, window, c, d)
             reached, cell = self._classified(cell, row, [reference])

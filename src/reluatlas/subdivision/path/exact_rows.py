@@ -13,8 +13,8 @@ import math
 import numpy as np
 
 from reluatlas.arithmetic import limbs as integers
+from reluatlas.arithmetic.constants import NEAREST, ROUNDED_VERTEX
 from reluatlas.compiled.jit import inner
-from reluatlas.geometry.vertices.polygon import NEAREST
 from reluatlas.subdivision.path.composition import S_ROWS, S_SIGNS, S_VERTICES
 from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, M_INFINITE, M_K, M_ROW_LIMBS, MAX
 
@@ -309,7 +309,7 @@ def exact_vertex(P, S, pool, v):
     w, w_exp = integers.to_float(words, 2 * room, pool.length[v, 2])
     x = math.ldexp(x / w, x_exp - w_exp)
     y = math.ldexp(y / w, y_exp - w_exp)
-    radius = 2.0**-49 * max(abs(x), abs(y))
+    radius = ROUNDED_VERTEX * max(abs(x), abs(y))
     if pool.length[v, 0] != 0 or pool.length[v, 1] != 0:
         radius += NEAREST
     if radius < pool.r[v]:

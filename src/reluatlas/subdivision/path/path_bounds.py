@@ -8,8 +8,9 @@ of times as much.
 
 from __future__ import annotations
 
+from reluatlas.arithmetic.constants import SLACK_PATH, TINY, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
-from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, MAX, SLACK, TINY, UNIT_ROUNDOFF
+from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, MAX
 
 
 @inner
@@ -17,7 +18,7 @@ def _affine_bounds(P, S, t):
     """Bound the errors of all rows of an affine tensor; those of its inputs' rows are there."""
     k = S.rows.shape[0] - 1
     lo, n = P.off[t], P.size[t]
-    share = (P.n_terms[t] + 4) * UNIT_ROUNDOFF * SLACK
+    share = (P.n_terms[t] + 4) * UNIT_ROUNDOFF * SLACK_PATH
     gradient, constant = S.tight_g[lo : lo + n], S.tight_c[lo : lo + n]
     for i in range(n):
         gradient[i] = constant[i] = 0.0
@@ -45,9 +46,9 @@ def _affine_bounds(P, S, t):
     # a row to which nothing was added is zero, or its bias alone: exact
     for i in range(n):
         if gradient[i] > 0.0:
-            gradient[i] = min(gradient[i] * SLACK, P.err_g[lo + i])
+            gradient[i] = min(gradient[i] * SLACK_PATH, P.err_g[lo + i])
         if constant[i] > 0.0:
-            constant[i] = min((constant[i] + share * abs(P.bias[lo + i])) * SLACK, P.err_c[lo + i])
+            constant[i] = min((constant[i] + share * abs(P.bias[lo + i])) * SLACK_PATH, P.err_c[lo + i])
 
 
 @inner(fastmath={"contract"})
@@ -78,7 +79,7 @@ def _cut_bounds(P, S, t):
                     size = max(size, abs(S.rows[c, i]))
                 off_g += 4.0 * UNIT_ROUNDOFF * slope * size
                 off_c += 4.0 * UNIT_ROUNDOFF * (slope * abs(S.rows[k, i]) + abs(P.shift[f]))
-                off_g, off_c = off_g * SLACK + TINY, off_c * SLACK + TINY
+                off_g, off_c = off_g * SLACK_PATH + TINY, off_c * SLACK_PATH + TINY
         else:
             i = source + P.m_cand[P.m_ptr[P.m_at[t] + j] + piece]
             off_g, off_c = S.tight_g[i], S.tight_c[i]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import EPSILON, SLACK_ONCE
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.subdivision.program.layout import M_LEVELS, M_OUT
 
@@ -55,7 +56,7 @@ def classify(low, high, error, knots, n_knots, size, side):
             knot = knots[j * n_knots + q]
             margin = error[j]
             if knot != 0.0:
-                margin += 2.3e-16 * abs(knot)
+                margin += EPSILON * SLACK_ONCE * abs(knot)
             if low[j] - knot > margin:
                 here = ABOVE
             elif high[j] - knot < -margin or knot == np.inf:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import LOST, SLACK_PLANE, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
-from reluatlas.geometry.vertices.polygon import ROUNDOFF
 from reluatlas.subdivision.polygons.signs import bounded_signs, row_of
 
 MOST = 24
 UNKNOWN = -1
-_LOST = 2.0**-1000
 """More than a few products lose by underflow."""
 
 
@@ -38,11 +37,11 @@ def count_parts(P, S, pool, W, level, vertices, n):
                 return UNKNOWN
             if W.sign[j] != W.sign[following]:
                 here, there = abs(W.value[j]), abs(W.value[following])
-                sure = (here + there) * (1.0 - 4.0 * ROUNDOFF) - W.bound[j] - W.bound[following]
+                sure = (here + there) * (1.0 - 4.0 * UNIT_ROUNDOFF) - W.bound[j] - W.bound[following]
                 if not 0.0 < sure < np.inf:
                     return UNKNOWN
                 edge[q, found], place[q, found] = j, here / (here + there)
-                slack[q, found] = max(W.bound[j], W.bound[following]) / sure + 8.0 * ROUNDOFF
+                slack[q, found] = max(W.bound[j], W.bound[following]) / sure + 8.0 * UNIT_ROUNDOFF
                 found += 1
     crossings = 0
     for p in range(m):
@@ -98,12 +97,13 @@ def _miss(P, S, level, p, q, r):
     total = c1 * d1 + c2 * d2 + c3 * d3
     error = abs(c1) * f1 + abs(c2) * f2 + abs(c3) * f3
     error += e1 * (abs(d1) + f1) + e2 * (abs(d2) + f2) + e3 * (abs(d3) + f3)
-    error += 8.0 * ROUNDOFF * (abs(c1 * d1) + abs(c2 * d2) + abs(c3 * d3)) + _LOST
-    return abs(total) > error * (1.0 + 1e-12)
+    error += 8.0 * UNIT_ROUNDOFF * (abs(c1 * d1) + abs(c2 * d2) + abs(c3 * d3)) + LOST
+    return abs(total) > error * SLACK_PLANE
 
 
 @inner
 def _minor(a, b, g, c, d, h):
     """Return a d - b c and a bound on its error, for rows whose entries are off by at most g and h."""
     size = abs(a * d) + abs(b * c)
-    return a * d - b * c, g * (abs(c) + abs(d)) + h * (abs(a) + abs(b)) + 2.0 * g * h + 4.0 * ROUNDOFF * size + _LOST
+    off = g * (abs(c) + abs(d)) + h * (abs(a) + abs(b)) + 2.0 * g * h
+    return a * d - b * c, off + 4.0 * UNIT_ROUNDOFF * size + LOST

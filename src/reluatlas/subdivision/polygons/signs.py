@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from reluatlas.arithmetic.constants import LOST, NEAREST, SLACK_PLANE, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
-from reluatlas.geometry.vertices.polygon import FARTHEST, NEAREST, ROUNDOFF, crossing
+from reluatlas.geometry.vertices.polygon import FARTHEST, crossing
 from reluatlas.subdivision.path.composition import S_DOUBTS
 from reluatlas.subdivision.path.exact_rows import exact_sign, exact_vertex, is_zero_row, line_reference, split_reference
 from reluatlas.subdivision.path.path_bounds import tight_bounds
 from reluatlas.subdivision.program.layout import BREAK, M_CERTAIN
 
-_SIX = 6.0 * ROUNDOFF
+_SIX = 6.0 * UNIT_ROUNDOFF
 DOUBT = 2
 FINE = 1e-4
-_LOST = 2.0**-1000
 """More than a few products lose by underflow."""
 _NOISE = 2.0**-46
 """A value below this share of its terms is rounding, most likely, of a zero: no tighter bound would tell."""
@@ -42,7 +42,7 @@ def row_of(P, S, level, unit, first, second):
     a, b, c = rows[0, i] - rows[0, j], rows[1, i] - rows[1, j], rows[2, i] - rows[2, j]
     on_i, on_j = may_err(P, S, P.src[t], i - s), may_err(P, S, P.src[t], j - s)
     err_g, err_c = on_i * P.err_g[i] + on_j * P.err_g[j], on_i * P.err_c[i] + on_j * P.err_c[j]
-    return a, b, c, err_g + ROUNDOFF * (abs(a) + abs(b)), err_c
+    return a, b, c, err_g + UNIT_ROUNDOFF * (abs(a) + abs(b)), err_c
 
 
 @inner
@@ -56,7 +56,7 @@ def tight_row_of(P, S, level, unit, first, second):
     begin = P.m_ptr[P.m_at[t] + unit]
     g_i, c_i = tight_bounds(P, S, P.src[t], P.m_cand[begin + first])
     g_j, c_j = tight_bounds(P, S, P.src[t], P.m_cand[begin + second])
-    return a, b, c, g_i + g_j + ROUNDOFF * (abs(a) + abs(b)), c_i + c_j
+    return a, b, c, g_i + g_j + UNIT_ROUNDOFF * (abs(a) + abs(b)), c_i + c_j
 
 
 @inner
@@ -91,16 +91,16 @@ def recompute(P, S, pool, v, tight):
     a2, b2, c2, g2, e2 = _line_row(P, S, pool.line_b[v], tight)
     det = a1 * b2 - a2 * b1
     error = g1 * (abs(a2) + abs(b2)) + g2 * (abs(a1) + abs(b1)) + 2.0 * g1 * g2
-    sure = abs(det) - error - 4.0 * ROUNDOFF * (abs(a1 * b2) + abs(a2 * b1)) - _LOST
+    sure = abs(det) - error - 4.0 * UNIT_ROUNDOFF * (abs(a1 * b2) + abs(a2 * b1)) - LOST
     if not sure > 0.0:
         return
     x, y = (b1 * c2 - b2 * c1) / det, (a2 * c1 - a1 * c2) / det
     value_1, bound_1 = value_at(a1, b1, c1, g1, e1, x, y, 0.0)
     value_2, bound_2 = value_at(a2, b2, c2, g2, e2, x, y, 0.0)
-    r1, r2 = abs(value_1) + bound_1 + _LOST, abs(value_2) + bound_2 + _LOST
+    r1, r2 = abs(value_1) + bound_1 + LOST, abs(value_2) + bound_2 + LOST
     dx = (abs(b2) + g2) * r1 + (abs(b1) + g1) * r2
     dy = (abs(a2) + g2) * r1 + (abs(a1) + g1) * r2
-    radius = (max(dx, dy) + _LOST) / sure * (1.0 + 1e-12) + NEAREST
+    radius = (max(dx, dy) + LOST) / sure * SLACK_PLANE + NEAREST
     if radius < pool.r[v] and radius < FARTHEST and abs(x) < FARTHEST and abs(y) < FARTHEST:
         pool.x[v], pool.y[v], pool.r[v] = x, y, radius
 

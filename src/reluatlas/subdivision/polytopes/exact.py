@@ -13,8 +13,9 @@ import numpy as np
 
 from reluatlas.arithmetic import limbs
 from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD, popcount
+from reluatlas.arithmetic.constants import NEAREST, ROUNDED_VERTEX
 from reluatlas.compiled.jit import inner
-from reluatlas.geometry.vertices.polygon import FARTHEST, NEAREST
+from reluatlas.geometry.vertices.polygon import FARTHEST
 from reluatlas.subdivision.path.composition import S_SIGNS, S_VERTICES
 from reluatlas.subdivision.path.exact_rows import load_line, slot_of
 from reluatlas.subdivision.program.layout import M_INFINITE, M_K, M_ROW_LIMBS
@@ -100,7 +101,7 @@ def exact_vertex(P, S, pool, W, v):
         radius = max(radius, abs(W.vector[0, c]))
         if x != 0.0:
             least = NEAREST
-    radius = radius * 2.0**-49 + least if radius < FARTHEST else np.inf
+    radius = radius * ROUNDED_VERTEX + least if radius < FARTHEST else np.inf
     if (radius < pool.r[v] or radius == np.inf) and w != 0.0:
         set_place(pool, v, W.vector[0], radius, infinite)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD, lowest_bit
+from reluatlas.arithmetic.constants import NEAREST, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
 from reluatlas.geometry.vertices.intersection import solve_bounded
-from reluatlas.geometry.vertices.polygon import FARTHEST, NEAREST
-from reluatlas.geometry.vertices.polytope import ROUNDOFF, count_common, crossing
+from reluatlas.geometry.vertices.polygon import FARTHEST
+from reluatlas.geometry.vertices.polytope import count_common, crossing
 from reluatlas.subdivision.path.composition import S_DOUBTS
 from reluatlas.subdivision.path.exact_rows import line_reference, split_reference
 from reluatlas.subdivision.polygons.signs import may_err
@@ -41,7 +42,7 @@ def load_row(P, S, level, unit, first, second, row):
         row[c] = rows[c, i] - rows[c, j]
         if c < k:
             size += abs(row[c])
-    return on_i * P.err_g[i] + on_j * P.err_g[j] + ROUNDOFF * size, on_i * P.err_c[i] + on_j * P.err_c[j]
+    return on_i * P.err_g[i] + on_j * P.err_g[j] + UNIT_ROUNDOFF * size, on_i * P.err_c[i] + on_j * P.err_c[j]
 
 
 @inner
@@ -69,7 +70,7 @@ def bound_factors(row, err_g, err_c):
     for c in range(k):
         total += abs(row[c])
         largest = max(largest, abs(row[c]))
-    rounding = (k + 4.0) * ROUNDOFF
+    rounding = (k + 4.0) * UNIT_ROUNDOFF
     return err_c + rounding * abs(row[k]), err_g + rounding * largest, total + k * err_g
 
 

@@ -11,18 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import LOST, SLACK_PATH, SMALLEST, TINY, UNIT_ROUNDOFF
 from reluatlas.deadline import look
 from reluatlas.domain import Domain
 from reluatlas.errors import DomainError
 from reluatlas.geometry.vertices.polygon import FARTHEST
 from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator, Max, Network
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
-from reluatlas.subdivision.program.layout import CUT, FIXED, INNER, SLACK, TINY, UNIT_ROUNDOFF
+from reluatlas.subdivision.program.layout import CUT, FIXED, INNER
 
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
 FINEST = 150
 """Exact rows are whole multiples of 2^-150: their products with vertices lose less by underflow than any bound adds."""
-_LOST = 2.0**-1000  # more than a bound loses by underflow
 
 
 def dyadic(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -118,19 +118,19 @@ class RowBounds:
             n_terms = 1
             for edge in self.edges(t):
                 source = self.rows(edge.source)
-                bound += _abs_apply(edge.operator, self.bound[source]) * SLACK
-                error += _abs_apply(edge.operator, self.error[source]) * SLACK
+                bound += _abs_apply(edge.operator, self.bound[source]) * SLACK_PATH
+                error += _abs_apply(edge.operator, self.error[source]) * SLACK_PATH
                 fed |= _abs_apply(edge.operator, self.alive[source].astype(float)) > 0
                 n_terms += terms(edge.operator) + (denominator(edge.operator) != 1)
-                if denominator(edge.operator) != 1 and _least(edge.operator) < _LOST:
+                if denominator(edge.operator) != 1 and _least(edge.operator) < LOST:
                     # ratios below 2^-1022 are rounded by up to 2^-1075, whatever their size
-                    error += terms(edge.operator) * 2.0**-1074 * self.bound[source].max(axis=0, initial=0.0)
+                    error += terms(edge.operator) * SMALLEST * self.bound[source].max(axis=0, initial=0.0)
             alive |= fed
-            bound += _LOST * alive
+            bound += LOST * alive
             self.n_terms[t] = np.max(n_terms, initial=1)
             self.exact[t] = all(self.exact[e.source] for e in self.edges(t)) and self._fits(t, bound)
             if not self.exact[t]:
-                error += (n_terms + 4) * UNIT_ROUNDOFF * SLACK * (bound + error) + TINY * alive
+                error += (n_terms + 4) * UNIT_ROUNDOFF * SLACK_PATH * (bound + error) + TINY * alive
                 error[~fed] = 0.0  # zero, or the bias alone
             self.bound[here], self.error[here], self.alive[here] = bound, error, alive
         else:
@@ -140,7 +140,7 @@ class RowBounds:
                 shift = np.abs(node.intercepts).max(axis=1, initial=0.0)
                 bound = self.bound[source] * slope[:, None]
                 bound[:, 1] += shift
-                bound += _LOST * self.alive[source]
+                bound += LOST * self.alive[source]
                 error = self.error[source] * slope[:, None]
                 alive = self.alive[source] & (slope > 0)[:, None]
                 alive[:, 1] |= shift > 0
@@ -193,7 +193,7 @@ class RowBounds:
 
     def integer_width(self, t: int) -> None:
         """Choose the number of 64-bit limbs for the rows of tensor t."""
-        top = self.bound[self.rows(t)].max(initial=0.0) * SLACK
+        top = self.bound[self.rows(t)].max(initial=0.0) * SLACK_PATH
         for other in self.network.nodes[t + 1 :]:
             if isinstance(other, Breakpoints) and other.input == t:
                 top = max(top, float(np.abs(other.knots[np.isfinite(other.knots)]).max(initial=0.0)))

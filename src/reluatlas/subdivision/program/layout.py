@@ -31,10 +31,6 @@ from reluatlas.network.network import Network
 INPUT, AFFINE, BREAK, MAX = 0, 1, 2, 3
 DENSE, SPARSE = 0, 1
 FIXED, CUT, INNER = 0, 1, 2
-UNIT_ROUNDOFF = 2.0**-53
-TINY = 2.0**-300
-"""Least error of a row that is rounded at all. Products of float64 numbers lose up to 2^-1075 where they underflow."""
-SLACK = 1.0 + 1e-9
 
 
 class Program(NamedTuple):
