@@ -1,30 +1,39 @@
-"""What is a float64 vector exactly? Whole numbers over one common denominator, so that signs need no rounding."""
+"""What is a number exactly? Vectors of whole numbers over a scale, halfspaces of whole numbers, ratios; no rounding."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import lcm
+from math import gcd, inf, lcm, ldexp
 from operator import mul
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from reluatlas.arithmetic.constants import SLACK, SMALLEST, UNIT_ROUNDOFF
+from reluatlas.arithmetic.floats import low_bits
 
 Coordinates = NDArray[np.float64] | Sequence[Fraction]
 """A point: float64 numbers, read as the numbers that they are, or fractions."""
 
 
-class Ratio(NamedTuple):
-    """The vector `numbers / denominator`, with `denominator > 0`."""
+class ExactVector(NamedTuple):
+    """The vector `numbers * 2**exponent / denominator`, with `denominator > 0`."""
 
     numbers: list[int]
-    denominator: int
+    exponent: int = 0
+    denominator: int = 1
 
     @property
     def fractions(self) -> list[Fraction]:
         """The entries."""
-        return [Fraction(n, self.denominator) for n in self.numbers]
+        top, bottom = 1 << max(self.exponent, 0), self.denominator << max(-self.exponent, 0)
+        return [Fraction(n * top, bottom) for n in self.numbers]
+
+
+Ratio = tuple[int, int]
+"""A number as (numerator, denominator), the denominator above 0, in lowest terms."""
 
 
 class WholeRow(NamedTuple):
@@ -34,21 +43,22 @@ class WholeRow(NamedTuple):
     b: int
     scale: Fraction = Fraction(1)
 
-    def slack(self, z: Ratio) -> int:
+    def slack(self, z: ExactVector) -> int:
         """Return `b - a . z` times a positive number."""
-        return self.b * z.denominator - sum(map(mul, self.a, z.numbers))
+        value = sum(map(mul, self.a, z.numbers)) << max(z.exponent, 0)
+        return self.b * (z.denominator << max(-z.exponent, 0)) - value
 
 
-def ratio_of(z: Coordinates) -> Ratio:
-    """Return a finite vector exactly."""
+def over_one(z: Coordinates) -> ExactVector:
+    """Return a finite vector exactly, with exponent 0: as whole numbers over one common denominator."""
     if isinstance(z, np.ndarray):
         mantissa, exponent = np.frexp(np.asarray(z, dtype=np.float64))
         whole = np.ldexp(mantissa, 53).astype(np.int64).tolist()
         shift = np.where(mantissa == 0, 0, exponent - 53)
         low = min(0, int(shift.min(initial=0)))
-        return Ratio([w << s for w, s in zip(whole, (shift - low).tolist(), strict=True)], 1 << -low)
+        return ExactVector([w << s for w, s in zip(whole, (shift - low).tolist(), strict=True)], 0, 1 << -low)
     shared = lcm(*(f.denominator for f in z))
-    return Ratio([f.numerator * (shared // f.denominator) for f in z], shared)
+    return ExactVector([f.numerator * (shared // f.denominator) for f in z], 0, shared)
 
 
 def whole_row(a: Sequence[Fraction], b: Fraction) -> WholeRow:
@@ -69,3 +79,63 @@ def nearest(value: Fraction | float) -> float:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
+
+
+def exact_vector(array: ArrayLike) -> ExactVector:
+    """Return a vector of finite float64 numbers exactly."""
+    values = np.asarray(array, dtype=np.float64).reshape(-1)
+    low = low_bits(values)
+    nonzero = values != 0
+    if not nonzero.any():
+        return ExactVector([0] * values.size, 0)
+    exponent = int(low[nonzero].min())
+    mantissa, top = np.frexp(values)
+    if int(top.max(where=nonzero, initial=exponent)) - exponent <= 62:
+        whole = np.ldexp(mantissa, np.where(nonzero, top - exponent, 0))
+        return ExactVector(whole.astype(np.int64).tolist(), exponent)
+    wholes = np.ldexp(mantissa, 53).astype(np.int64).tolist()
+    shifts = np.where(nonzero, top - 53 - exponent, 0).tolist()
+    return ExactVector([w << s if s >= 0 else w >> -s for w, s in zip(wholes, shifts, strict=True)], exponent)
+
+
+def to_float(number: int, exponent: int, denominator: int = 1) -> tuple[float, float]:
+    """Return `number * 2**exponent / denominator` as float64, and a bound on the error: 0.0 when there is none."""
+    if number == 0:
+        return 0.0, 0.0
+    if denominator != 1:
+        # a quotient of 64 bits or more, whose last bit says whether there is a remainder
+        shift = max(0, 66 + denominator.bit_length() - abs(number).bit_length())
+        whole, rest = divmod(abs(number) << shift, denominator)
+        number, exponent = (2 * whole + (rest != 0)) * (1 if number > 0 else -1), exponent - shift - 1
+    extra = max(abs(number).bit_length() - 53, -1074 - exponent, 0)
+    kept = number >> extra
+    try:
+        value = ldexp(kept, exponent + extra)
+        return value, 0.0 if kept << extra == number else ldexp(SLACK, exponent + extra)
+    except OverflowError:
+        return inf if number > 0 else -inf, inf
+
+
+def compare(number: int, exponent: int, bound: float, denominator: int = 1) -> int:
+    """Return the sign of `number * 2**exponent / denominator - bound` for a finite `bound`."""
+    above, below = bound.as_integer_ratio()
+    above *= denominator
+    gap = (number << exponent) * below - above if exponent >= 0 else number * below - (above << -exponent)
+    return (gap > 0) - (gap < 0)
+
+
+def ratio(top: int, bottom: int) -> Ratio:
+    """Return a fraction in lowest terms, its denominator above 0."""
+    shared = gcd(top, bottom) * (1 if bottom > 0 else -1)
+    return top // shared, bottom // shared
+
+
+def is_before(t: Ratio, other: Ratio) -> bool:
+    """Return whether a point comes before another."""
+    return t[0] * other[1] < other[0] * t[1]
+
+
+def rounded(t: Ratio) -> tuple[float, float]:
+    """Return a point of [0, 1] in float64, and a bound on the error."""
+    value = t[0] / t[1]
+    return value, value * UNIT_ROUNDOFF + SMALLEST

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.rationals import Coordinates, Ratio, WholeRow, ratio_of, to_floats
+from reluatlas.arithmetic.rationals import Coordinates, ExactVector, WholeRow, over_one, to_floats
 from reluatlas.cells.chart import Chart
 from reluatlas.cells.neighbor import pattern_across
 from reluatlas.cells.rows import CellRows, Composer, RowOf
@@ -56,7 +56,7 @@ def meeting_cells(
             constraints = tuple(places[c] for c in facet.constraints)
             if not all(isinstance(rows.owner[c], RowOf) for c in constraints):
                 continue
-            beyond = [a + d for a, d in zip(at, ratio_of(facet.beyond).fractions, strict=True)]
+            beyond = [a + d for a, d in zip(at, over_one(facet.beyond).fractions, strict=True)]
             across = pattern_across(chart, rows, pattern, constraints, beyond)
             if across.tobytes() not in seen:
                 seen.add(across.tobytes())
@@ -65,7 +65,7 @@ def meeting_cells(
 
 def between(row: WholeRow, inside: Coordinates, beyond: Coordinates) -> Iterator[Coordinates]:
     """Yield points of a segment beyond a row that it crosses, nearer and nearer to the crossing."""
-    near, far = ratio_of(inside).fractions, ratio_of(beyond).fractions
+    near, far = over_one(inside).fractions, over_one(beyond).fractions
     before = row.b - sum(a * v for a, v in zip(row.a, near, strict=True) if a)
     after = row.b - sum(a * v for a, v in zip(row.a, far, strict=True) if a)
     at = Fraction(before) / (before - after)
@@ -82,7 +82,7 @@ def names_of(chart: Chart, u: FloatArray, pattern: NDArray[np.integer]) -> str:
     """Return the units whose rows vanish at a point, in words."""
     at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
     rows = Composer(chart, pattern).build(at)
-    owners = [rows.owner[c] for c, sign in rows.system.signs_at(ratio_of(at)).items() if sign == 0]
+    owners = [rows.owner[c] for c, sign in rows.system.signs_at(over_one(at)).items() if sign == 0]
     units = sorted({(of.node, of.unit) for of in owners if isinstance(of, RowOf)})
     cuts = chart.inner.cuts
     words = [
@@ -114,7 +114,7 @@ def _start(
         for t, s in chart.local.pattern_slices().items():
             pattern[s] = walk.choice[t][0]
         system = Composer(chart, pattern).build(at).system
-        if system.holds_at(ratio_of(at)):
+        if system.holds_at(over_one(at)):
             there = chart.to_inner_exactly(moved) if chart.is_reduced else [Fraction(float(v)) for v in moved]
             exact = [b - a for a, b in zip(at, there, strict=True)]
             return pattern, iter([to_floats(exact), exact])
@@ -130,14 +130,14 @@ def _into(cone: System) -> list[Fraction] | None:
     rows = [cone.row(c) for c in cone.constraints()]
     # max s where a . d + s <= 0, s <= 1: from d = 0, s = -1, where all hold strictly
     lifted = [WholeRow([*row.a, 1], 0) for row in rows] + [WholeRow([0] * cone.k + [1], 1)]
-    best = maximize_exactly([0] * cone.k + [1], lifted, Ratio([0] * cone.k + [-1], 1))
+    best = maximize_exactly([0] * cone.k + [1], lifted, ExactVector([0] * cone.k + [-1]))
     return best.point[:-1] if best.point[-1] > 0 else None
 
 
 def _cone(rows: CellRows, at: list[Fraction]) -> tuple[System, dict[int, int]]:
     """Return the directions that no row which vanishes at a point forbids, and the constraint of each of its rows."""
     system = rows.system
-    tight = [c for c, sign in system.signs_at(ratio_of(at)).items() if sign == 0]
+    tight = [c for c, sign in system.signs_at(over_one(at)).items() if sign == 0]
     g, k = system.g, system.k
     kept = [c for c in tight if c < g]
     lower, upper = np.full(k, -np.inf), np.full(k, np.inf)
@@ -155,7 +155,7 @@ def _cone(rows: CellRows, at: list[Fraction]) -> tuple[System, dict[int, int]]:
 
 
 def _near(at: list[Fraction], direction: Coordinates) -> Iterator[Coordinates]:
-    steps = ratio_of(direction).fractions
+    steps = over_one(direction).fractions
     share = Fraction(1)
     while True:
         exact = [a + share * d for a, d in zip(at, steps, strict=True)]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.arithmetic.rationals import ratio_of
+from reluatlas.arithmetic.rationals import over_one
 from reluatlas.cells.record import CellRecord
 from reluatlas.cells.rows import RowOf
 from reluatlas.certify.check import CheckReport, check_certificate
@@ -38,7 +38,7 @@ def certificate_of(cell: CellRecord) -> CellCertificate:
         # a row that is small beside its parts is kept on another scale
         return Fraction(1) if c >= system.g else cell.system.unit_of(c)
 
-    facets = [([key(c) for c in f.constraints], ratio_of(f.beyond).fractions) for f in cell.found.facets]
+    facets = [([key(c) for c in f.constraints], over_one(f.beyond).fractions) for f in cell.found.facets]
     implied = []
     for group in cell.found.implied:
         target = whole(group.constraints[0])
@@ -50,7 +50,7 @@ def certificate_of(cell: CellRecord) -> CellCertificate:
         depth=chart.depth,
         prime=2 if proof is None else proof.prime,
         columns=np.zeros(0, dtype=np.int64) if proof is None else proof.columns,
-        inside=ratio_of(cell.inside).fractions,
+        inside=over_one(cell.inside).fractions,
         facets=facets,
         implied=implied,
     )

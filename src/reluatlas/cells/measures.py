@@ -9,7 +9,7 @@ from operator import sub
 import numpy as np
 
 from reluatlas.answers.exactness import Exactness
-from reluatlas.arithmetic.rationals import nearest, ratio_of
+from reluatlas.arithmetic.rationals import nearest, over_one
 from reluatlas.cells.record import CellRecord
 from reluatlas.cells.sampling import estimate_volume
 from reluatlas.domain import Space
@@ -73,7 +73,7 @@ def is_bounded(cell: CellRecord) -> bool:
     scaled = [[v / row.scale for v in row.a] for row in rows]
     total = [-sum(column) for column in zip(*scaled, strict=True)]
     shared = np.lcm.reduce([t.denominator for t in total], dtype=object)
-    return maximize_exactly([int(t * shared) for t in total], rows, ratio_of(cell.inside)).is_bounded
+    return maximize_exactly([int(t * shared) for t in total], rows, over_one(cell.inside)).is_bounded
 
 
 def _directions(cell: CellRecord) -> tuple[FloatArray, FloatArray]:

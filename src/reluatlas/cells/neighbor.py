@@ -12,11 +12,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.rationals import Coordinates, ratio_of
+from reluatlas.arithmetic.rationals import Coordinates, compare, over_one
 from reluatlas.cells.chart import Chart
 from reluatlas.cells.rows import CellRows, RowOf
 from reluatlas.network.network import Breakpoints, Max
-from reluatlas.network.values.exact import Dyadic, ExactPoint, compare
+from reluatlas.network.values.exact import ExactPoint
 
 
 def pattern_across(
@@ -59,8 +59,7 @@ def pattern_across(
         # at the first node only windows that turn anyway ask for their equal candidates
         if unit in touched[first]:
             touched[first][unit].append(which)
-    z = ratio_of(beyond)
-    point = Dyadic(z.numbers, 0, z.denominator)
+    point = over_one(beyond)
     choice = {t: pattern[s].astype(np.int64)[None] for t, s in slices.items()}
     values = ExactPoint(chart.inner, chart.integers, point, choice, 0)
     for t in sorted(touched):

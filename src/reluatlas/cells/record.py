@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
-from reluatlas.arithmetic.rationals import Coordinates, ratio_of, to_floats
+from reluatlas.arithmetic.rationals import Coordinates, over_one, to_floats
 from reluatlas.cells.chart import Chart
 from reluatlas.cells.rows import CellRows, Composer, RowOf
 from reluatlas.deadline import Deadline, under
@@ -260,7 +260,7 @@ class CellRecord:
         if near > 0 > beyond and np.all(np.isfinite(point)):
             return np.asarray(point, dtype=np.float64)
         # too near, or too far, for float64: the crossing in fractions
-        row, one, other = system.row(c), ratio_of(self.inside), ratio_of(facet.beyond)
+        row, one, other = system.row(c), over_one(self.inside), over_one(facet.beyond)
         before = Fraction(row.slack(one), one.denominator)
         share = before / (before - Fraction(row.slack(other), other.denominator))
         pairs = zip(one.fractions, other.fractions, strict=True)

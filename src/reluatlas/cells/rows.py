@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled, take
 from reluatlas.arithmetic.constants import EPSILON, SMALLEST
-from reluatlas.arithmetic.rationals import Coordinates, WholeRow, nearest
+from reluatlas.arithmetic.rationals import Coordinates, ExactVector, WholeRow, nearest
 from reluatlas.cells.chart import Chart
 from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces.system import System
@@ -24,8 +25,7 @@ from reluatlas.network.batches import one_blas_thread
 from reluatlas.network.interpret import pull, slopes_of, winners_of
 from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network
 from reluatlas.network.operators import Gather, apply_operator
-from reluatlas.network.values.bounded import Bounded, exactly, plus, scaled, take
-from reluatlas.network.values.exact import Dyadic, ExactPoint
+from reluatlas.network.values.exact import ExactPoint
 
 _FAIR = 1e-10
 _SMALL, _LARGE = 1e-150, 1e150  # rows of other lengths are taken exactly, and scaled by a power of two
@@ -146,7 +146,7 @@ class Composer:
             loser, winner = self._contest(node, of)
             seed[loser], seed[winner] = 1, -1
             entries = [(loser, 1), (winner, -1)]
-        row = pull(self.network, node.input, Dyadic(seed, 0), self._pieces, self.chart.integers)
+        row = pull(self.network, node.input, ExactVector(seed, 0), self._pieces, self.chart.integers)
         if self._origin is None:
             zero = np.zeros(self.network.n_inputs)
             self._origin = ExactPoint(self.network, self.chart.integers, zero, self.choice, 0)

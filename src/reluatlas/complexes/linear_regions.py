@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.arithmetic.rationals import exact_vector, to_floats
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.union_find import components
 from reluatlas.deadline import look
@@ -23,7 +23,7 @@ from reluatlas.network.maps.compose import FloatRows
 from reluatlas.network.maps.lost import are_lost
 from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator, Network
 from reluatlas.network.operators import mapped
-from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic, dyadic
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.typing import IntArray
 
@@ -57,8 +57,8 @@ class ExactMaps:
         self._choice: Choice = {t: cx.patterns[:, s] for t, s in cx.network.pattern_slices().items()}
         self._arithmetic = IntegerArithmetic()
         origin, basis = cx.domain.frame()
-        start = dyadic(origin)
-        self._corners = [start] + [self._arithmetic.add(start, dyadic(row)) for row in basis]
+        start = exact_vector(origin)
+        self._corners = [start] + [self._arithmetic.add(start, exact_vector(row)) for row in basis]
 
     def of(self, cell: int) -> ExactMap:
         """Return, for each output, its coefficients of the k coordinates and its constant."""

@@ -14,7 +14,7 @@ from reluatlas.compiled.structs import pack
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.union_find import components
 from reluatlas.errors import InternalError
-from reluatlas.geometry.programs.rational import interior_point, to_floats
+from reluatlas.geometry.programs.exact import interior_point, to_floats
 from reluatlas.network.network import Breakpoints
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.path.composition import new_state, restore_path

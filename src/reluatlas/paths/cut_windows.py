@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON
+from reluatlas.arithmetic.rationals import Ratio, rounded
 from reluatlas.network.network import FloatArray, Max
 from reluatlas.paths.equal_entries import Labels
-from reluatlas.paths.exact import Line, Ratio, nearest
+from reluatlas.paths.exact import Line
 from reluatlas.paths.intervals import Chunk, Found, nothing_found
 from reluatlas.paths.rows import Rows
 
@@ -172,5 +173,5 @@ def _in_integers(chunk: Chunk, node: Max, i: int, entries: NDArray, places: list
             return first, changes
         after = max((f for f in steeper if at[f] == t), key=lambda f: f.end - f.start)
         where: Ratio = (t.numerator, t.denominator)
-        changes.append(_Change(*nearest(where), functions[best], functions[after]))
+        changes.append(_Change(*rounded(where), functions[best], functions[after]))
         best = after

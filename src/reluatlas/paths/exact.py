@@ -7,17 +7,13 @@ numbers of one scale. The point where a row takes a value is a ratio of whole nu
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
 from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.constants import SMALLEST, UNIT_ROUNDOFF
+from reluatlas.arithmetic.rationals import ExactVector, Ratio, ratio
 from reluatlas.network.network import Max, Network
-from reluatlas.network.values.exact import Dyadic, ExactPoint, IntegerArithmetic
-
-Ratio = tuple[int, int]
-"""A number as (numerator, denominator), the denominator above 0, in lowest terms."""
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 
 
 class Line(NamedTuple):
@@ -43,17 +39,6 @@ class Line(NamedTuple):
         return ratio(self.start, self.start - self.end)
 
 
-def ratio(top: int, bottom: int) -> Ratio:
-    """Return a fraction in lowest terms, its denominator above 0."""
-    shared = gcd(top, bottom) * (1 if bottom > 0 else -1)
-    return top // shared, bottom // shared
-
-
-def is_before(t: Ratio, other: Ratio) -> bool:
-    """Return whether a point comes before another."""
-    return t[0] * other[1] < other[0] * t[1]
-
-
 class Exact(NamedTuple):
     """A number `numbers * 2**exponent / denominator` per line, for lines with knots."""
 
@@ -67,7 +52,7 @@ class ExactLines:
 
     Parameters
     ----------
-    ends : (Dyadic, Dyadic)
+    ends : (ExactVector, ExactVector)
         Both ends of the segment.
     choice : dict
         For each cut node before the rows asked for, the pieces or winners (1, units).
@@ -79,9 +64,9 @@ class ExactLines:
         self,
         network: Network,
         arithmetic: IntegerArithmetic,
-        ends: tuple[Dyadic, Dyadic],
+        ends: tuple[ExactVector, ExactVector],
         choice: dict[int, NDArray],
-        known: tuple[dict[int, Dyadic], dict[int, Dyadic]] | None = None,
+        known: tuple[dict[int, ExactVector], dict[int, ExactVector]] | None = None,
     ) -> None:
         self._network = network
         self._points = tuple(ExactPoint(network, arithmetic, end, choice, 0) for end in ends)
@@ -90,7 +75,7 @@ class ExactLines:
                 point.known.update(tensors)
 
     @property
-    def known(self) -> tuple[dict[int, Dyadic], dict[int, Dyadic]]:
+    def known(self) -> tuple[dict[int, ExactVector], dict[int, ExactVector]]:
         """The tensors computed so far, at both ends."""
         return self._points[0].known, self._points[1].known
 
@@ -122,9 +107,3 @@ def _minus_knot(line: Line, exact: Exact, knot: float) -> Line:
         return line
     gap = Fraction(knot) * exact.denominator / Fraction(2) ** exact.exponent
     return Line(line.start * gap.denominator - gap.numerator, line.end * gap.denominator - gap.numerator)
-
-
-def nearest(t: Ratio) -> tuple[float, float]:
-    """Return a point of [0, 1] in float64, and a bound on the error."""
-    value = t[0] / t[1]
-    return value, value * UNIT_ROUNDOFF + SMALLEST

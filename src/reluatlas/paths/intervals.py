@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON
+from reluatlas.arithmetic.rationals import ExactVector, Ratio, exact_vector, rounded
 from reluatlas.network.network import FloatArray, Network
-from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
-from reluatlas.paths.exact import ExactLines, Ratio, nearest
+from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.paths.exact import ExactLines
 from reluatlas.paths.rows import Rows
 from reluatlas.typing import IntArray
 
@@ -89,7 +90,7 @@ class Ends:
             columns = self._columns
             node, first, second = (int(columns[name][end]) for name in ("node", "first", "second"))
             self._exact[end] = lines.root(node, first, second)
-            columns["t"][end], columns["radius"][end] = nearest(self._exact[end])
+            columns["t"][end], columns["radius"][end] = rounded(self._exact[end])
         return self._exact[end]
 
 
@@ -129,12 +130,12 @@ class Context:
     n_doubts: int = 0
     n_visits: int = 0
     n_doubtful_visits: int = 0
-    _points: dict[int, tuple[Dyadic, Dyadic]] = field(default_factory=dict)
+    _points: dict[int, tuple[ExactVector, ExactVector]] = field(default_factory=dict)
 
-    def points(self, segment: int) -> tuple[Dyadic, Dyadic]:
+    def points(self, segment: int) -> tuple[ExactVector, ExactVector]:
         """Return both ends of a segment exactly."""
         if segment not in self._points:
-            self._points[segment] = dyadic(self.starts[segment]), dyadic(self.stops[segment])
+            self._points[segment] = exact_vector(self.starts[segment]), exact_vector(self.stops[segment])
         return self._points[segment]
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import StoppedBy
+from reluatlas.arithmetic.rationals import exact_vector
 from reluatlas.domain import Segment
 from reluatlas.errors import ArgumentError
 from reluatlas.network.network import Network
-from reluatlas.network.values.exact import IntegerArithmetic, dyadic
+from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.paths.exact import ExactLines
 from reluatlas.typing import FloatArray, IntArray
 
@@ -243,7 +244,9 @@ class Path:
 
     def _lines(self, pattern: NDArray, arithmetic: IntegerArithmetic) -> ExactLines:
         choice = {t: pattern[None, s] for t, s in self.network.pattern_slices().items()}
-        return ExactLines(self.network, arithmetic, (dyadic(self.segment.a), dyadic(self.segment.b)), choice)
+        return ExactLines(
+            self.network, arithmetic, (exact_vector(self.segment.a), exact_vector(self.segment.b)), choice
+        )
 
     def __repr__(self) -> str:
         rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by} at t = {self.reached:g}"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from reluatlas.answers.limits import StoppedBy
 from reluatlas.arithmetic.constants import EPSILON
+from reluatlas.arithmetic.rationals import Ratio, is_before, rounded
 from reluatlas.deadline import Deadline
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.interpret import sources, winners_of
@@ -27,7 +28,6 @@ from reluatlas.network.network import Affine, Breakpoints, Dense, FloatArray, Ma
 from reluatlas.paths.cut_units import cut_units
 from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
-from reluatlas.paths.exact import Ratio, is_before, nearest
 from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
 from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
 from reluatlas.typing import IntArray
@@ -289,7 +289,7 @@ class Sweep:
         if k not in unsure.exact:
             i = int(found.interval[k])
             place = chunk.lines(i).root(t, int(found.first[k]), int(found.second[k]))
-            found.t[k], found.radius[k] = nearest(place)
+            found.t[k], found.radius[k] = rounded(place)
             unsure.intervals.add(i)
             unsure.exact[k] = place
         return unsure.exact[k]

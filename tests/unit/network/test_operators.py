@@ -7,14 +7,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from reluatlas.arithmetic.bounded import Bounded, exactly
+from reluatlas.arithmetic.rationals import compare, exact_vector, to_float
 from reluatlas.errors import DimensionError
 from reluatlas.network import operators as ops
 from reluatlas.network.archive import pack_network, unpack_network
 from reluatlas.network.build import Builder
 from reluatlas.network.maps.compose import FloatRows
 from reluatlas.network.network import Convolution, Dense, Gather, Sparse
-from reluatlas.network.values.bounded import Bounded, FloatBounds, exactly
-from reluatlas.network.values.exact import IntegerArithmetic, compare, dyadic, to_float
+from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.values.exact import IntegerArithmetic
 from tests.convert import matrix_rows
 
 RNG = np.random.default_rng(5)
@@ -91,12 +93,14 @@ def test_exact_products(name):
     operator, matrix = CASES[name], exact_matrix(CASES[name])
     arithmetic = IntegerArithmetic()
     x, row = RNG.normal(size=operator.n_in), RNG.normal(size=operator.n_out)
-    vector = dyadic(x)._replace(denominator=7)
+    vector = exact_vector(x)._replace(denominator=7)
     expected = product(matrix, [Fraction(v) / 7 for v in x.tolist()])
     assert fractions(arithmetic.apply(operator, vector)) == expected
     assert [fractions(arithmetic.entry(operator, vector, i))[0] for i in range(operator.n_out)] == expected
     turned = [list(column) for column in zip(*matrix, strict=True)]
-    assert fractions(arithmetic.adjoint(operator, dyadic(row))) == product(turned, [Fraction(v) for v in row.tolist()])
+    assert fractions(arithmetic.adjoint(operator, exact_vector(row))) == product(
+        turned, [Fraction(v) for v in row.tolist()]
+    )
 
 
 def test_exact_products_in_chunks(monkeypatch):

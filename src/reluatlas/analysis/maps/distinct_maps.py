@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
+from reluatlas.arithmetic.rationals import ExactVector, exact_vector
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.interpret import pull
 from reluatlas.network.network import FloatArray, Network
-from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
+from reluatlas.network.values.exact import IntegerArithmetic
 
 Progress = Callable[[int, int], None]
 
@@ -187,8 +188,8 @@ def exact_map(network: Network, pattern: NDArray) -> tuple:
         arithmetic = _WithConstant()
         seed = np.zeros(network.n_outputs)
         seed[output] = 1.0
-        row = pull(network, network.output, dyadic(seed), choice, arithmetic)
-        row = Dyadic([0] * network.n_inputs, 0) if row is None else row
+        row = pull(network, network.output, exact_vector(seed), choice, arithmetic)
+        row = ExactVector([0] * network.n_inputs, 0) if row is None else row
         out.append((_lowest(row), _lowest(arithmetic.total)))
     return tuple(out)
 
@@ -198,16 +199,16 @@ class _WithConstant(IntegerArithmetic):
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = Dyadic([0], 0)
+        self.total = ExactVector([0], 0)
 
-    def constant(self, row: Dyadic, vector: FloatArray) -> None:
+    def constant(self, row: ExactVector, vector: FloatArray) -> None:
         """Add `row . vector` to the constant."""
-        weight = dyadic(vector)
+        weight = exact_vector(vector)
         number = sum(a * b for a, b in zip(row.numbers, weight.numbers, strict=True))
-        self.total = self.add(self.total, Dyadic([number], row.exponent + weight.exponent, row.denominator))
+        self.total = self.add(self.total, ExactVector([number], row.exponent + weight.exponent, row.denominator))
 
 
-def _lowest(vector: Dyadic) -> tuple:
+def _lowest(vector: ExactVector) -> tuple:
     """Return a vector as integers with the smallest denominator and the largest power of two taken out."""
     shared = gcd(vector.denominator, *vector.numbers)
     numbers, denominator = [v // shared for v in vector.numbers], vector.denominator // shared

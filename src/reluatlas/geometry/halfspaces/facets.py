@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.arithmetic.rationals import Coordinates, ratio_of, to_floats
+from reluatlas.arithmetic.rationals import Coordinates, over_one, to_floats
 from reluatlas.deadline import look
 from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.halfspaces.coincident import groups
@@ -227,10 +227,10 @@ class _Search:
     def _exactly(self, c: int, program: Program) -> None:
         system, target = self.system, self.system.row(c)
         others = [d for d in system.constraints() if d not in self.left_out and d != c]
-        inside = ratio_of(system.inside)
+        inside = over_one(system.inside)
         self.found.n_exact_programs += 1
         best = maximize_exactly(target.a, [system.row(d) for d in others], inside)
-        if best.is_bounded and target.slack(ratio_of(best.point)) >= 0:
+        if best.is_bounded and target.slack(over_one(best.point)) >= 0:
             # bounds take what remains, so that only rows need multipliers
             rows = {others[i]: m for i, m in best.multipliers.items() if others[i] < system.g}
             scaled = {d: m * system.row(d).scale / target.scale for d, m in rows.items()}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, LOST_IN_SUMS, SLACK_LONG
-from reluatlas.arithmetic.rationals import Coordinates, Ratio, WholeRow, ratio_of, to_floats
+from reluatlas.arithmetic.rationals import Coordinates, ExactVector, WholeRow, over_one, to_floats
 from reluatlas.deadline import look
 from reluatlas.typing import FloatArray
 
@@ -112,14 +112,14 @@ class System:
             doubt = ~(np.abs(value) > bound)
             out = np.where(doubt, 0, np.sign(value)).astype(np.int8)
         for t in np.flatnonzero(doubt.any(axis=1)).tolist():
-            z = ratio_of(Z[t])
+            z = over_one(Z[t])
             for i in np.flatnonzero(doubt[t]).tolist():
                 slack = self.row(i).slack(z)
                 out[t, i] = (slack > 0) - (slack < 0)
                 self.n_settled += 1
         return out
 
-    def signs_at(self, at: Ratio) -> dict[int, int]:
+    def signs_at(self, at: ExactVector) -> dict[int, int]:
         """Return the exact sign of the slack of every constraint at an exact point."""
         sure = self._sure_signs(at)
         out = dict(enumerate(sure.tolist()))
@@ -128,7 +128,7 @@ class System:
             self.n_settled += 1
         return out | {c: _sign(self.row(c).slack(at)) for c in self.constraints()[self.g :]}
 
-    def holds_at(self, at: Ratio) -> bool:
+    def holds_at(self, at: ExactVector) -> bool:
         """Return whether an exact point satisfies every constraint."""
         sure = self._sure_signs(at)
         if np.any(sure < 0):
@@ -136,7 +136,7 @@ class System:
         open_ = [*np.flatnonzero(sure == 0).tolist(), *self.constraints()[self.g :]]
         return all(self.row(c).slack(at) >= 0 for c in open_)
 
-    def _sure_signs(self, at: Ratio) -> NDArray[np.int8]:
+    def _sure_signs(self, at: ExactVector) -> NDArray[np.int8]:
         """Return the signs of the slacks of all rows at an exact point; 0 where float64 cannot tell."""
         if self.g == 0:
             return np.zeros(0, dtype=np.int8)
@@ -161,7 +161,7 @@ class System:
                     outside.add(first + i)
         return out
 
-    def violated_by(self, z: Ratio, constraints: Iterable[int]) -> set[int] | None:
+    def violated_by(self, z: ExactVector, constraints: Iterable[int]) -> set[int] | None:
         """Return what `violated` does, for an exact point and some of the constraints."""
         out = set()
         for c in constraints:
@@ -176,7 +176,7 @@ class System:
         """Return whether a point satisfies everything strictly."""
         if isinstance(z, np.ndarray):
             return bool(np.all(np.isfinite(z))) and self.violated(z[None]) == [set()]
-        return self.violated_by(ratio_of(z), self.constraints()) == set()
+        return self.violated_by(over_one(z), self.constraints()) == set()
 
     @property
     def center(self) -> FloatArray:

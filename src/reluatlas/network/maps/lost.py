@@ -11,12 +11,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.rationals import ExactVector, to_float
 from reluatlas.errors import NonFiniteError
 from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.maps.compose import backward
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.exact import Dyadic, ExactPoint, IntegerArithmetic, to_float
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from reluatlas.typing import FloatArray
 
 _UNDER, _OVER = -960.0, 960.0
@@ -89,7 +90,7 @@ def _exactly(
     pieces = {t: chosen[point if chosen.shape[0] > 1 else 0] for t, chosen in choice.items()}
     seed = [0] * network.n_outputs
     seed[output] = 1
-    found = pull(network, network.output, Dyadic(seed, 0), pieces, arithmetic)
+    found = pull(network, network.output, ExactVector(seed, 0), pieces, arithmetic)
     row = np.zeros(network.n_inputs)
     if found is not None:
         row[:] = [to_float(number, found.exponent, found.denominator)[0] for number in found.numbers]

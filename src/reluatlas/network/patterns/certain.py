@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled
+from reluatlas.arithmetic.rationals import compare, to_float
 from reluatlas.deadline import look
 from reluatlas.network.interpret import Choice, slopes_of, winners_of
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.equal_entries import EqualValues
 from reluatlas.network.patterns.perturbation import Directions
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.bounded import Bounded, FloatBounds, exactly, plus, scaled
-from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic, compare, to_float
+from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from reluatlas.typing import FloatArray
 
 

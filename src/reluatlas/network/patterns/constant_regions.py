@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.bounded import Bounded
 from reluatlas.deadline import look
 from reluatlas.network.operators import Convolution, Gather, LinearOperator, Sparse
 from reluatlas.network.patterns.equal_entries import EqualValues, Read, taps_of
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
-from reluatlas.network.values.bounded import Bounded
 from reluatlas.typing import FloatArray
 
 _OWN = np.empty((0, 1), dtype=np.int64)

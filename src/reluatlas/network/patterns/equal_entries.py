@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.bounded import Bounded
 from reluatlas.deadline import look
 from reluatlas.network.interpret import winners_of
 from reluatlas.network.operators import Convolution, Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
-from reluatlas.network.values.bounded import Bounded
 
 Read = tuple[int, NDArray[np.int64]]
 """A node, and which of its positions each position of another one reads, channel by channel in the same way.

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, SLACK
+from reluatlas.arithmetic.rationals import ExactVector
 from reluatlas.deadline import look
 from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, denominator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.exact import Dyadic, IntegerArithmetic
+from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.typing import FloatArray
 
 _TERMS_AT_ONCE = 2**22
@@ -180,7 +181,7 @@ class Directions:
                 if down[i] >= 0:
                     seed[down[i]] = -1
                 pieces = {t: c[p[i]] for t, c in choice.items()}
-                row = pull(self._network, node, Dyadic(seed, 0), pieces, self._integers)
+                row = pull(self._network, node, ExactVector(seed, 0), pieces, self._integers)
                 number = 0 if row is None else next((v for v in row.numbers if v), 0)
                 known[key] = (number > 0) - (number < 0)
             found[i] = known[key]

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.rationals import ExactVector, exact_vector
 from reluatlas.domain import Domain, Slice, Space
 from reluatlas.network.interpret import pull
 from reluatlas.network.network import Breakpoints, Max, Network
-from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
+from reluatlas.network.values.exact import IntegerArithmetic
 
 _KEPT = 200_000
 
@@ -43,13 +44,13 @@ class Reference(NamedTuple):
 class _WithConstants(IntegerArithmetic):
     """Carries rows backward and adds up what they meet of constants."""
 
-    total: Dyadic = Dyadic([0], 0)
+    total: ExactVector = ExactVector([0], 0)
 
-    def constant(self, row: Dyadic, vector: NDArray[np.float64]) -> None:
+    def constant(self, row: ExactVector, vector: NDArray[np.float64]) -> None:
         """Add `row . vector` to the total."""
-        other = dyadic(vector)
+        other = exact_vector(vector)
         number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
-        self.total = self.add(self.total, Dyadic([number], row.exponent + other.exponent, row.denominator))
+        self.total = self.add(self.total, ExactVector([number], row.exponent + other.exponent, row.denominator))
 
 
 class WholeRows:
@@ -69,7 +70,7 @@ class WholeRows:
         self._known: dict[tuple[Reference, bytes], list[int]] = {}
         self._frame = None
         if isinstance(domain, Slice):
-            self._frame = dyadic(domain.origin), [dyadic(b) for b in domain.basis]
+            self._frame = exact_vector(domain.origin), [exact_vector(b) for b in domain.basis]
 
     def __call__(self, reference: Reference, pieces: NDArray[np.integer]) -> list[int]:
         """Return (g_1, ..., g_k, h), a positive multiple of the row `g . u + h` in the cell with these pieces."""
@@ -105,11 +106,11 @@ class WholeRows:
             seed[int(node.candidates[begin + reference.second])] -= 1
         choice = {t: pieces[s].astype(np.int64) for t, s in self._slices.items() if t < cut}
         arithmetic = self._arithmetic
-        arithmetic.total = Dyadic([0], 0)
-        row = pull(self._network, node.input, Dyadic(seed, 0), choice, arithmetic)
-        total = arithmetic.add(arithmetic.total, dyadic(-knot))
+        arithmetic.total = ExactVector([0], 0)
+        row = pull(self._network, node.input, ExactVector(seed, 0), choice, arithmetic)
+        total = arithmetic.add(arithmetic.total, exact_vector(-knot))
         if row is None:
-            row = Dyadic([0] * self._network.n_inputs, 0)
+            row = ExactVector([0] * self._network.n_inputs, 0)
         if self._frame is not None:
             origin, basis = self._frame
             total = arithmetic.add(total, _dot(row, origin))
@@ -118,12 +119,12 @@ class WholeRows:
         return _joined(parts, total)
 
 
-def _dot(row: Dyadic, other: Dyadic) -> Dyadic:
+def _dot(row: ExactVector, other: ExactVector) -> ExactVector:
     number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
-    return Dyadic([number], row.exponent + other.exponent, row.denominator * other.denominator)
+    return ExactVector([number], row.exponent + other.exponent, row.denominator * other.denominator)
 
 
-def _joined(parts: list[Dyadic], total: Dyadic) -> list[int]:
+def _joined(parts: list[ExactVector], total: ExactVector) -> list[int]:
     every = [*parts, total]
     exponent = min(p.exponent for p in every)
     shared = lcm(*(p.denominator for p in every))

@@ -20,7 +20,7 @@ from reluatlas.deadline import look
 from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError
 from reluatlas.geometry.halfspaces import float_facets, row_sides, splitting
-from reluatlas.geometry.programs import rational
+from reluatlas.geometry.programs import exact
 from reluatlas.geometry.programs.dictionary import new_dictionary
 from reluatlas.network.balance import balanced
 from reluatlas.network.network import Affine, Breakpoints, Dense, Max, Network
@@ -313,7 +313,7 @@ class Tree:
         basis = self._dictionary.nonbasic.tolist()
         out = known & ~row_sides.OPEN
         for side, up in ((row_sides.ABOVE, 1), (row_sides.BELOW, -1)):
-            if not out & side and rational.reaches_beyond(rows, [up * v for v in row], basis)[0]:
+            if not out & side and exact.reaches_beyond(rows, [up * v for v in row], basis)[0]:
                 out |= side
         return out
 
@@ -402,7 +402,7 @@ class Tree:
             for i in np.flatnonzero(found < 0):
                 self.n_escalated += 1
                 others = rows[:i] + rows[i + 1 :]
-                found[i] = rational.reaches_beyond(others, [*rows[i][:-1], -rows[i][-1]])[0]
+                found[i] = exact.reaches_beyond(others, [*rows[i][:-1], -rows[i][-1]])[0]
         return np.flatnonzero(found).tolist()
 
     def is_bounded(self, cell: Polyhedron) -> bool:
@@ -413,7 +413,7 @@ class Tree:
         if known >= 0:
             return bool(known)
         self.n_escalated += 1
-        return rational.is_bounded([self.whole_constraint(c, cell.pieces) for c in cell.constraints], self.k)
+        return exact.is_bounded([self.whole_constraint(c, cell.pieces) for c in cell.constraints], self.k)
 
 
 class _Buffers:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.compiled.structs import pack
-from reluatlas.subdivision.program.blocks import LANES, add_blocks
+from reluatlas.subdivision.path.products import add_edge, copy_run
+from reluatlas.subdivision.program.blocks import LANES
 from reluatlas.subdivision.program.layout import (
     BREAK,
     CUT,
-    DENSE,
     FIXED,
     INNER,
     M_EXACT_WORDS,
@@ -73,9 +73,6 @@ class State(NamedTuple):
     buf_len: NDArray[np.int64]
     stats: NDArray[np.int64]
 
-
-MANY = 8
-"""Blocks are taken when more than one unit in so many is added."""
 
 # entries of State.stats
 S_COUNTER, S_SIGNS, S_ROWS, S_VERTICES, S_DOUBTS, S_VISITS, S_DOUBTFUL_VISITS = range(7)
@@ -135,153 +132,6 @@ def new_state(program: Program) -> State:
     prepare_block(*packed, -1)
     complete_block(*packed, -1)
     return state
-
-
-@inner(fastmath={"contract"}, error_model="numpy")
-def add_dense(weight, units, n_units, a, b, c, from_a, from_b, from_c, out_a, out_b, out_c):
-    """Write contiguous rows: others plus the products of some units' rows (a, b, c) with their weights (units, n)."""
-    n = out_a.size
-    q = 0
-    if n_units >= 4:
-        j0, j1, j2, j3 = units[0], units[1], units[2], units[3]
-        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
-        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
-        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
-        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
-        for i in range(n):
-            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
-            out_a[i] = from_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
-            out_b[i] = from_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
-            out_c[i] = from_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
-        q = 4
-    elif n_units > 0:
-        j0 = units[0]
-        w0 = weight[j0]
-        a0, b0, c0 = a[j0], b[j0], c[j0]
-        for i in range(n):
-            x0 = w0[i]
-            out_a[i] = from_a[i] + x0 * a0
-            out_b[i] = from_b[i] + x0 * b0
-            out_c[i] = from_c[i] + x0 * c0
-        q = 1
-    while q + 4 <= n_units:
-        j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
-        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
-        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
-        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
-        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
-        for i in range(n):
-            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
-            out_a[i] = out_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
-            out_b[i] = out_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
-            out_c[i] = out_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
-        q += 4
-    while q < n_units:
-        j0 = units[q]
-        w0 = weight[j0]
-        a0, b0, c0 = a[j0], b[j0], c[j0]
-        for i in range(n):
-            x0 = w0[i]
-            out_a[i] += x0 * a0
-            out_b[i] += x0 * b0
-            out_c[i] += x0 * c0
-        q += 1
-
-
-@inner(fastmath={"contract"}, error_model="numpy")
-def _add_units(out, source, at, w0, w1, w2, w3, x0, x1, x2, x3):
-    for i in range(w0.size):
-        out[at + i] = source[at + i] + w0[i] * x0 + w1[i] * x1 + w2[i] * x2 + w3[i] * x3
-
-
-@inner(fastmath={"contract"}, error_model="numpy")
-def _add_unit(out, source, at, w0, x0):
-    for i in range(w0.size):
-        out[at + i] = source[at + i] + w0[i] * x0
-
-
-@inner
-def add_dense_rows(weight, units, n_units, rows, first, start, lo, out):
-    """Do what `add_dense` does for any number of coordinates, one of them after another."""
-    n = weight.shape[1]
-    for c in range(out.shape[0]):
-        source, target, row = start[c], out[c], rows[c]
-        q = 0
-        while q + 4 <= n_units:
-            j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
-            x0, x1, x2, x3 = row[first + j0], row[first + j1], row[first + j2], row[first + j3]
-            _add_units(target, source, lo, weight[j0], weight[j1], weight[j2], weight[j3], x0, x1, x2, x3)
-            source = target
-            q += 4
-        while q < n_units:
-            _add_unit(target, source, lo, weight[units[q]], row[first + units[q]])
-            source = target
-            q += 1
-        if n_units == 0:
-            for i in range(n):
-                target[lo + i] = source[lo + i]
-
-
-# Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
-# the arrays themselves.
-
-
-@inner
-def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
-    """Add some units' rows through a gather: weight[g] times unit j to row target[g]."""
-    for q in range(n_units):
-        j = units[q]
-        for g in range(pointers[j], pointers[j + 1]):
-            i = lo + target[g]
-            w = weight[g]
-            for c in range(rows.shape[0]):
-                out[c, i] += w * rows[c, first + j]
-
-
-@inner
-def _add_straight(weight, row, start, out):
-    """Write `start + weight * row`, entry by entry."""
-    for i in range(weight.size):
-        out[i] = start[i] + weight[i] * row[i]
-
-
-@inner
-def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
-    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute.
-
-    `copy` says whether `start` and `out` are not the same, `whole` whether all rows but those of the units are zero.
-    """
-    s = P.e_src[e]
-    at = P.e_at[e, 0]
-    lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
-    rows = S.rows
-    if P.e_kind[e] == DENSE:
-        weight = P.weight[at : at + (end - first) * (hi - lo)].reshape((end - first, hi - lo))
-        if rows.shape[0] != 3:
-            add_dense_rows(weight, units, n_units, rows, first, start, lo, out)
-            return
-        # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
-        add_dense(
-            weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
-            start[0][lo:hi], start[1][lo:hi], start[2][lo:hi], out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
-        )  # fmt: skip
-        return
-    if whole and P.e_straight[e] >= 0 and MANY * n_units > end - first:
-        for c in range(out.shape[0]):
-            _add_straight(
-                P.weight[at : at + hi - lo], rows[c][first + P.e_straight[e] :], start[c][lo:hi], out[c][lo:hi]
-            )  # fmt: skip
-    elif P.q_edge[e + 1] > P.q_edge[e] and MANY * n_units > end - first:
-        for q in range(n_units):
-            S.mark[units[q]] = 1
-        add_blocks(P, S, e, lo, first, start, out)
-        for q in range(n_units):
-            S.mark[units[q]] = 0
-    else:
-        if copy:
-            for c in range(out.shape[0]):
-                copy_run(start[c], lo, out[c], lo, hi - lo)
-        _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
 
 
 @inner
@@ -377,13 +227,6 @@ def _write_settled(P, S, level):
 
 
 @inner
-def copy_run(source, at, target, to, n):
-    """Copy n entries of a vector to another (a sliced assignment would allocate)."""
-    for i in range(n):
-        target[to + i] = source[at + i]
-
-
-@inner
 def _start(base, bias, lo, hi):
     """Set rows to zero gradient and the bias as constant."""
     last = base.shape[0] - 1
@@ -402,14 +245,14 @@ def prepare_block(P, S, level):
         _start(S.base, P.bias, P.off[t], P.off[t + 1])
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT:
-                _add_edge(P, S, e, t, S.active, n_on, S.base, S.base, False, True)
+                add_edge(P, S, e, t, S.active, n_on, S.base, S.base, False, True)
     for b in range(first, end):
         t = P.block[b]
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == FIXED:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.base, S.base, False, True)
+                add_edge(P, S, e, t, S.active, n, S.base, S.base, False, True)
 
 
 @kernel
@@ -441,7 +284,7 @@ def complete_block(P, S, level):
         begun = False
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT and n_on:
-                _add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows, not begun, False)
+                add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows, not begun, False)
                 begun = True
         if not begun:
             for c in range(S.rows.shape[0]):
@@ -452,7 +295,7 @@ def complete_block(P, S, level):
             if P.e_stage[e] == INNER:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                _add_edge(P, S, e, t, S.active, n, S.rows, S.rows, False, True)
+                add_edge(P, S, e, t, S.active, n, S.rows, S.rows, False, True)
 
 
 @kernel

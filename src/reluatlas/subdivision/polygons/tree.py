@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.polygon import keep_side
-from reluatlas.subdivision.path.composition import complete_block, copy_run, prepare_block
+from reluatlas.subdivision.path.composition import complete_block, prepare_block
 from reluatlas.subdivision.path.exact_rows import line_reference
 from reluatlas.subdivision.path.pieces import WINDOW, close, rehash, write_cell
+from reluatlas.subdivision.path.products import copy_run
 from reluatlas.subdivision.polygons.chords import MOST, count_parts
 from reluatlas.subdivision.polygons.enter import enter, row_sides
 from reluatlas.subdivision.polygons.narrow import FEW, begin, choose, is_direct, narrow, touch

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import LOST, SLACK_PATH, SMALLEST, TINY, UNIT_ROUNDOFF
+from reluatlas.arithmetic.floats import fraction_bits
 from reluatlas.deadline import look
 from reluatlas.domain import Domain
 from reluatlas.errors import DomainError
@@ -23,24 +24,6 @@ from reluatlas.subdivision.program.layout import CUT, FIXED, INNER
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
 FINEST = 150
 """Exact rows are whole multiples of 2^-150: their products with vertices lose less by underflow than any bound adds."""
-
-
-def dyadic(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return odd integers and exponents with `values == man * 2.0**exp`; (0, 0) for zeros."""
-    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
-    fraction, exponent = np.frexp(flat)
-    man = (fraction * 2.0**53).astype(np.int64)
-    low = man & -man
-    zeros = np.where(man != 0, np.frexp(low.astype(np.float64))[1] - 1, 0)
-    man >>= zeros
-    exp = np.where(man != 0, exponent - 53 + zeros, 0).astype(np.int32)
-    return man, exp
-
-
-def fraction_bits(values: NDArray[np.float64]) -> int:
-    """Return the least s >= 0 such that every value is an integer times 2**-s."""
-    man, exp = dyadic(values)
-    return int(max(0, -exp[man != 0].min(initial=0)))
 
 
 class Edge(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.floats import fraction_bits, mantissas
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Domain, Space
 from reluatlas.errors import DimensionError, DomainError, UnsupportedLayerError
@@ -28,7 +29,7 @@ from reluatlas.network.network import (
 )
 from reluatlas.network.operators import as_sparse, denominator
 from reluatlas.subdivision.program.blocks import RowBlocks, row_blocks
-from reluatlas.subdivision.program.error_bounds import RowBounds, dyadic, fraction_bits
+from reluatlas.subdivision.program.error_bounds import RowBounds
 from reluatlas.subdivision.program.layout import (
     AFFINE,
     BREAK,
@@ -189,7 +190,7 @@ def _edges(bounds: RowBounds) -> Arrays:
     for start in range(0, numerator.size, _AT_ONCE):
         look()
         part = slice(start, start + _AT_ONCE)
-        w_man[part], w_exp[part] = dyadic(numerator[part])
+        w_man[part], w_exp[part] = mantissas(numerator[part])
     return {
         "e_ptr": np.array(e_ptr, dtype=np.int64), "e_src": np.array(e_src, dtype=np.int64),
         "e_kind": np.array(e_kind, dtype=np.int64), "e_stage": np.array(e_stage, dtype=np.int64),
@@ -260,11 +261,11 @@ def _nodes(bounds: RowBounds) -> Arrays:
             m_ptr.append(node.offsets + sum(a.size for a in m_cand))
             m_cand.append(node.candidates)
     knot = _join(knots)
-    k_man, k_exp = dyadic(np.where(np.isfinite(knot), knot, 0.0))
-    b_man, b_exp = dyadic(bias)
+    k_man, k_exp = mantissas(np.where(np.isfinite(knot), knot, 0.0))
+    b_man, b_exp = mantissas(bias)
     slope, shift = _join(slopes), _join(shifts)
-    s_man, s_exp = dyadic(slope)
-    h_man, h_exp = dyadic(shift)
+    s_man, s_exp = mantissas(slope)
+    h_man, h_exp = mantissas(shift)
     return {
         "kind": kind, "src": src, "bias": bias, "b_man": b_man, "b_exp": b_exp,
         "relu": relu, "n_knots": n_knots, "k_at": k_at, "knot": knot, "k_man": k_man, "k_exp": k_exp,
@@ -280,7 +281,7 @@ def _input(bounds: RowBounds) -> Arrays:
     here = bounds.rows(0)
     rows0[: bounds.k, here] = basis
     rows0[bounds.k, here] = origin
-    in_man, in_exp = dyadic(rows0[:, here])
+    in_man, in_exp = mantissas(rows0[:, here])
     return {"rows0": rows0, "in_man": in_man, "in_exp": in_exp}
 
 
@@ -298,7 +299,7 @@ def _sides(domain: Domain) -> tuple[Arrays, int]:
     # the sides of a space are at -M and M, M infinite
     ends = (-np.ones(k), np.ones(k)) if isinstance(domain, Space) else (domain.box.low, domain.box.high)
     sides = np.stack(ends, axis=1).reshape(-1)
-    side_man, side_exp = dyadic(sides)
+    side_man, side_exp = mantissas(sides)
     bits = fraction_bits(sides) + int(np.frexp(np.abs(sides).max())[1]) + 2
     return {"side_val": sides, "side_man": side_man, "side_exp": side_exp}, -(-bits // 64)
 

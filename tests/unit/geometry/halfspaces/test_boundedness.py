@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reluatlas.arithmetic.rationals import WholeRow, ratio_of
+from reluatlas.arithmetic.rationals import WholeRow, over_one
 from reluatlas.geometry.halfspaces.boundedness import is_surely_bounded, open_direction
 from reluatlas.geometry.programs.exact import maximize_exactly
 
@@ -14,7 +14,7 @@ def is_bounded_exactly(G):
     """Ask for the largest and the least value of every coordinate."""
     k = G.shape[1]
     rows = [WholeRow([int(v) for v in row], 1) for row in G]
-    origin = ratio_of(np.zeros(k))
+    origin = over_one(np.zeros(k))
     return all(
         maximize_exactly([sign * int(i == j) for i in range(k)], rows, origin).is_bounded
         for j in range(k)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from reluatlas.arithmetic.rationals import ratio_of, whole_row
+from reluatlas.arithmetic.rationals import over_one, whole_row
 from reluatlas.geometry.halfspaces.facets import find_facets
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.geometry.programs.exact import maximize_exactly
@@ -95,17 +95,17 @@ def assert_certified(system, found, numbers, rows):
         assert room >= 0
         gone |= set(implied.constraints)
     for facet in found.facets:
-        z = ratio_of(facet.beyond).fractions
+        z = over_one(facet.beyond).fractions
         outside = {c for c, (a, b) in by_number.items() if dot(a, z) >= b}
         assert outside - gone == set(facet.constraints)
 
 
 def test_exact_programs_reach_the_best_vertex():
     square = [whole_row(*fractions(a, 1.0)) for a in ([1, 0], [-1, 0], [0, 1], [0, -1])]
-    best = maximize_exactly([2, 3], square, ratio_of(np.array([0.5, -0.25])))
+    best = maximize_exactly([2, 3], square, over_one(np.array([0.5, -0.25])))
     assert best.is_bounded and best.point == [1, 1] and best.multipliers == {0: 2, 2: 3}
-    ray = maximize_exactly([2, 3], square[:3], ratio_of(np.zeros(2)))
+    ray = maximize_exactly([2, 3], square[:3], over_one(np.zeros(2)))
     assert ray.is_bounded and ray.point == [1, 1]
-    ray = maximize_exactly([2, -3], square[:3], ratio_of(np.zeros(2)))
+    ray = maximize_exactly([2, -3], square[:3], over_one(np.zeros(2)))
     assert not ray.is_bounded and ray.point[1] < 0 and 2 * ray.point[0] - 3 * ray.point[1] > 0
-    assert maximize_exactly([0, 0], [], ratio_of(np.zeros(2))).multipliers == {}
+    assert maximize_exactly([0, 0], [], over_one(np.zeros(2))).multipliers == {}

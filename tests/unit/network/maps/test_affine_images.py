@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas.arithmetic.rationals import ExactVector
 from reluatlas.network.batches import Points
 from reluatlas.network.interpret import pull
 from reluatlas.network.network import Max
@@ -15,7 +16,7 @@ from reluatlas.network.patterns import decide
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.decide import Chooser
-from reluatlas.network.values.exact import Dyadic, IntegerArithmetic
+from reluatlas.network.values.exact import IntegerArithmetic
 from tests.data import data_folder
 from tests.unit.network.nets import FAMILIES, network
 
@@ -105,7 +106,7 @@ class SlowWalk(Walk):
             seed[u] += 1
             if d >= 0:
                 seed[d] -= 1
-            row = pull(self.net, node, Dyadic(seed, 0), {t: c[q] for t, c in choice.items()}, self.arithmetic)
+            row = pull(self.net, node, ExactVector(seed, 0), {t: c[q] for t, c in choice.items()}, self.arithmetic)
             first = next((v for v in row.numbers if v), 0) if row is not None else 0
             out[i] = (first > 0) - (first < 0)
         return out

@@ -5,8 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled
+from reluatlas.arithmetic.floats import low_bits
 from reluatlas.network.network import Dense, Gather
-from reluatlas.network.values.bounded import Bounded, FloatBounds, exactly, low_bits, plus, scaled
+from reluatlas.network.values.bounded import FloatBounds
 
 KINDS = ["uniform", "whole", "wide", "float32", "sparse", "tiny"]
 

@@ -6,15 +6,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from reluatlas.arithmetic.rationals import ExactVector, compare, exact_vector, to_float
 from reluatlas.network.network import Convolution, Dense, Gather
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.values import exact
-from reluatlas.network.values.exact import Dyadic, ExactPoint, IntegerArithmetic, compare, dyadic, to_float
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from tests.unit.network.nets import FAMILIES, network
 from tests.unit.network.reference import germ
 
 
-def fractions(vector: Dyadic) -> list[Fraction]:
+def fractions(vector: ExactVector) -> list[Fraction]:
     return [Fraction(n) * Fraction(2) ** vector.exponent / vector.denominator for n in vector.numbers]
 
 
@@ -23,7 +24,7 @@ def fractions(vector: Dyadic) -> list[Fraction]:
     [[], [0.0, -0.0], [1.0, 0.1, -3.5], [5e-324, 1e308], [2.0**-1074, 1.0], [1e-300, -1e300, 0.0, 0.3], [2.0**62, 1.0]],
 )
 def test_floats_become_integers_exactly(values):
-    assert fractions(dyadic(values)) == [Fraction(v) for v in values]
+    assert fractions(exact_vector(values)) == [Fraction(v) for v in values]
 
 
 def test_floats_from_integers_are_as_near_as_they_say():
@@ -57,21 +58,21 @@ def test_operators_equal_fractions(shape):
     x, row = rng.uniform(-1, 1, shape[1]), rng.uniform(-1, 1, shape[0])
     matrix = [[Fraction(w) for w in r] for r in weight.tolist()]
     expected = [sum(w * Fraction(v) for w, v in zip(r, x.tolist(), strict=True)) for r in matrix]
-    assert fractions(arithmetic.apply(operator, dyadic(x))) == expected
-    single = [fractions(arithmetic.entry(operator, dyadic(x), i))[0] for i in range(shape[0])]
+    assert fractions(arithmetic.apply(operator, exact_vector(x))) == expected
+    single = [fractions(arithmetic.entry(operator, exact_vector(x), i))[0] for i in range(shape[0])]
     assert single == expected
     columns = zip(*matrix, strict=True)
     expected = [sum(w * Fraction(v) for w, v in zip(c, row.tolist(), strict=True)) for c in columns]
-    assert fractions(arithmetic.adjoint(operator, dyadic(row))) == expected
+    assert fractions(arithmetic.adjoint(operator, exact_vector(row))) == expected
 
 
 def test_gathers():
     operator = Gather(np.array([2, -1, 0, 2]), np.array([3.0, 9.0, -1.0, 0.1]), 3)
-    arithmetic, x = IntegerArithmetic(), dyadic([1.0, 2.0, 4.0])
+    arithmetic, x = IntegerArithmetic(), exact_vector([1.0, 2.0, 4.0])
     expected = [Fraction(12), Fraction(0), Fraction(-1), 4 * Fraction(0.1)]
     assert fractions(arithmetic.apply(operator, x)) == expected
     assert [fractions(arithmetic.entry(operator, x, i))[0] for i in range(4)] == expected
-    back = fractions(arithmetic.adjoint(operator, dyadic([1.0, 5.0, 2.0, 10.0])))
+    back = fractions(arithmetic.adjoint(operator, exact_vector([1.0, 5.0, 2.0, 10.0])))
     assert back == [-2, 0, 3 + 10 * Fraction(0.1)]
 
 
@@ -101,8 +102,8 @@ def test_rows_that_are_nearly_zero_go_back_through_few_weights(n_used, monkeypat
     for i in rng.choice(len(row), n_used, replace=False).tolist():
         row[i] = int(rng.integers(-(2**60), 2**60)) * 3**40
     for operator in (convolution, averages):
-        few = IntegerArithmetic().adjoint(operator, Dyadic(row, -7, 5))
+        few = IntegerArithmetic().adjoint(operator, ExactVector(row, -7, 5))
         with monkeypatch.context() as patch:
             patch.setattr(exact, "_SPARSE_FROM", 10**9)
-            whole = IntegerArithmetic().adjoint(operator, Dyadic(row, -7, 5))
+            whole = IntegerArithmetic().adjoint(operator, ExactVector(row, -7, 5))
         assert fractions(few) == fractions(whole) and any(few.numbers) == bool(n_used)

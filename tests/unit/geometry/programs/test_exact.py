@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from reluatlas.geometry.programs import rational
+from reluatlas.geometry.programs import exact
 from tests.oracles.program import eliminate, has_interior, largest
-from tests.unit.geometry.programs import KINDS, draw
+from tests.unit.geometry.drawn_programs import KINDS, draw
 
 
 def _fraction(v):
@@ -47,20 +47,20 @@ def test_programs_match_the_oracle(kind):
     for seed in range(100):
         rows, g, k = draw(kind, seed)
         expected = largest(rows, g)
-        assert _check(rows, g, rational.maximize(rows, g)) == expected, seed
+        assert _check(rows, g, exact.maximize(rows, g)) == expected, seed
         bounded = all(
             largest(rows, [s * int(i == j) for i in range(k)]) != "unbounded" for j in range(k) for s in (1, -1)
         )
-        point = rational.interior_point(rows, k)
+        point = exact.interior_point(rows, k)
         assert (point is not None) == has_interior(rows, k)
         if point is not None:
             z = [_fraction(v) for v in point]
             assert all(sum(a * v for a, v in zip(row, z, strict=False)) < row[k] for row in rows)
         if expected != "infeasible":
-            assert rational.is_bounded(rows, k) == bounded
+            assert exact.is_bounded(rows, k) == bounded
             for h in (0, 1, -1):
                 for basis in ((), tuple(range(min(k, len(rows))))):
-                    beyond, where = rational.reaches_beyond(rows, [*g, h], basis)
+                    beyond, where = exact.reaches_beyond(rows, [*g, h], basis)
                     assert beyond == (expected == "unbounded" or expected + h > 0), seed
                     if where:
                         z = [_fraction(v) for v in where]
