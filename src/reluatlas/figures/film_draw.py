@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.figures import colors as palette
-from reluatlas.figures.film_frames import Film, Frame, class_fills, class_inks, neuron_colors
+from reluatlas.figures.film_frames import Film, Frame, class_fills, neuron_colors
 
 FloatArray = NDArray[np.float64]
 
@@ -17,7 +17,8 @@ _WIDTH = 3.5
 DUAL_LARGEST, DUAL_SMALLEST = 160.0, 6.0
 _GREY = "#C4C4C4"
 _SUN = np.array([-0.45, -0.55, 0.70]) / np.linalg.norm([-0.45, -0.55, 0.70])
-_COUNT_INK = "#4477AA"
+_COUNT_INK = "#454BC2"
+POINT_RIM = "#202020"
 
 
 def dual_size(shares: FloatArray) -> FloatArray:
@@ -49,7 +50,7 @@ class FilmFigure:
         self.curve = self.figure.add_subplot(places[3])
         self.layers = [self.figure.add_subplot(p) for p in places[4:-1]]
         self.output = self.figure.add_subplot(places[-1])
-        self.fills, self.inks = class_fills(film.trajectory.sizes[-1]), class_inks(film.trajectory.sizes[-1])
+        self.fills = class_fills(film.trajectory.sizes[-1])
         self._set_up()
 
     def _set_up(self) -> None:
@@ -66,7 +67,7 @@ class FilmFigure:
         self.decision.add_collection(self.cells, autolim=False)
         self.boundary = _lines(self.decision, palette.BOUNDARY, 1.8, 3.0)
         if len(film.X):
-            self.decision.scatter(*film.X.T, s=3, c=self.inks[film.y], linewidths=0, alpha=0.55, zorder=2)
+            self.decision.scatter(*film.X.T, s=7, c=self.fills[film.y], edgecolors=POINT_RIM, linewidths=0.45, zorder=2)
         self.faces = Poly3DCollection([np.zeros((3, 3))], linewidths=0.25, edgecolors="#2A2A2A")
         self.surface.add_collection3d(self.faces)
         self._label_surface()

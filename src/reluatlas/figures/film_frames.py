@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.analysis.trajectory import Trajectory
 from reluatlas.analysis.trajectory_measure import in_threads
-from reluatlas.figures import colors as palette
-from reluatlas.figures import outputs, polygons
+from reluatlas.figures import colors, outputs, polygons
 from reluatlas.figures.axes import coordinate_names
+from reluatlas.figures.class_colors import class_colors
 
 if TYPE_CHECKING:
     from reluatlas.cells.complex import PolyhedralComplex
@@ -22,9 +22,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-MUTED = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933")
-"""P. Tol's qualitative scheme "muted"."""
-CLASS_INKS = ("#1F4E79", "#A63D1F")
 N_FRAMES = 201
 _SHOWN_POINTS = 900
 _ORDINARY = 0.98
@@ -177,21 +174,12 @@ def height_name(cx: PolyhedralComplex) -> str:
 
 def neuron_colors(n: int) -> FloatArray:
     """Return one color (n, 3) per neuron of a layer: it keeps it over time."""
-    if n <= len(MUTED):
-        return palette.rgb(MUTED)[:n]
-    return palette.series(n)
+    return colors.series(n)
 
 
 def class_fills(n_outputs: int) -> FloatArray:
-    """Return one light color (max(n_outputs, 2) + 1, 3) per class, and the last one for ties."""
-    return np.vstack([palette.series(max(n_outputs, 2), light=True), palette.rgb([palette.TIE_COLOR])])
-
-
-def class_inks(n_outputs: int) -> FloatArray:
-    """Return one dark color per class, for points on the light ones."""
-    if n_outputs <= 2:
-        return palette.rgb(CLASS_INKS)
-    return 0.6 * class_fills(n_outputs)[:-1]
+    """Return the color (max(n_outputs, 2) + 1, 3) of each class, and the last one for ties."""
+    return class_colors(np.append(np.arange(max(n_outputs, 2)), polygons.TIE))
 
 
 def _dual(cx: PolyhedralComplex, chosen: int | tuple[int, int] | None) -> tuple[FloatArray, IntArray, FloatArray]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.figures import colors as palette
 from reluatlas.figures import polygons
 from reluatlas.figures.film_draw import dual_size
-from reluatlas.figures.film_frames import Film, class_fills, class_inks, neuron_colors
+from reluatlas.figures.film_frames import Film, class_fills, neuron_colors
 
 _STEPS = 65535
 
@@ -81,7 +81,6 @@ def _content(film: Film) -> dict[str, Any]:
         "maps": [f.n_affine_maps for f in frames],
         "outside": outside,
         "fills": _hexadecimal(class_fills(trajectory.sizes[-1])),
-        "inks": _hexadecimal(class_inks(trajectory.sizes[-1])),
         "earlier": palette.EARLIER,
         "neurons": [_hexadecimal(neuron_colors(n)) for n in trajectory.sizes[1:-1]],
         "arrays": {name: _packed(array) for name, array in arrays.items()},
