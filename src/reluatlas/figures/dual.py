@@ -81,11 +81,15 @@ def dual(
 
 def _scatter(ax: Any, cx: PolyhedralComplex, chosen: Any, which: Any, size: Any, hues: Any) -> None:
     slopes, constants = outputs.maps_of(cx, chosen)
-    where = [*slopes[which].T] + ([constants[which]] if ax.name == "3d" else [])
-    ax.scatter(
-        *where, s=size, c=hues, edgecolors="#303030", linewidths=0.3, alpha=0.9, zorder=paint.LAYERS,
-        rasterized=which.size > paint.RASTER_FROM, gid="dual points",
-    )  # fmt: skip
+    where = np.column_stack([slopes[which], constants[which]] if ax.name == "3d" else [slopes[which]])
+    is_smallest = size == _SMALLEST  # the last ones; of one size and color they are drawn at once
+    for chosen_here, sizes in ((~is_smallest, size[~is_smallest]), (is_smallest, _SMALLEST)):
+        if chosen_here.any():
+            color = hues[chosen_here] if len(hues) == len(which) else hues
+            ax.scatter(
+                *where[chosen_here].T, s=sizes, c=color, edgecolors="#303030", linewidths=0.3, alpha=0.9,
+                zorder=paint.LAYERS, rasterized=which.size > paint.RASTER_FROM, gid="dual points",
+            )  # fmt: skip
 
 
 def _label(ax: Any, cx: PolyhedralComplex, title: str) -> None:

@@ -52,6 +52,7 @@ def page(
     drawings: Sequence[Drawing],
     marks: Sequence[Mark] = (),
     left_out: Sequence[str] = (),
+    not_drawn: Sequence[str] = (),
 ) -> str:
     """Return the page as text.
 
@@ -67,7 +68,7 @@ def page(
         _tiles(numbers),
         _pictures(marks),
         _warning(words.left_out(left_out)) if left_out else "",
-        _section("Figures", _figures(drawings)) if drawings else "",
+        _section("Figures", _figures(drawings) + _not_drawn(not_drawn)) if drawings or not_drawn else "",
         _section("Numbers", _numbers(cx, numbers)),
         _section("Largest cells", _largest(cx, numbers)) if cx.n_cells else "",
         _section("The network", _network(network)),
@@ -159,6 +160,10 @@ def _uri(kind: str, data: bytes) -> str:
 
 def _figures(drawings: Iterable[Drawing]) -> str:
     return '<div class="figures">\n' + "\n".join(_figure(d) for d in drawings) + "\n</div>"
+
+
+def _not_drawn(names: Sequence[str]) -> str:
+    return f'<p class="soft">{escape(words.not_drawn(names))}</p>' if names else ""
 
 
 def _figure(drawing: Drawing) -> str:
