@@ -50,7 +50,7 @@ def test_many_cells_are_not_drawn_at_length_unasked(command, plane, tmp_path, mo
     assert sorted(outcome.numbers["not_drawn"]) == left
     assert json.loads((tmp_path / "result" / "cells.json").read_text())["not_drawn"] == outcome.numbers["not_drawn"]
     assert "Not drawn, as that would take longer" in outcome.err and "`--figures all` draws all" in outcome.err
-    assert "--figures all" in (tmp_path / "result" / "report.html").read_text(encoding="utf-8")
+    assert "<code>--figures all</code>" in (tmp_path / "result" / "report.html").read_text(encoding="utf-8")
     asked = command("cells", plane, "--box", "-1,1", "--out", "result", "--figures", "all", "--json")
     assert "not_drawn" not in asked.numbers and len(drawn(tmp_path / "result")) == 12
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.figures import colors as palette
-from reluatlas.figures.film_frames import Film, Frame, class_fills, neuron_colors
+from reluatlas.figures.class_colors import ink_on
+from reluatlas.figures.film_frames import Film, Frame, class_fills, class_labels, neuron_colors
 
 FloatArray = NDArray[np.float64]
 
@@ -65,6 +66,7 @@ class FilmFigure:
             ax.title.set_fontsize("medium")
         self.cells = PolyCollection([], linewidths=0.5, zorder=1)
         self.decision.add_collection(self.cells, autolim=False)
+        self._name_classes()
         self.boundary = _lines(self.decision, palette.BOUNDARY, 1.8, 3.0)
         if len(film.X):
             self.decision.scatter(*film.X.T, s=7, c=self.fills[film.y], edgecolors=POINT_RIM, linewidths=0.45, zorder=2)
@@ -85,6 +87,19 @@ class FilmFigure:
         self.earlier = [_lines(ax, _GREY, 0.7, 1.0) for ax in [*self.layers, self.output]]
         self.own: list[LineCollection] = [_lines(ax, _GREY, 1.4, 2.0) for ax in self.layers]
         self.zero = _lines(self.output, palette.BOUNDARY, 1.8, 3.0)
+
+    def _name_classes(self) -> None:
+        """Write the classes on their colors, above the decision, from the right."""
+        labels, at = class_labels(self.film.trajectory.sizes[-1]), 1.0
+        self.decision.title.set_horizontalalignment("left")
+        self.decision.title.set_x(0.0)
+        for c in range(len(labels) - 1, -1, -1):
+            fill = tuple(self.fills[c].tolist())
+            self.decision.text(
+                at, 1.03, labels[c], transform=self.decision.transAxes, ha="right", va="bottom", fontsize="small",
+                color=ink_on(fill), bbox={"boxstyle": "square,pad=0.2", "fc": fill, "ec": "none"},
+            )  # fmt: skip
+            at -= 0.035 + 0.03 * len(labels[c])
 
     def _plane_panels(self) -> list[tuple[Any, str]]:
         hidden = [(ax, f"hidden layer {i + 1}: zeros") for i, ax in enumerate(self.layers)]

@@ -25,6 +25,7 @@ Progress = Callable[[int, int], None]
 N_FRAMES = 201
 _SHOWN_POINTS = 900
 _ORDINARY = 0.98
+_NAMED_CLASSES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +181,13 @@ def neuron_colors(n: int) -> FloatArray:
 def class_fills(n_outputs: int) -> FloatArray:
     """Return the color (max(n_outputs, 2) + 1, 3) of each class, and the last one for ties."""
     return class_colors(np.append(np.arange(max(n_outputs, 2)), polygons.TIE))
+
+
+def class_labels(n_outputs: int) -> list[str]:
+    """Return what stands beside the color of each class; none of so many that there is no room."""
+    if n_outputs == 1:
+        return ["< 0", "> 0"]
+    return [str(c) for c in range(n_outputs)] if n_outputs <= _NAMED_CLASSES else []
 
 
 def _dual(cx: PolyhedralComplex, chosen: int | tuple[int, int] | None) -> tuple[FloatArray, IntArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -163,7 +164,8 @@ def _figures(drawings: Iterable[Drawing]) -> str:
 
 
 def _not_drawn(names: Sequence[str]) -> str:
-    return f'<p class="soft">{escape(words.not_drawn(names))}</p>' if names else ""
+    text = re.sub("`([^`]*)`", r"<code>\1</code>", escape(words.not_drawn(names))) if names else ""
+    return f'<p class="soft">{text}</p>' if names else ""
 
 
 def _figure(drawing: Drawing) -> str:
