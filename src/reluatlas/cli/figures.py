@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reluatlas.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _ALL = "all"
 

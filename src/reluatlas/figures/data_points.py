@@ -14,7 +14,7 @@ from reluatlas.figures.class_colors import Palette, class_colors
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 

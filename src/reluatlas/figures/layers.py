@@ -13,12 +13,12 @@ from reluatlas.figures.axes import axes_or_new, counted, frame, new_figure, requ
 from reluatlas.figures.class_colors import Palette
 from reluatlas.figures.data_points import add_points
 from reluatlas.network.decision import has_decision
-from reluatlas.network.graph import Max
+from reluatlas.network.network import Max
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 _COLUMNS = 4
 

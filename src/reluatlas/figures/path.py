@@ -16,7 +16,7 @@ from reluatlas.figures.class_colors import Palette, class_colors, halo
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.path import Path
+    from reluatlas.paths.path import Path
 
 _TICKS = 0.055
 _GREY, _INK = "#B0B0B0", "#404040"

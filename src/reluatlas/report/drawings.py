@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.network.graph import Network
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
 SHORT = {
     "map": "cells-by-map",
