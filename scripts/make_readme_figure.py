@@ -49,10 +49,6 @@ def main() -> None:
     beside = ((1, 1), (1, 1), (-1, 1))  # where each image has room in its own class
     for image, point, toward in zip(digits.images, digits.points, beside, strict=True):
         _image(right, image, plane.coordinates(point), 0.045 * float(high[0] - low[0]), toward)
-    boundary = cx.decision_boundary()
-    right.plot(
-        *np.insert(boundary.segments, 2, np.nan, axis=1).reshape(-1, 2).T, color="black", linewidth=1.2, zorder=4
-    )
     for ax in (left, right):  # what the images have moved
         ax.set_xlim(low[0], high[0])
         ax.set_ylim(low[1], high[1])

@@ -23,6 +23,7 @@ from reluatlas.cli.options import (
     Dtype,
     Epochs,
     FewImages,
+    Figures,
     Film,
     FirstSeed,
     ImageData,
@@ -35,6 +36,7 @@ from reluatlas.cli.options import (
     Memory,
     Net,
     Networks,
+    NoFigures,
     OneJob,
     Out,
     OutFile,
@@ -128,6 +130,8 @@ def _cells(
     margin: Margin = 0.2,
     space: WholeSpace = False,
     count_only: CountOnly = False,
+    figures: Figures = None,
+    no_figures: NoFigures = False,
     resume: Resume = None,
     budget: Budget,
     source: Source,
@@ -144,10 +148,13 @@ def _cells(
     """
     from reluatlas.cli.cells import cells
     from reluatlas.cli.domains import Asked
+    from reluatlas.cli.figures import Drawn
 
-    asked = Asked(box or [], through or [], margin, space)
+    asked, drawn = Asked(box or [], through or [], margin, space), Drawn(figures, is_none=no_figures)
     with under(Deadline.after(budget.max_seconds)):
-        return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
+        return cells(
+            source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume, typed=context.obj
+        )
 
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")

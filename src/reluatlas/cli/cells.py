@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from reluatlas.report import facts, words
 _FOR_CELLS = 0.7  # of the time
 
 if TYPE_CHECKING:
+    from reluatlas.cli.figures import Drawn
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.network.network import Network
 
@@ -29,6 +31,7 @@ def cells(
     common: Common,
     *,
     count_only: bool,
+    drawn: Drawn,
     checkpoint: Path | None,
     typed: Sequence[str],
 ) -> int:
@@ -36,6 +39,7 @@ def cells(
     out, quiet = common.folder, common.quiet
     net = source.load()
     chosen = asked.fit(net)
+    figures = drawn.chosen(net, chosen.domain, count_only=count_only, has_folder=out is not None)
     numbers = {
         **facts.of_command("cells", source.model, common.seed),
         "network": facts.of_network(net),
@@ -46,15 +50,19 @@ def cells(
         if out is not None:
             _write_numbers(out, numbers)
     else:
+        begin = time.monotonic()
         cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         numbers |= facts.of_complex(cx)
+        unasked_s = time.monotonic() - begin
         if out is not None and cx.method == "linear programs":
             _write_numbers(out, numbers)
         elif out is not None:
-            console.notice("Drawing the report.", quiet=quiet)
-            _write(cx, out, numbers, source, chosen, budget, typed)
+            console.notice("Writing the report." if figures == () else "Drawing the report.", quiet=quiet)
+            _write(cx, out, numbers, source, chosen, budget, typed, figures, unasked_s)
     if numbers.get("left_out"):
         console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
+    if numbers.get("not_drawn"):
+        console.notice(words.not_drawn(numbers["not_drawn"]), quiet=quiet)
     show(numbers, _heading(source, net, chosen), as_json=common.json, out=out, quiet=quiet)
     if checkpoint is not None and not numbers["is_complete"]:
         console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
@@ -127,6 +135,8 @@ def _write(
     chosen: Chosen,
     budget: Budget,
     typed: Sequence[str],
+    figures: Sequence[str] | None,
+    unasked_s: float,
 ) -> None:
     from reluatlas.report.drawings import Mark
     from reluatlas.report.page import About
@@ -138,7 +148,7 @@ def _write(
         command=line(typed),
         code=python(source.code, chosen, budget),
     )
-    write_report(cx, out, numbers, about, marks=marks)
+    write_report(cx, out, numbers, about, marks=marks, figures=figures, unasked_s=unasked_s)
 
 
 def python(load: str, chosen: Chosen, budget: Budget) -> str:

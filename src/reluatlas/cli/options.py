@@ -116,6 +116,16 @@ Margin = Annotated[
         help="With --through: how far to look beyond the points, as a share of their bounding box.",
     ),
 ]  # fmt: skip
+Figures = Annotated[
+    str | None,
+    typer.Option(
+        "--figures", metavar="NAME,NAME", show_default=False,
+        help="With --out: which figures to draw, of map, class, layer, dual, layers, surface (of a plane), boundary "
+        "(of a box of three inputs), or all. When left out: all of up to 5,000 cells; of more, as many as take no "
+        "longer than finding the cells did.",
+    ),
+]  # fmt: skip
+NoFigures = Annotated[bool, typer.Option("--no-figures", help="With --out: draw none.")]
 CountOnly = Annotated[bool, typer.Option("--count-only", help="Only count the cells: less time, less memory.")]
 MaxCells = Annotated[
     int | None,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.figures.axes import new_figure, require_figsize
 
 _COLORS = "RdBu_r"
 _CELL = 1.05  # inches
@@ -22,6 +23,7 @@ def affine_images(
     image: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     axes: Any = None,
+    figsize: tuple[float, float] | None = None,
 ) -> NDArray[np.object_]:
     """Return the axes of a table of pictures: a row for each network, a column for each output.
 
@@ -39,6 +41,8 @@ def affine_images(
         Of the outputs; 0, 1, ... when left out.
     axes : array of matplotlib Axes, optional
         (rows, columns), with one column more for an image. A new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def affine_images(
     if len(titles) != m:
         raise DimensionError(f"`names` has {len(titles)} entries; expected {m}, one for each output.")
     extra = 0 if image is None else 1
-    panels = _panels(axes, len(rows), m + extra)
+    panels = _panels(axes, len(rows), m + extra, require_figsize(figsize, axes, "axes"))
     for r, (name, weights) in enumerate(rows.items()):
         limit = float(np.percentile(np.abs(weights), _SHARE)) or float(np.abs(weights).max()) or 1.0
         for c in range(m + extra):
@@ -93,12 +97,10 @@ def _weights(maps: AffineMaps | ArrayLike) -> NDArray[np.float64]:
     return found
 
 
-def _panels(axes: Any, n_rows: int, n_columns: int) -> NDArray[np.object_]:
+def _panels(axes: Any, n_rows: int, n_columns: int, size: tuple[float, float] | None) -> NDArray[np.object_]:
     if axes is None:
-        from matplotlib import pyplot
-
-        size = (_CELL * n_columns + 1.0, _CELL * n_rows + 0.4)
-        return pyplot.figure(figsize=size, layout="compressed").subplots(n_rows, n_columns, squeeze=False)
+        figure = new_figure(size or (_CELL * n_columns + 1.0, _CELL * n_rows + 0.4))
+        return figure.subplots(n_rows, n_columns, squeeze=False)
     found = np.asarray(axes, dtype=object)
     if found.size != n_rows * n_columns:
         raise ArgumentError(f"`axes` has {found.size} axes; expected {n_rows} rows of {n_columns}.")

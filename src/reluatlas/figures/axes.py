@@ -10,10 +10,12 @@ from reluatlas.errors import ArgumentError, DimensionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from reluatlas.complexes.complex import PolyhedralComplex
 
 TEXT = "#202020"
+_LARGEST = 500.0  # inches
 
 
 def require_plane(cx: PolyhedralComplex) -> None:
@@ -40,19 +42,35 @@ def require_choice(value: object, name: str, choices: Sequence[str]) -> None:
         raise ArgumentError(f"`{name}={value!r}` is not a choice. Pass one of {names}.")
 
 
-def new_axes(*, projection: str | None = None) -> Axes:
-    """Return the axes of a new figure, laid out so that no label is cut off."""
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a new figure of pyplot, laid out so that no label is cut off."""
     from matplotlib import pyplot
 
-    size = (6.4, 5.4) if projection else (6.0, 5.2)
-    figure = pyplot.figure(figsize=size, layout="compressed")
-    return figure.add_subplot(projection=projection)
+    from reluatlas.figures.matplotlib_classes import AtlasFigure
+
+    return pyplot.figure(FigureClass=AtlasFigure, figsize=size, layout="compressed")
 
 
-def axes_or_new(ax: Any, *, projection: str | None = None) -> Axes:
+def require_figsize(figsize: Any, ax: Any, name: str = "ax") -> tuple[float, float] | None:
+    """Return `figsize` as two numbers, or None; refuse one that is no size, or that is given beside axes."""
+    if figsize is None:
+        return None
+    if ax is not None:
+        raise ArgumentError(f"`figsize` is the size of a new figure, but `{name}` is given. Pass one of them.")
+    try:
+        width, height = (float(side) for side in figsize)
+    except (TypeError, ValueError):
+        width = height = 0.0
+    if not (0 < width < _LARGEST and 0 < height < _LARGEST):
+        raise ArgumentError(f"`figsize={figsize!r}` is no size. Pass width and height in inches, such as (6, 5).")
+    return width, height
+
+
+def axes_or_new(ax: Any, *, projection: str | None = None, figsize: Any = None) -> Axes:
     """Return `ax`, or new axes when it is None; refuse anything that is not axes."""
+    size = require_figsize(figsize, ax)
     if ax is None:
-        return new_axes(projection=projection)
+        return new_figure(size or ((6.4, 5.4) if projection else (6.0, 5.2))).add_subplot(projection=projection)
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes):

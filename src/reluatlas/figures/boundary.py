@@ -8,8 +8,7 @@ import numpy as np
 
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import DimensionError
-from reluatlas.figures import colors as palette
-from reluatlas.figures import paint
+from reluatlas.figures import colors, keys, paint
 from reluatlas.figures.axes import axes_or_new, counted
 from reluatlas.typing import FloatArray
 
@@ -23,7 +22,9 @@ TIED = (-1, -1)
 _SUN = np.array([-0.45, -0.55, 0.70])
 
 
-def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> Axes:
+def boundary(
+    cx: PolyhedralComplex, *, ax: Any = None, figsize: tuple[float, float] | None = None, legend: bool = True
+) -> Axes:
     """Return 3-D axes with the decision boundary of a complex on a three-dimensional domain.
 
     Each polygon is where the top two outputs tie on one cell (one output: where it is zero). With three or more
@@ -36,6 +37,8 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
         All cells of a three-dimensional `Box` or `Slice`.
     ax : matplotlib Axes, optional
         3-D axes; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
     legend : bool
         Whether to name the colors.
 
@@ -57,12 +60,12 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
             "Enumerate the cells on one."
         )
     found = cx.decision_boundary()
-    ax = axes_or_new(ax, projection="3d")
+    ax = axes_or_new(ax, projection="3d", figsize=figsize)
     polygons = np.split(found.points, found.offsets[1:-1]) if len(found) else []
     pairs = [TIED if rim else (c, d) for (c, d), rim in zip(found.outputs.tolist(), found.is_rim.tolist(), strict=True)]
     named = sorted(set(pairs) - {TIED})
-    hues = dict(zip(named, palette.series(max(len(named), 1)), strict=False))
-    hues[TIED] = palette.rgb([palette.TIE_COLOR])[0]
+    hues = dict(zip(named, colors.series(max(len(named), 1)), strict=False))
+    hues[TIED] = colors.rgb([colors.TIE_COLOR])[0]
     if polygons:
         _add(ax, polygons, np.array([hues[p] for p in pairs]))
     low, high = cx.box.low, cx.box.high
@@ -78,7 +81,7 @@ def boundary(cx: PolyhedralComplex, *, ax: Any = None, legend: bool = True) -> A
     if legend and (cx.n_outputs > 2 or TIED in pairs):
         names = [f"outputs {c} and {d}" if cx.n_outputs > 1 else "output = 0" for c, d in named]
         more = ["bounds a solid part"] if TIED in pairs else []
-        paint.legend(ax, names + more, [hues[p] for p in named] + [hues[TIED]] * len(more))
+        keys.beside(ax, names + more, [hues[p] for p in named] + [hues[TIED]] * len(more))
     return ax
 
 
@@ -89,5 +92,9 @@ def _add(ax: Any, polygons: list[FloatArray], hues: FloatArray) -> None:
     facing = np.abs(normal @ (_SUN / np.linalg.norm(_SUN)))
     shaded = np.clip(np.asarray(hues)[:, :3] * (0.62 + 0.42 * facing)[:, None], 0.0, 1.0)
     width = paint.edge_width(len(polygons))
-    faces = Poly3DCollection(polygons, facecolors=shaded, edgecolors="#2A2A2A", linewidths=width, gid="boundary")
+    faces = Poly3DCollection(
+        polygons, facecolors=shaded, edgecolors="#2A2A2A", linewidths=width, zorder=paint.FILLS, gid="boundary",
+        rasterized=len(polygons) > paint.RASTER_FROM,
+    )  # fmt: skip
     ax.add_collection3d(faces)
+    ax.computed_zorder = False  # else what is added later may be drawn behind the boundary

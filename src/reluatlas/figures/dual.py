@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reluatlas.figures import colors as palette
-from reluatlas.figures import outputs, paint
+from reluatlas.figures import colors, keys, outputs, paint
 from reluatlas.figures.axes import axes_or_new, coordinate_names, counted, require_plane
+from reluatlas.figures.class_colors import Palette, class_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,14 @@ _LARGEST = 260.0
 _SMALLEST = 5.0
 
 
-def dual(cx: PolyhedralComplex, *, output: outputs.Output = None, ax: Any = None) -> Axes:
+def dual(
+    cx: PolyhedralComplex,
+    *,
+    output: outputs.Output = None,
+    palette: Palette = None,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
     """Return axes with the dual points of the affine maps.
 
     The map `u -> w0 u0 + w1 u1 + b` of a cell is the point (w0, w1); on 3-D axes it is
@@ -32,9 +39,13 @@ def dual(cx: PolyhedralComplex, *, output: outputs.Output = None, ax: Any = None
         Cells on a two-dimensional domain.
     output : int, (int, int) or None
         Which map: an output, or a difference c minus d. None: the single output; output 1 minus
-        output 0 of two; with three or more all of them, a color for each output.
+        output 0 of two; with three or more all of them, each output in the color of its class.
+    palette : optional
+        Colors of the classes in place of ours; see `class_colors`.
     ax : matplotlib Axes, optional
         Where to draw, flat or `projection="3d"`; a new flat figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -50,19 +61,19 @@ def dual(cx: PolyhedralComplex, *, output: outputs.Output = None, ax: Any = None
     """
     require_plane(cx)
     chosen = outputs.resolve(output, cx.n_outputs)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=figsize)
     ids, first = np.unique(np.asarray(cx.affine_map_ids), return_index=True)
     volume = np.bincount(np.searchsorted(ids, cx.affine_map_ids), weights=cx.volumes)
     size = np.clip(_LARGEST * volume / max(volume.max(), np.finfo(float).tiny), _SMALLEST, _LARGEST)
     order = np.argsort(-volume, kind="stable")
     if chosen is None:
-        hues = palette.series(cx.n_outputs)
+        hues = class_colors(np.arange(cx.n_outputs), palette=palette, network=cx.network)
         for c in range(cx.n_outputs):
             _scatter(ax, cx, c, first[order], size[order], hues[[c]])
-        paint.legend(ax, [f"output {c}" for c in range(cx.n_outputs)], list(hues))
+        keys.beside(ax, [f"output {c}" for c in range(cx.n_outputs)], list(hues))
         name = ""
     else:
-        _scatter(ax, cx, chosen, first[order], size[order], palette.of_maps(cx)[first[order]])
+        _scatter(ax, cx, chosen, first[order], size[order], colors.of_maps(cx)[first[order]])
         name = "" if cx.n_outputs == 1 else outputs.name_of(chosen, cx.n_outputs) + ": "
     _label(ax, cx, f"{name}{counted(ids.size, 'affine map')}" + ("" if cx.is_complete else " (incomplete)"))
     return ax
@@ -70,11 +81,15 @@ def dual(cx: PolyhedralComplex, *, output: outputs.Output = None, ax: Any = None
 
 def _scatter(ax: Any, cx: PolyhedralComplex, chosen: Any, which: Any, size: Any, hues: Any) -> None:
     slopes, constants = outputs.maps_of(cx, chosen)
-    where = [*slopes[which].T] + ([constants[which]] if ax.name == "3d" else [])
-    ax.scatter(
-        *where, s=size, c=hues, edgecolors="#303030", linewidths=0.3, alpha=0.9, zorder=2.0,
-        rasterized=which.size > paint.RASTER_FROM, gid="dual points",
-    )  # fmt: skip
+    where = np.column_stack([slopes[which], constants[which]] if ax.name == "3d" else [slopes[which]])
+    is_smallest = size == _SMALLEST  # the last ones; of one size and color they are drawn at once
+    for chosen_here, sizes in ((~is_smallest, size[~is_smallest]), (is_smallest, _SMALLEST)):
+        if chosen_here.any():
+            color = hues[chosen_here] if len(hues) == len(which) else hues
+            ax.scatter(
+                *where[chosen_here].T, s=sizes, c=color, edgecolors="#303030", linewidths=0.3, alpha=0.9,
+                zorder=paint.LAYERS, rasterized=which.size > paint.RASTER_FROM, gid="dual points",
+            )  # fmt: skip
 
 
 def _label(ax: Any, cx: PolyhedralComplex, title: str) -> None:
@@ -87,5 +102,5 @@ def _label(ax: Any, cx: PolyhedralComplex, title: str) -> None:
         return
     ax.margins(0.06)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.axhline(0.0, color="#D0D0D0", linewidth=0.8, zorder=0.5)
-    ax.axvline(0.0, color="#D0D0D0", linewidth=0.8, zorder=0.5)
+    ax.axhline(0.0, color="#D0D0D0", linewidth=0.8, zorder=paint.FILLS)
+    ax.axvline(0.0, color="#D0D0D0", linewidth=0.8, zorder=paint.FILLS)

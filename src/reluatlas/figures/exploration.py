@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
-from reluatlas.figures import paint
+from reluatlas.figures import colors, keys, paint
 from reluatlas.figures.axes import axes_or_new, counted
+from reluatlas.figures.class_colors import Palette, class_colors
 from reluatlas.figures.graph_layout import rings
 from reluatlas.network.decision import class_name
 
@@ -24,7 +24,14 @@ _RASTER_FROM = 4000
 _LABELED = 24
 
 
-def dual_graph(found: Exploration, *, labels: Sequence[str] | None = None, ax: Any = None) -> Axes:
+def dual_graph(
+    found: Exploration,
+    *,
+    labels: Sequence[str] | None = None,
+    palette: Palette = None,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
     """Return axes with the dual graph of the cells that a search found: cells joined where they share a facet.
 
     The starts are in the middle of their connected part, and other cells on rings around them, by the number of facets
@@ -37,8 +44,12 @@ def dual_graph(found: Exploration, *, labels: Sequence[str] | None = None, ax: A
         What `explore` returned.
     labels : sequence of str, optional
         Names of the points that the search started from; drawn for up to 24.
+    palette : optional
+        Colors of the classes in place of ours; see `class_colors`.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -50,32 +61,40 @@ def dual_graph(found: Exploration, *, labels: Sequence[str] | None = None, ax: A
         raise ArgumentError(
             f"`labels` has {len(labels)} names; the search started from {found.starts.size} points. Pass one for each."
         )
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=figsize)
     at, parent = rings(found)
     _edges(ax, found, at, parent)
-    classes, hues = _classes(found)
-    color = hues[np.searchsorted(classes, found.classes)]
+    classes = np.unique(found.classes)
+    color = class_colors(found.classes, palette=palette, network=found.network)
     size = float(np.clip(4000.0 / max(found.n_cells, 1), 5.0, 60.0))
     rastered = found.n_cells > _RASTER_FROM
     for whole, alpha in ((False, 0.4), (True, 1.0)):
         chosen = found.is_expanded == whole
         ax.scatter(
-            *at[chosen].T, s=size, c=color[chosen], alpha=alpha, linewidths=0, zorder=2.0, rasterized=rastered,
+            *at[chosen].T, s=size, c=color[chosen], alpha=alpha, linewidths=0, zorder=paint.LAYERS, rasterized=rastered,
             gid="cells",
         )  # fmt: skip
     starts = np.unique(found.starts)
-    ax.scatter(*at[starts].T, s=max(2 * size, 26.0), facecolors="none", edgecolors="black", linewidths=1.1, zorder=3.0)
+    ax.scatter(
+        *at[starts].T,
+        s=max(2 * size, 26.0),
+        facecolors="none",
+        edgecolors="black",
+        linewidths=1.1,
+        zorder=paint.BOUNDARY,
+    )
     if labels is not None and len(labels) <= _LABELED:
         names: dict[int, str] = {}
         for cell, label in zip(found.starts.tolist(), labels, strict=True):
             names[cell] = f"{names[cell]}, {label}" if cell in names else label
         for cell, label in names.items():
             ax.annotate(
-                label, at[cell], xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small", zorder=4,
-                bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+                label, at[cell], xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small",
+                zorder=paint.WORDS, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
             )  # fmt: skip
     if classes.size <= _MOST_CLASSES:
-        paint.legend(ax, [class_name(found.network, c) for c in classes.tolist()], list(hues))
+        hues = class_colors(classes, palette=palette, network=found.network)
+        keys.beside(ax, [class_name(found.network, c) for c in classes.tolist()], list(hues))
     ax.set_aspect("equal")
     ax.margins(0.06)
     ax.set_axis_off()
@@ -85,7 +104,7 @@ def dual_graph(found: Exploration, *, labels: Sequence[str] | None = None, ax: A
     return ax
 
 
-def walk(found: Exploration, *, ax: Any = None) -> Axes:
+def walk(found: Exploration, *, ax: Any = None, figsize: tuple[float, float] | None = None) -> Axes:
     """Return axes with how patterns change along a line of cells: their Hamming distances from its first and its last.
 
     Parameters
@@ -94,6 +113,8 @@ def walk(found: Exploration, *, ax: Any = None) -> Axes:
         What `explore` returned with a `target`: cell i lies i facets from the first.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -103,18 +124,26 @@ def walk(found: Exploration, *, ax: Any = None) -> Axes:
     _require(found)
     if found.n_cells != len(found.edges) + 1 or not np.array_equal(found.depth, np.arange(found.n_cells)):
         raise ArgumentError("`found` is no line of cells. Pass what `explore` returned with a `target`.")
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=figsize)
     steps = np.arange(found.n_cells)
-    hues = palette.series(2)
+    hues = colors.series(2)
     last = "the target" if found.is_complete else "the last cell found"
     for k, (cell, name) in enumerate(((0, "the start"), (-1, last))):
         away = np.sum(found.patterns != found.patterns[cell], axis=1)
-        ax.step(steps, away, where="mid", color=hues[k], linewidth=1.6, label=f"Hamming distance from {name}")
+        ax.step(
+            steps,
+            away,
+            where="mid",
+            color=hues[k],
+            linewidth=1.6,
+            zorder=paint.LAYERS,
+            label=f"Hamming distance from {name}",
+        )
     ax.set_ylim(bottom=0.0)
     ax.set_xlim(-0.5, found.n_cells - 0.5)
     ax.set_xlabel("facets crossed")
     ax.set_ylabel("units on another piece")
-    ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2, frameon=False)
+    ax.legend(fontsize="small", loc="best", framealpha=0.85, edgecolor="none")
     rest = "" if found.is_complete else " (incomplete)"
     differ = f"{found.hamming(0, -1):,} units differ at its ends"
     ax.set_title(f"{counted(found.n_cells, 'cell')} on the way, {differ}{rest}", fontsize="medium")
@@ -128,19 +157,6 @@ def _require(found: Exploration) -> None:
         )
 
 
-def _classes(found: Exploration) -> tuple[Any, Any]:
-    """Return the classes that occur, and a color for each: the same for a class in every figure of a network."""
-    classes = np.unique(found.classes)
-    if found.network.classes is None:
-        return classes, palette.series(1)
-    n = max(found.network.n_outputs, 2)
-    if 6 < n <= 10:
-        import matplotlib
-
-        return classes, matplotlib.colormaps["tab10"](classes)[:, :3]
-    return classes, palette.series(n)[classes]
-
-
 def _edges(ax: Axes, found: Exploration, at: Any, parent: Any) -> None:
     from matplotlib.collections import LineCollection
 
@@ -152,7 +168,12 @@ def _edges(ax: Axes, found: Exploration, at: Any, parent: Any) -> None:
     for chosen, color, alpha, width in ((~is_tree, "#A0A0A0", faint, 0.5), (is_tree, "#606060", max(faint, 0.25), 0.6)):
         ends = np.stack([at[i[chosen]], at[j[chosen]]], axis=1)
         lines = LineCollection(
-            list(ends), colors=color, alpha=alpha, linewidths=width, zorder=1.0, rasterized=len(ends) > _RASTER_FROM
+            list(ends),
+            colors=color,
+            alpha=alpha,
+            linewidths=width,
+            zorder=paint.EDGES,
+            rasterized=len(ends) > _RASTER_FROM,
         )
         lines.set_gid("facets")
         ax.add_collection(lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
+from reluatlas.figures import colors, paint
 from reluatlas.figures.axes import axes_or_new
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
 
 _BAND = 0.76  # of a row
-_BOUNDARY, _OTHER = "#9A9A9A", "#000000"
+_BOUNDARY, _OTHER = "#8A8A8A", "#000000"
 
 
-def facet_distances(cells: Cell | Mapping[str, Cell], *, ax: Any = None) -> Axes:
+def facet_distances(
+    cells: Cell | Mapping[str, Cell], *, ax: Any = None, figsize: tuple[float, float] | None = None
+) -> Axes:
     """Return axes with the distance of each facet from the point that its cell was asked for, one row for each cell.
 
     A tick is a facet: in the lane and color of the layer whose neuron or max window turns there, or gray on the
@@ -33,6 +35,8 @@ def facet_distances(cells: Cell | Mapping[str, Cell], *, ax: Any = None) -> Axes
         With names for the rows.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -42,9 +46,9 @@ def facet_distances(cells: Cell | Mapping[str, Cell], *, ax: Any = None) -> Axes
     rows = dict(cells) if isinstance(cells, Mapping) else {"": cells}
     if not rows:
         raise ArgumentError("`cells` is empty, so there is nothing to draw. Pass a cell, or cells with names.")
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=figsize)
     n_layers = max(len(cell.network.cuts) for cell in rows.values())
-    hues = palette.series(max(n_layers, 1))
+    hues = colors.series(max(n_layers, 1))
     found = [_distances(cell) for cell in rows.values()]
     others = [None if c.facets.n_undecided else c.nearest_other_class() for c in rows.values()]
     positive = [d[d > 0] for d, _ in found] + [
@@ -59,11 +63,19 @@ def facet_distances(cells: Cell | Mapping[str, Cell], *, ax: Any = None) -> Axes
             at = distances[layers == layer]
             bottom = base + lane * (layer if layer >= 0 else n_layers)
             color = hues[layer] if layer >= 0 else _BOUNDARY
-            ax.vlines(at[at > 0], bottom, bottom + 0.9 * lane, color=color, linewidth=1.1, rasterized=at.size > 2000)
+            ax.vlines(
+                at[at > 0],
+                bottom,
+                bottom + 0.9 * lane,
+                color=color,
+                linewidth=1.1,
+                zorder=paint.EDGES,
+                rasterized=at.size > 2000,
+            )
             if np.any(at == 0):
-                ax.plot(low, bottom + 0.45 * lane, "<", color=color, markersize=5, clip_on=False)
+                ax.plot(low, bottom + 0.45 * lane, "<", color=color, markersize=5, zorder=paint.LAYERS, clip_on=False)
         if other is not None:
-            ax.plot(max(other.distance, low), base + _BAND / 2, "D", color=_OTHER, markersize=5, zorder=4)
+            ax.plot(max(other.distance, low), base + _BAND / 2, "D", color=_OTHER, markersize=5, zorder=paint.BOUNDARY)
     _label(ax, list(rows), n_layers, hues, has_boundary=has_boundary,
            has_other=any(o is not None for o in others))  # fmt: skip
     ax.set_xscale("log")
@@ -103,7 +115,7 @@ def _label(ax: Axes, names: list[str], n_layers: int, hues: Any, *, has_boundary
             bbox_to_anchor=(0.5, 1.0), frameon=False,
         )  # fmt: skip
     for y in np.arange(len(names) - 1) + 0.5:
-        ax.axhline(y, color="#E0E0E0", linewidth=0.8, zorder=0.5)
+        ax.axhline(y, color="#E0E0E0", linewidth=0.8, zorder=paint.FILLS)
     ax.set_ylim(-0.5, len(names) - 0.5)
     ax.set_yticks(range(len(names)), names[::-1])
     ax.tick_params(axis="y", length=0)

@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
-from reluatlas.figures import paint, polygons
-from reluatlas.figures.axes import axes_or_new, counted, frame, require_plane
+from reluatlas.figures import colors, paint, polygons
+from reluatlas.figures.axes import axes_or_new, counted, frame, new_figure, require_figsize, require_plane
+from reluatlas.figures.class_colors import Palette
+from reluatlas.figures.data_points import add_points
 from reluatlas.network.decision import has_decision
 from reluatlas.network.network import Max
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from reluatlas.complexes.complex import PolyhedralComplex
 
 _COLUMNS = 4
 
 
-def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
+def layers(
+    cx: PolyhedralComplex,
+    *,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    palette: Palette = None,
+    axes: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> NDArray[np.object_]:
     """Return one axes per hidden layer and one for the output, shape (hidden layers + 1,).
 
     A panel shows the bent hyperplanes of its layer, a color for each neuron while there are few
@@ -33,8 +42,12 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
     ----------
     cx : PolyhedralComplex
         Cells on a two-dimensional domain.
+    X, y, palette : optional
+        Points to draw on the panel of the output, as in `cells`.
     axes : array of matplotlib Axes, optional
         One per panel; a new figure, four panels to a row, when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -52,20 +65,22 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
     which = polygons.edges(cx)
     level = cx.facets.level[which]
     n_levels = max(len(cx.network.cuts), int(level.max(initial=-1)) + 1)
-    panels = _panels(axes, n_levels + 1, cx)
+    panels = _panels(axes, n_levels + 1, cx, require_figsize(figsize, axes, "axes"))
     width = max(paint.edge_width(cx.n_cells), 0.4)
     for here in range(n_levels):
         ax, mine = panels[here], which[level == here]
         _earlier(ax, cx, which[level < here], width)
         units, row = np.unique(cx.facets.unit[mine], return_inverse=True)
         neuron = "window" if _is_max(cx, here) else "neuron"
-        inks = palette.series(6)[: units.size] if units.size <= 6 else palette.series(max(n_levels, 1))[[here]]
+        inks = colors.series(6)[: units.size] if units.size <= 6 else colors.series(max(n_levels, 1))[[here]]
         if mine.size:
             each = inks[row] if units.size <= 6 else inks
-            paint.lines(ax, polygons.segments(cx, mine), each, max(1.6 * width, 0.6), zorder=3.0, gid="layer")
+            thick = max(1.6 * width, 0.6)
+            paint.lines(ax, polygons.segments(cx, mine), each, thick, zorder=paint.LAYERS, gid="layer")
         frame(ax, cx, title=f"layer {here + 1}: {counted(units.size, neuron)} here")
     ax = panels[n_levels]
     _earlier(ax, cx, which, width)
+    add_points(ax, cx, X, y, palette=palette)
     if not has_decision(cx.network):
         frame(ax, cx, title="output: no classes")
         _label_outer(panels)
@@ -74,9 +89,9 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
     full = boundary.full_pieces
     if len(full):
         tied = np.split(full.points, full.offsets[1:-1])
-        paint.fill(ax, tied, np.repeat(palette.rgb([palette.TIE_COLOR]), len(tied), axis=0))
+        paint.fill(ax, tied, np.repeat(colors.rgb([colors.TIE_COLOR]), len(tied), axis=0))
     if len(boundary):
-        paint.lines(ax, boundary.segments, palette.BOUNDARY, 1.8, zorder=3.2, gid="output")
+        paint.lines(ax, boundary.segments, colors.BOUNDARY, 1.8, zorder=paint.BOUNDARY, gid="output")
     what = "zero set" if cx.n_outputs == 1 else "decision boundary"
     frame(ax, cx, title=f"output: {what}" + ("" if len(boundary) or len(full) else " (none here)"))
     _label_outer(panels)
@@ -85,7 +100,7 @@ def layers(cx: PolyhedralComplex, *, axes: Any = None) -> NDArray[np.object_]:
 
 def _earlier(ax: Any, cx: PolyhedralComplex, which: Any, width: float) -> None:
     if which.size:
-        paint.lines(ax, polygons.segments(cx, which), palette.EARLIER, width, zorder=2.0, gid="earlier")
+        paint.lines(ax, polygons.segments(cx, which), colors.EARLIER, width, zorder=paint.EARLIER, gid="earlier")
 
 
 def _is_max(cx: PolyhedralComplex, level: int) -> bool:
@@ -93,7 +108,7 @@ def _is_max(cx: PolyhedralComplex, level: int) -> bool:
     return level < len(cuts) and isinstance(cx.network.nodes[cuts[level]], Max)
 
 
-def _panels(axes: Any, n: int, cx: PolyhedralComplex) -> NDArray[np.object_]:
+def _panels(axes: Any, n: int, cx: PolyhedralComplex, size: tuple[float, float] | None) -> NDArray[np.object_]:
     if axes is not None:
         given = (
             list(axes.flat) if isinstance(axes, np.ndarray) else list(axes) if isinstance(axes, Iterable) else [axes]
@@ -104,15 +119,12 @@ def _panels(axes: Any, n: int, cx: PolyhedralComplex) -> NDArray[np.object_]:
                 f"Pass {n}, or None for a new figure."
             )
         return _array([axes_or_new(ax) for ax in given])
-    from matplotlib import pyplot
-
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
     sides = cx.box.high - cx.box.low
     tall = float(np.clip(sides[1] / sides[0], 0.4, 2.0))
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(3.4 * columns, (2.9 * tall + 0.7) * rows), squeeze=False, layout="compressed"
-    )
+    figure = new_figure(size or (3.4 * columns, (2.9 * tall + 0.7) * rows))
+    grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.flat[n:]:
         figure.delaxes(ax)
     return _array(list(grid.flat[:n]))

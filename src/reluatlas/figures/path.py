@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
+from reluatlas.figures import colors, keys, paint
 from reluatlas.figures.axes import axes_or_new, counted
+from reluatlas.figures.class_colors import Palette, class_colors, halo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 _TICKS = 0.055
 _GREY, _INK = "#B0B0B0", "#404040"
 _MANY = 6
+_LINE = 1.6
 
 
-def path(path: Path, *, outputs: Sequence[int] | int | None = None, ax: Any = None) -> Axes:
+def path(
+    path: Path,
+    *,
+    outputs: Sequence[int] | int | None = None,
+    palette: Palette = None,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
     """Return axes with the outputs along a path, and below them the breakpoints of each layer.
 
     Each line is one output: straight pieces that meet at the breakpoints. Each row of ticks is one layer of neurons or
@@ -34,8 +43,13 @@ def path(path: Path, *, outputs: Sequence[int] | int | None = None, ax: Any = No
         What `trace` returned for one segment.
     outputs : int or sequence of int, optional
         Which outputs; all when None. With more than six, those that are a class somewhere on the path stand out.
+        An output has the color of its class, with a dark rim where that alone is too pale for a line.
+    palette : optional
+        Colors of the classes in place of ours; see `class_colors`.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -53,21 +67,24 @@ def path(path: Path, *, outputs: Sequence[int] | int | None = None, ax: Any = No
     chosen = list(range(m)) if outputs is None else [int(k) for k in np.atleast_1d(np.asarray(outputs))]
     if not chosen or min(chosen) < 0 or max(chosen) >= m:
         raise ArgumentError(f"`outputs={outputs!r}` names no output; the network has {m}, numbered from 0.")
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, figsize=figsize)
     t, values = path.edges, path.values()
     winners = np.unique(path.classes).tolist() if m > 1 else [0]
     loud = chosen if len(chosen) <= _MANY else [k for k in chosen if k in winners] or chosen[:1]
-    hues = dict(zip(loud, palette.series(len(loud)), strict=True))
+    hues = dict(zip(loud, class_colors(loud, palette=palette, network=path.network), strict=True))
     for k in chosen:
         if k not in hues:
-            ax.plot(t, values[:, k], color=_GREY, linewidth=0.8, zorder=1.5)
+            ax.plot(t, values[:, k], color=_GREY, linewidth=0.8, zorder=paint.EARLIER)
     for k in loud:
-        ax.plot(t, values[:, k], color=hues[k], linewidth=1.6, zorder=2.5, label=f"output {k}")
+        ax.plot(
+            t, values[:, k], color=hues[k], linewidth=_LINE, zorder=paint.LAYERS, label=f"output {k}",
+            path_effects=halo(hues[k], _LINE) or None,
+        )  # fmt: skip
     low, high = float(values[:, chosen].min()), float(values[:, chosen].max())
     room = max(high - low, 1e-12)
-    bottom = _layers(ax, path, low - 0.06 * room, room)
+    bottom, words = _layers(ax, path, low - 0.06 * room, room)
     if m > 1 and path.class_changes.size:
-        _classes(ax, path, high + 0.05 * room, 0.05 * room, hues)
+        _classes(ax, path, high + 0.05 * room, 0.05 * room, palette)
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(bottom, high + 0.14 * room)
     ax.set_xlabel("t, along the segment")
@@ -82,37 +99,54 @@ def path(path: Path, *, outputs: Sequence[int] | int | None = None, ax: Any = No
     ax.set_title(
         f"{counted(path.n_pieces, 'piece')}, {counted(path.n_linear_regions, 'linear region')}{rest}", fontsize="medium"
     )
+    keys.make_room(ax, words)
     return ax
 
 
-def _layers(ax: Axes, path: Path, top: float, room: float) -> float:
-    # Below the outputs: a row of ticks for each layer.
+def _layers(ax: Axes, path: Path, top: float, room: float) -> tuple[float, list[Any]]:
+    """Draw a row of ticks for each layer below the outputs; return where they end, and the words beside them."""
     made = path.crossings
     at = np.repeat(path.breakpoints, np.diff(made.offsets))
     starts = [s.start for s in path.network.pattern_slices().values()]
     layer = np.searchsorted(starts, made.column, side="right") - 1
+    words = []
     for k in range(len(starts)):
         where = at[layer == k]
         base = top - (k + 1) * _TICKS * room
-        ax.vlines(where, base, base + 0.8 * _TICKS * room, color=_INK, linewidth=0.7, rasterized=where.size > 2000)
-        ax.annotate(
+        ax.vlines(
+            where,
+            base,
+            base + 0.8 * _TICKS * room,
+            color=_INK,
+            linewidth=0.7,
+            zorder=paint.EDGES,
+            rasterized=where.size > 2000,
+        )
+        word = ax.annotate(
             f"layer {k + 1}: {where.size:,}", (1.0, base + 0.4 * _TICKS * room), xytext=(4, 0),
             textcoords="offset points", va="center", fontsize="x-small", color=_INK, annotation_clip=False,
+            zorder=paint.WORDS,
         )  # fmt: skip
+        words.append(word)
     if starts:
-        ax.axhline(top + 0.02 * room, color="#D8D8D8", linewidth=0.8)
-    return top - (len(starts) + 0.3) * _TICKS * room
+        ax.axhline(top + 0.02 * room, color="#D8D8D8", linewidth=0.8, zorder=paint.FILLS)
+    return top - (len(starts) + 0.3) * _TICKS * room, words
 
 
-def _classes(ax: Axes, path: Path, base: float, height: float, hues: Mapping[int, Any]) -> None:
+def _classes(ax: Axes, path: Path, base: float, height: float, palette: Palette) -> None:
     ends = np.concatenate([[0.0], path.class_changes, [path.reached]])
-    for start, end, k in zip(ends[:-1], ends[1:], path.classes.tolist(), strict=True):
-        ax.fill_between(
-            [start, end], base, base + height, color=hues.get(k, _GREY), linewidth=0, alpha=0.85, gid="class"
-        )
+    hues = class_colors(path.classes, palette=palette, network=path.network)
+    for start, end, hue in zip(ends[:-1], ends[1:], hues, strict=True):
+        ax.fill_between([start, end], base, base + height, color=hue, linewidth=0, zorder=paint.FILLS, gid="class")
 
 
-def path_density(groups: Mapping[str, ArrayLike], *, unit: str = "cells per unit of length", ax: Any = None) -> Axes:
+def path_density(
+    groups: Mapping[str, ArrayLike],
+    *,
+    unit: str = "cells per unit of length",
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
     """Return axes with the distribution of counts along paths, one row for each group.
 
     Parameters
@@ -123,6 +157,8 @@ def path_density(groups: Mapping[str, ArrayLike], *, unit: str = "cells per unit
         What the numbers are.
     ax : matplotlib Axes, optional
         Where to draw; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
 
     Raises
     ------
@@ -132,21 +168,22 @@ def path_density(groups: Mapping[str, ArrayLike], *, unit: str = "cells per unit
     named = {name: np.asarray(values, dtype=np.float64).reshape(-1) for name, values in groups.items()}
     if not named or not all(v.size and np.all(np.isfinite(v)) for v in named.values()):
         raise ArgumentError("`groups` must hold at least one name, and for each finite numbers to draw.")
-    ax = axes_or_new(ax)
-    hues = palette.series(len(named))
+    ax = axes_or_new(ax, figsize=figsize)
+    hues = colors.series(len(named))
     spread = np.random.default_rng(0)
     for k, (name, values) in enumerate(named.items()):
         y = len(named) - 1 - k
         ax.scatter(
             values, y + spread.uniform(-0.22, 0.22, values.size), s=14, color=hues[k], alpha=0.5, linewidths=0,
-            rasterized=values.size > 2000, gid=name,
+            zorder=paint.EDGES, rasterized=values.size > 2000, gid=name,
         )  # fmt: skip
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        ax.plot([low, high], [y, y], color="#202020", linewidth=3.0, solid_capstyle="butt")
-        ax.plot(middle, y, "o", color="white", markeredgecolor="#202020", markersize=7, zorder=4)
+        ax.plot([low, high], [y, y], color="#202020", linewidth=3.0, solid_capstyle="butt", zorder=paint.LAYERS)
+        ax.plot(middle, y, "o", color="white", markeredgecolor="#202020", markersize=7, zorder=paint.BOUNDARY)
         ax.annotate(
             f"median {middle:.3g}", (middle, y), xytext=(0, 9), textcoords="offset points", ha="center",
-            fontsize="small", bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+            fontsize="small", zorder=paint.WORDS,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
     ax.set_yticks(range(len(named)), [f"{n} ({v.size:,})" for n, v in reversed(named.items())])
     ax.set_ylim(-0.6, len(named) - 0.4)

@@ -1,7 +1,8 @@
 """What does a network look like? The public figures, each on the axes given or on new ones.
 
 Every function returns the axes it drew on (`film` the path it wrote), shows nothing on the screen, and leaves
-matplotlib's settings as they are.
+matplotlib's settings as they are. All is drawn below z-order 1: what is added to the axes lies on top. A class has one
+color in all of them, that `class_colors` tells.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
+from reluatlas.figures.class_colors import class_colors
 from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
@@ -22,6 +24,7 @@ __all__ = [
     "affine_images",
     "boundary",
     "cells",
+    "class_colors",
     "dual",
     "dual_graph",
     "facet_distances",

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
-from reluatlas.figures import outputs, paint, polygons
+from reluatlas.figures import colors, keys, outputs, paint, polygons
 from reluatlas.figures.axes import axes_or_new, coordinate_names, counted, require_choice, require_plane
-from reluatlas.figures.cells import class_colors
-from reluatlas.network.decision import extreme_word, scores
+from reluatlas.figures.cells import class_names
+from reluatlas.figures.class_colors import Palette, class_colors
+from reluatlas.network.decision import NO_CLASS, extreme_word, scores
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def surface(
     *,
     output: outputs.Output = None,
     by: By = "class",
+    palette: Palette = None,
     ax: Any = None,
+    figsize: tuple[float, float] | None = None,
     edges: bool | None = None,
     legend: bool = True,
 ) -> Axes:
@@ -48,8 +50,12 @@ def surface(
         What a color stands for. "class": the sign of the height, or which output is the largest;
         the surface changes color exactly on the decision boundary. "map": the affine map, in the
         colors of `cells(by="map")`. Both are shaded by the slope.
+    palette : optional
+        Colors of the classes in place of ours; see `class_colors`.
     ax : matplotlib Axes, optional
         3-D axes; a new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
     edges : bool, optional
         Whether to outline the polygons; None: up to 4,000 of them.
     legend : bool
@@ -71,7 +77,7 @@ def surface(
     require_plane(cx)
     require_choice(by, "by", ("class", "map"))
     chosen = outputs.resolve(output, cx.n_outputs)
-    ax = axes_or_new(ax, projection="3d")
+    ax = axes_or_new(ax, projection="3d", figsize=figsize)
     if chosen is None:
         slopes, constants = cx.affine.A, cx.affine.b
         shapes, owner, kind = polygons.largest_pieces(cx, scores(cx.network, slopes), scores(cx.network, constants))
@@ -85,21 +91,36 @@ def surface(
     solid = [np.column_stack([p, p @ w + c]) for p, w, c in zip(shapes, slope, constant, strict=True)]
     low, high = _range(solid)
     if by == "map":
-        hues, key = palette.of_maps(cx)[owner], None
+        hues, key = colors.of_maps(cx)[owner], None
     else:
-        hues, key = _class_hues(kind, cx.network, cx.n_outputs if chosen is None else 1, name)
+        hues, key = _class_hues(kind, cx.network, chosen, name, palette)
     _add(ax, solid, _shade(hues, slope, cx, high - low), edges)
     _label(ax, cx, name, low, high)
     if legend and key is not None:
-        paint.legend(ax, *key)
-        ax.get_legend().set_bbox_to_anchor((0.98, 0.98))
+        keys.beside(ax, *key, left=0.98)
     return ax
 
 
-def _class_hues(kind: NDArray[np.int64], network: Network, n_outputs: int, name: str):
+def _class_hues(
+    kind: NDArray[np.int64], network: Network, chosen: int | tuple[int, int] | None, name: str, palette: Any
+):
+    """Return a color for each polygon, and names and colors for the key.
+
+    Above and below zero, a difference of two outputs has the colors of the classes that win there; of one output of
+    several, what is above has its color and what is below is gray: it says nothing of the class.
+    """
     present, row = np.unique(kind, return_inverse=True)
-    hues, names = class_colors(present.tolist(), network, n_outputs)
-    if n_outputs == 1:
+    shown = present
+    if isinstance(chosen, tuple):
+        below_above = np.array(chosen if network.classes == "min" else chosen[::-1])
+        shown = below_above[present]
+    elif chosen is not None and network.n_outputs > 1:
+        shown = np.where(present == 1, chosen, NO_CLASS)
+    hues = class_colors(shown, palette=palette, network=network)
+    if shown.min(initial=0) == NO_CLASS:
+        hues[shown == NO_CLASS] = colors.rgb([colors.EARLIER])
+    names = class_names(present.tolist(), network, None if chosen is None else 1)
+    if chosen is not None:
         names = [text.replace("output", name, 1) for text in names]
     return hues[row], (names, list(hues))
 
@@ -120,10 +141,11 @@ def _add(ax: Any, solid: list[FloatArray], hues: FloatArray, edges: bool | None)
     width = paint.edge_width(len(solid)) if outlined else 0.4
     faces = Poly3DCollection(
         _equally_long(solid), facecolors=hues, edgecolors="#2A2A2A" if outlined else hues, linewidths=width,
-        rasterized=len(solid) > paint.RASTER_FROM, gid="surface",
+        rasterized=len(solid) > paint.RASTER_FROM, gid="surface", zorder=paint.FILLS,
     )  # fmt: skip
     faces.set_joinstyle("bevel")
     ax.add_collection3d(faces)
+    ax.computed_zorder = False  # else what is added later may be drawn behind the surface
 
 
 def _equally_long(solid: list[FloatArray]) -> list[FloatArray]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from reluatlas.analysis.trajectories.measure import TrajectoryMeasures
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors as palette
+from reluatlas.figures import colors
+from reluatlas.figures.axes import new_figure, require_figsize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,12 @@ _PANELS = (
 )
 
 
-def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, axes: Any = None) -> NDArray[np.object_]:
+def trajectory(
+    measures: TrajectoryMeasures | Sequence[TrajectoryMeasures],
+    *,
+    axes: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> NDArray[np.object_]:
     """Return four axes, shape (4,), with the measures of a trajectory over the training steps.
 
     From left to right: the accuracy; cells, linear regions and pieces of the decision boundary;
@@ -39,13 +45,15 @@ def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, a
         and the others faintly behind it.
     axes : array of 4 matplotlib Axes, optional
         A new figure when None.
+    figsize : (float, float), optional
+        Width and height of a new figure, in inches.
     """
     runs = [measures] if isinstance(measures, TrajectoryMeasures) else list(measures)
     if not runs or not all(isinstance(m, TrajectoryMeasures) for m in runs):
         raise ArgumentError("`measures` must be what `Trajectory.measure` returned, or several of them.")
-    panels = _axes(axes)
+    panels = _axes(axes, require_figsize(figsize, axes, "axes"))
     for ax, (title, lines) in zip(panels, _PANELS, strict=True):
-        for (name, label), color in zip(lines, palette.series(len(lines)), strict=True):
+        for (name, label), color in zip(lines, colors.series(len(lines)), strict=True):
             for position, run in reversed(list(enumerate(runs))):
                 first, wide = position == 0, 1.6 if name == "n_cells" else 0.0  # other counts may lie on top of it
                 ax.plot(
@@ -55,7 +63,7 @@ def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, a
                     linewidth=wide + (1.3 if first else 0.8),
                     alpha=1.0 if first else 0.3,
                     label=label if first and label else None,
-                    zorder=(3.0 if first else 2.0) - 0.1 * wide,
+                    zorder=(0.8 if first else 0.5) - 0.05 * wide,
                 )
         ax.set_title(title, fontsize="medium")
         ax.set_xlabel("batches")
@@ -68,11 +76,9 @@ def trajectory(measures: TrajectoryMeasures | Sequence[TrajectoryMeasures], *, a
     return panels
 
 
-def _axes(axes: Any) -> NDArray[np.object_]:
+def _axes(axes: Any, size: tuple[float, float] | None) -> NDArray[np.object_]:
     if axes is None:
-        from matplotlib import pyplot
-
-        axes = pyplot.subplots(1, len(_PANELS), figsize=(14.0, 3.2), layout="compressed")[1]
+        axes = new_figure(size or (14.0, 3.2)).subplots(1, len(_PANELS))
     given: list[Axes] = list(np.asarray(axes, dtype=object).reshape(-1))
     if len(given) != len(_PANELS):
         raise ArgumentError(f"`axes` holds {len(given)} axes; there are {len(_PANELS)} panels. Pass as many, or None.")

@@ -23,11 +23,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
-NAMES = ("cells-by-map", "cells-by-class", "cells-by-layer", "dual", "layers", "surface")
+SHORT = {
+    "map": "cells-by-map",
+    "class": "cells-by-class",
+    "layer": "cells-by-layer",
+    "dual": "dual",
+    "layers": "layers",
+    "surface": "surface",
+}
+NAMES = tuple(SHORT.values())
 BOUNDARY = "boundary"
+_FIRST = ("cells-by-class", "cells-by-layer", "cells-by-map", "layers", "dual", "surface", BOUNDARY)
+"""In the order in which they are drawn where there may be no time for all."""
+FREE_UP_TO = 5_000
+"""Cells up to which all figures are drawn unasked: that takes seconds."""
 _DPI = 160
-_FIGURE_S, _PER_CELL_S = 0.5, 2e-4  # what a figure takes about, to begin with
+_FIGURE_S, _PER_CELL_S = 0.5, 5e-5  # what a figure takes about, to begin with
 _FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
 _COLUMNS = 3
 _SALT = "reluatlas"
@@ -74,25 +87,58 @@ class Drawing:
     is_wide: bool
 
 
-def draw(
-    cx: PolyhedralComplex, marks: Sequence[Mark] = (), left_out: Callable[[str], object] | None = None
-) -> Iterator[Drawing]:
-    """Yield the figures of a complex, in the order of a report; none of no cells.
+def available(network: Network, domain: object) -> tuple[str, ...]:
+    """Return the names of the figures that there are of the cells of a network on a domain.
 
-    Six of a plane domain; the decision boundary of all cells of a three-dimensional box or slice; none of others.
-    Where outputs are no classes, those of classes are left out. Where the time that holds here does not suffice for a
-    figure, `left_out` is told its name.
+    Six of a plane domain; the decision boundary of a three-dimensional box or slice; none of others. Where outputs are
+    no classes, those of classes are left out.
+    """
+    dim, has_classes = getattr(domain, "dim", 0), has_decision(network)
+    if dim == 2:
+        return tuple(name for name in NAMES if name != "cells-by-class" or has_classes)
+    return (BOUNDARY,) if dim == 3 and not isinstance(domain, Space) and has_classes else ()
+
+
+def draw(
+    cx: PolyhedralComplex,
+    marks: Sequence[Mark] = (),
+    left_out: Callable[[str], object] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    unasked_s: float = 0.0,
+    not_drawn: Callable[[str], object] | None = None,
+) -> Iterator[Drawing]:
+    """Yield the figures of a complex, in the order of a report where all are drawn; none of no cells.
+
+    Parameters
+    ----------
+    cx : PolyhedralComplex
+    marks : sequence of Mark
+    left_out : callable, optional
+        Told the name of each figure for which the time that holds here does not suffice; without it, that raises.
+    names : sequence of str, optional
+        Which figures, of `available`, whatever they take. None: of up to 5,000 cells all; of more one, and others as
+        long as drawing is expected to take no longer than `unasked_s` in all.
+    unasked_s : float
+        What the mathematics took.
+    not_drawn : callable, optional
+        Told the name of each figure that is left out for that.
 
     Guarantees: the same bytes in every run with the same versions; matplotlib's settings and its list
     of open figures are left as they were.
     """
     if cx.n_cells == 0:
         return
-    dim = cx.domain.dim
-    is_shown = dim == 3 and cx.is_complete and not isinstance(cx.domain, Space) and has_decision(cx.network)
-    flat = [name for name in NAMES if name != "cells-by-class" or has_decision(cx.network)]
+    there = available(cx.network, cx.domain) if cx.vertices.on is None or cx.is_complete else ()
+    is_free = names is not None or cx.n_cells <= FREE_UP_TO
+    chosen = [n for n in (there if is_free else _FIRST) if n in there and (names is None or n in names)]
     longest = _FIGURE_S + _PER_CELL_S * cx.n_cells
-    for name in flat if cx.vertices.on is None else [BOUNDARY] if is_shown else []:
+    spent = 0.0
+    for name in chosen:
+        if not is_free and spent and spent + longest > unasked_s:
+            if not_drawn is not None:
+                not_drawn(name)
+            continue
         begin = time.monotonic()
         try:
             if current().left() < longest:
@@ -105,7 +151,8 @@ def draw(
                 raise
             left_out(f"the figure {name}")
             continue
-        longest = max(longest, time.monotonic() - begin)
+        took = time.monotonic() - begin
+        longest, spent = max(longest, took), spent + took
         yield Drawing(name, title, caption, png, svg, is_wide)
 
 
@@ -194,6 +241,10 @@ def _settings():
 
 
 def _files(figure: Figure) -> tuple[bytes, bytes]:
+    engine = figure.get_layout_engine()
+    if engine is not None:  # once, not for each file: to find places, all is drawn to nowhere
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
     figure.savefig(svg, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})

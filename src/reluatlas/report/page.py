@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -52,6 +53,7 @@ def page(
     drawings: Sequence[Drawing],
     marks: Sequence[Mark] = (),
     left_out: Sequence[str] = (),
+    not_drawn: Sequence[str] = (),
 ) -> str:
     """Return the page as text.
 
@@ -67,7 +69,7 @@ def page(
         _tiles(numbers),
         _pictures(marks),
         _warning(words.left_out(left_out)) if left_out else "",
-        _section("Figures", _figures(drawings)) if drawings else "",
+        _section("Figures", _figures(drawings) + _not_drawn(not_drawn)) if drawings or not_drawn else "",
         _section("Numbers", _numbers(cx, numbers)),
         _section("Largest cells", _largest(cx, numbers)) if cx.n_cells else "",
         _section("The network", _network(network)),
@@ -159,6 +161,11 @@ def _uri(kind: str, data: bytes) -> str:
 
 def _figures(drawings: Iterable[Drawing]) -> str:
     return '<div class="figures">\n' + "\n".join(_figure(d) for d in drawings) + "\n</div>"
+
+
+def _not_drawn(names: Sequence[str]) -> str:
+    text = re.sub("`([^`]*)`", r"<code>\1</code>", escape(words.not_drawn(names))) if names else ""
+    return f'<p class="soft">{text}</p>' if names else ""
 
 
 def _figure(drawing: Drawing) -> str:

@@ -90,6 +90,15 @@ def left_out(what: Sequence[str]) -> str:
     return f"Incomplete: the limit of time was reached before {several}: left out."
 
 
+def not_drawn(names: Sequence[str]) -> str:
+    """Return which figures were not drawn, and how to get them."""
+    several = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return (
+        f"Not drawn, as that would take longer than finding the cells did: {several}. `--figures all` draws all, and "
+        "`reluatlas.plot` any from cells.npz."
+    )
+
+
 def number(value: int | None) -> str:
     """Return a number, or that the time was over before it was known."""
     return "not counted: the time was over" if value is None else f"{value:,}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reluatlas.report.drawings import Drawing, Mark, draw
+from reluatlas.report.drawings import NAMES, Drawing, Mark, draw
 from reluatlas.report.facts import Facts
 from reluatlas.report.folder import INDEX, fill_folder
 from reluatlas.report.page import About, page
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    cx: PolyhedralComplex, folder: Path, numbers: Facts, about: About, *, marks: Sequence[Mark] = ()
+    cx: PolyhedralComplex,
+    folder: Path,
+    numbers: Facts,
+    about: About,
+    *,
+    marks: Sequence[Mark] = (),
+    figures: Sequence[str] | None = None,
+    unasked_s: float = 0.0,
 ) -> Path:
     """Write `report.html`, `cells.npz`, `cells.json` and the figures; return the page's path.
 
@@ -32,6 +39,11 @@ def write_report(
     about : About
     marks : sequence of Mark
         Points to point out on the figures.
+    figures : sequence of str, optional
+        Names of the figures to draw; when None, those that take no longer than `unasked_s` in all: see `draw`. What
+        is not drawn for that is added to `numbers`, as `not_drawn`.
+    unasked_s : float
+        What the mathematics took.
 
     Raises
     ------
@@ -39,14 +51,18 @@ def write_report(
         When the folder is of others or cannot be written.
     """
     left_out: list[str] = []
+    not_drawn: list[str] = []
 
     def write(place: Path) -> None:
-        drawings = list(draw(cx, marks, left_out.append))
+        drawn = draw(cx, marks, left_out.append, names=figures, unasked_s=unasked_s, not_drawn=not_drawn.append)
+        drawings = sorted(drawn, key=lambda d: [*NAMES, d.name].index(d.name))
+        if not_drawn:
+            numbers["not_drawn"] = sorted(not_drawn, key=[*NAMES, *not_drawn].index)
         if left_out:
             numbers["left_out"] = [*numbers.get("left_out", ()), *left_out]
         cx.save(place / "cells.npz")
         write_figures(place / "figures", drawings)
-        text = page(cx, about, drawings, marks, numbers.get("left_out", ()))
+        text = page(cx, about, drawings, marks, numbers.get("left_out", ()), numbers.get("not_drawn", ()))
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 

@@ -43,7 +43,7 @@ def test_a_tick_for_each_facet_in_the_lane_of_its_layer(net, domain, ax):
     for i, cell in enumerate(cells.values()):
         layers = [-1 if d else o[0].layer for o, d in zip(cell.facets.owners, cell.facets.is_domain, strict=True)]
         for layer in (-1, 0, 1):
-            color = to_rgb("#9A9A9A") if layer < 0 else hues[layer]
+            color = to_rgb("#8A8A8A") if layer < 0 else hues[layer]
             found = drawn.get((2 - i, tuple(np.round(color, 6))), [])
             assert np.allclose(sorted(found), np.sort(cell.facets.distances[np.array(layers) == layer]))
     diamonds = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"]

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.figures import colors as palette
-from reluatlas.figures.film.frames import Film, Frame, class_fills, class_inks, neuron_colors
+from reluatlas.figures.class_colors import ink_on
+from reluatlas.figures.film.frames import Film, Frame, class_fills, class_labels, neuron_colors
 from reluatlas.typing import FloatArray
 
 COLUMNS = 4
@@ -16,7 +17,8 @@ _WIDTH = 3.5
 DUAL_LARGEST, DUAL_SMALLEST = 160.0, 6.0
 _GREY = "#C4C4C4"
 _SUN = np.array([-0.45, -0.55, 0.70]) / np.linalg.norm([-0.45, -0.55, 0.70])
-_COUNT_INK = "#4477AA"
+_COUNT_INK = "#454BC2"
+POINT_RIM = "#202020"
 
 
 def dual_size(shares: FloatArray) -> FloatArray:
@@ -48,7 +50,7 @@ class FilmFigure:
         self.curve = self.figure.add_subplot(places[3])
         self.layers = [self.figure.add_subplot(p) for p in places[4:-1]]
         self.output = self.figure.add_subplot(places[-1])
-        self.fills, self.inks = class_fills(film.trajectory.sizes[-1]), class_inks(film.trajectory.sizes[-1])
+        self.fills = class_fills(film.trajectory.sizes[-1])
         self._set_up()
 
     def _set_up(self) -> None:
@@ -63,9 +65,10 @@ class FilmFigure:
             ax.title.set_fontsize("medium")
         self.cells = PolyCollection([], linewidths=0.5, zorder=1)
         self.decision.add_collection(self.cells, autolim=False)
+        self._name_classes()
         self.boundary = _lines(self.decision, palette.BOUNDARY, 1.8, 3.0)
         if len(film.X):
-            self.decision.scatter(*film.X.T, s=3, c=self.inks[film.y], linewidths=0, alpha=0.55, zorder=2)
+            self.decision.scatter(*film.X.T, s=7, c=self.fills[film.y], edgecolors=POINT_RIM, linewidths=0.45, zorder=2)
         self.faces = Poly3DCollection([np.zeros((3, 3))], linewidths=0.25, edgecolors="#2A2A2A")
         self.surface.add_collection3d(self.faces)
         self._label_surface()
@@ -83,6 +86,19 @@ class FilmFigure:
         self.earlier = [_lines(ax, _GREY, 0.7, 1.0) for ax in [*self.layers, self.output]]
         self.own: list[LineCollection] = [_lines(ax, _GREY, 1.4, 2.0) for ax in self.layers]
         self.zero = _lines(self.output, palette.BOUNDARY, 1.8, 3.0)
+
+    def _name_classes(self) -> None:
+        """Write the classes on their colors, above the decision, from the right."""
+        labels, at = class_labels(self.film.trajectory.sizes[-1]), 1.0
+        self.decision.title.set_horizontalalignment("left")
+        self.decision.title.set_x(0.0)
+        for c in range(len(labels) - 1, -1, -1):
+            fill = tuple(self.fills[c].tolist())
+            self.decision.text(
+                at, 1.03, labels[c], transform=self.decision.transAxes, ha="right", va="bottom", fontsize="small",
+                color=ink_on(fill), bbox={"boxstyle": "square,pad=0.2", "fc": fill, "ec": "none"},
+            )  # fmt: skip
+            at -= 0.035 + 0.03 * len(labels[c])
 
     def _plane_panels(self) -> list[tuple[Any, str]]:
         hidden = [(ax, f"hidden layer {i + 1}: zeros") for i, ax in enumerate(self.layers)]

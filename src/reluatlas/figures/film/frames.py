@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from reluatlas.analysis.trajectories.measure import in_threads
 from reluatlas.analysis.trajectories.trajectory import Trajectory
-from reluatlas.figures import colors as palette
-from reluatlas.figures import outputs, polygons
+from reluatlas.figures import colors, outputs, polygons
 from reluatlas.figures.axes import coordinate_names
+from reluatlas.figures.class_colors import class_colors
 from reluatlas.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-MUTED = ("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933")
-"""P. Tol's qualitative scheme "muted"."""
-CLASS_INKS = ("#1F4E79", "#A63D1F")
 N_FRAMES = 201
 _SHOWN_POINTS = 900
 _ORDINARY = 0.98
+_NAMED_CLASSES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,21 +174,19 @@ def height_name(cx: PolyhedralComplex) -> str:
 
 def neuron_colors(n: int) -> FloatArray:
     """Return one color (n, 3) per neuron of a layer: it keeps it over time."""
-    if n <= len(MUTED):
-        return palette.rgb(MUTED)[:n]
-    return palette.series(n)
+    return colors.series(n)
 
 
 def class_fills(n_outputs: int) -> FloatArray:
-    """Return one light color (max(n_outputs, 2) + 1, 3) per class, and the last one for ties."""
-    return np.vstack([palette.series(max(n_outputs, 2), light=True), palette.rgb([palette.TIE_COLOR])])
+    """Return the color (max(n_outputs, 2) + 1, 3) of each class, and the last one for ties."""
+    return class_colors(np.append(np.arange(max(n_outputs, 2)), polygons.TIE))
 
 
-def class_inks(n_outputs: int) -> FloatArray:
-    """Return one dark color per class, for points on the light ones."""
-    if n_outputs <= 2:
-        return palette.rgb(CLASS_INKS)
-    return 0.6 * class_fills(n_outputs)[:-1]
+def class_labels(n_outputs: int) -> list[str]:
+    """Return what stands beside the color of each class; none of so many that there is no room."""
+    if n_outputs == 1:
+        return ["< 0", "> 0"]
+    return [str(c) for c in range(n_outputs)] if n_outputs <= _NAMED_CLASSES else []
 
 
 def _dual(cx: PolyhedralComplex, chosen: int | tuple[int, int] | None) -> tuple[FloatArray, IntArray, FloatArray]:

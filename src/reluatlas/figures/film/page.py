@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from reluatlas.figures import colors as palette
 from reluatlas.figures import polygons
+from reluatlas.figures.class_colors import ink_on
 from reluatlas.figures.film.draw import dual_size
-from reluatlas.figures.film.frames import Film, class_fills, class_inks, neuron_colors
+from reluatlas.figures.film.frames import Film, class_fills, class_labels, neuron_colors
 
 _STEPS = 65535
 
@@ -81,7 +82,8 @@ def _content(film: Film) -> dict[str, Any]:
         "maps": [f.n_affine_maps for f in frames],
         "outside": outside,
         "fills": _hexadecimal(class_fills(trajectory.sizes[-1])),
-        "inks": _hexadecimal(class_inks(trajectory.sizes[-1])),
+        "classes": class_labels(trajectory.sizes[-1]),
+        "classInks": [ink_on(c) for c in class_fills(trajectory.sizes[-1])[:-1]],
         "earlier": palette.EARLIER,
         "neurons": [_hexadecimal(neuron_colors(n)) for n in trajectory.sizes[1:-1]],
         "arrays": {name: _packed(array) for name, array in arrays.items()},

@@ -127,7 +127,7 @@ def _kinds(alike: Alike) -> list[tuple[str, list[float], str]]:
     rows: list[tuple[str, list[float], str]] = []
     for kind, pairs in alike.items():
         rows += [
-            (kind, pairs.distances, palette.BRIGHT[0 if kind.startswith("within") else 1]),
+            (kind, pairs.distances, palette.LINES[0 if kind.startswith("within") else 1]),
             ("chance: same mean and covariance", pairs.same_moments, _GREY),
             ("chance: untrained", pairs.untrained, "#B8B8B8"),
         ]

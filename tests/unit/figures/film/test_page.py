@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reluatlas.figures.class_colors import class_colors
 from reluatlas.figures.film.make import film
 from tests.browser import Browser, find_browser
 from tests.unit.analysis.paths import moving
@@ -127,3 +128,23 @@ def test_dragging_turns_the_surface_alone(browser, page):
     browser.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 60, y=y + 20, button="left", clickCount=1)
     changed = [name for name in PANELS if _panel(browser, name) != panels[name]]
     assert changed == ["surface"]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_narrow_and_dark_pages(browser, page, mode):
+    browser.call("Emulation.setDeviceMetricsOverride", width=420, height=900, deviceScaleFactor=1, mobile=True)
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": mode}])
+    browser.open(page, "#frame=3")
+    assert browser.run("document.documentElement.scrollWidth") <= 420
+    paper = browser.run("getComputedStyle(document.querySelector('figure')).backgroundColor")
+    assert paper in (("rgb(255, 255, 255)",) if mode == "dark" else ("rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"))
+
+
+def test_classes_are_named_on_their_colors(browser, page):
+    browser.open(page)
+    tags = browser.run(
+        "[...document.querySelectorAll('#decision-title .class')]"
+        ".map(t => [t.textContent, getComputedStyle(t).backgroundColor])"
+    )
+    expected = [f"rgb({', '.join(str(round(255 * v)) for v in c)})" for c in class_colors([0, 1])]
+    assert tags == [["0", expected[0]], ["1", expected[1]]]
