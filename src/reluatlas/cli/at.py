@@ -47,7 +47,7 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
-        from reluatlas.report.page import About
+        from reluatlas.report.common import About
         from reluatlas.report.points_page import write_points_report
 
         console.notice("Drawing the report.", quiet=quiet)

@@ -138,8 +138,8 @@ def _write(
     figures: Sequence[str] | None,
     unasked_s: float,
 ) -> None:
+    from reluatlas.report.common import About
     from reluatlas.report.drawings import Mark
-    from reluatlas.report.page import About
     from reluatlas.report.write import write_report
 
     marks = [Mark(p.label, u) for p, u in zip(chosen.points, chosen.coordinates, strict=True)]

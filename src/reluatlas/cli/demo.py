@@ -27,9 +27,9 @@ print(cx.n_cells, cx.n_linear_regions, cx.exactness)"""
 def demo(common: Common, *, jobs: int | None, typed: Sequence[str]) -> int:
     """Open the shipped network on the plane through three digits and write the report."""
     from reluatlas.datasets.demo import load_demo_digits
+    from reluatlas.report.common import About
     from reluatlas.report.drawings import Mark
     from reluatlas.report.folder import check_folder
-    from reluatlas.report.page import About
     from reluatlas.report.write import write_report
 
     quiet = common.quiet

@@ -106,8 +106,8 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
+        from reluatlas.report.common import About
         from reluatlas.report.exploration_page import write_exploration_report
-        from reluatlas.report.page import About
 
         console.notice("Drawing the report.", quiet=quiet)
         where = "between two points" if goal is not None else "around a point" if len(points) == 1 else "around points"

@@ -56,7 +56,7 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
-        from reluatlas.report.page import About
+        from reluatlas.report.common import About
         from reluatlas.report.path_page import write_path_report
 
         console.notice("Drawing the report.", quiet=quiet)

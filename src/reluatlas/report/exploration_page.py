@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reluatlas.report import drawings, exploration_facts, facts, page, words
+from reluatlas.report import common, drawings, exploration_facts, facts, parts, words
+from reluatlas.report.common import About
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import SEARCH, SEARCH_INDEX, fill_folder
-from reluatlas.report.page import About
 from reluatlas.report.write import as_json, write_figures
 from reluatlas.storage.archive import json_array
 from reluatlas.storage.atomic import whole_file
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from reluatlas.cells.explore import Exploration
     from reluatlas.network.network import Network
 
@@ -97,24 +98,22 @@ def _on(draw: Any, found: Exploration, options: dict[str, Any], ax: Any) -> None
 def _page(net: Network, found: Exploration, numbers: facts.Facts, about: About, drawn: Sequence[Drawing]) -> str:
     network = facts.of_network(net)
     body = [
-        "" if numbers["is_complete"] else page._warning(exploration_facts.stopped(numbers)),
-        page.tiles(_tiles(numbers)),
-        page._section("Figures", page._figures(drawn)) if drawn else _not_drawn(numbers),
-        page._section("Between the points", _between(numbers)) if numbers["between"] else "",
-        page._section("Numbers", _numbers(numbers, net)),
-        page._section("By depth", _depths(numbers)) if numbers["target"] is None else "",
-        page._section("The network", page._network(network)),
-        page._section("What import changed", page._notes(network)),
-        page._section("How to make it again", page._again(about)),
+        "" if numbers["is_complete"] else parts.warning(exploration_facts.stopped(numbers)),
+        parts.tiles(_tiles(numbers)),
+        parts.section("Figures", common.figures(drawn)) if drawn else _not_drawn(numbers),
+        parts.section("Between the points", *_between(numbers)) if numbers["between"] else "",
+        parts.section("Numbers", _numbers(numbers, net)),
+        parts.section("By depth", *_depths(numbers)) if numbers["target"] is None else "",
+        *common.ending(network, about),
     ]
     subject = f"{net.source}: {words.network(net)}. Domain: {words.domain(found.domain)}."
-    return page.put_together(about, subject, body)
+    return common.put_together(about, subject, body)
 
 
-def _not_drawn(numbers: facts.Facts) -> str:
-    return (
-        f"<p class='soft'>The graph is not drawn: {numbers['n_cells']:,} cells are more than {_MOST_DRAWN:,}. It is "
-        "in <code>exploration.npz</code>.</p>"
+def _not_drawn(numbers: facts.Facts) -> Markup:
+    return parts.note(
+        f"The graph is not drawn: {numbers['n_cells']:,} cells are more than {_MOST_DRAWN:,}. It is in "
+        "`exploration.npz`."
     )
 
 
@@ -128,7 +127,7 @@ def _tiles(numbers: facts.Facts) -> list[tuple[str, str]]:
     ]
 
 
-def _between(numbers: facts.Facts) -> str:
+def _between(numbers: facts.Facts) -> tuple[Markup | str, ...]:
     head = ("from", "to", "length", "Hamming distance", "cells on the straight line", "facets on a known way")
     rows = [
         (
@@ -137,16 +136,19 @@ def _between(numbers: facts.Facts) -> str:
         )
         for pair in numbers["between"][:_ROWS]
     ]  # fmt: skip
-    note = (
-        "<p class='soft'>Hamming distance: units that are on different pieces in the two cells. Cells on the straight "
-        "line: all that the segment meets, both ends with it, exactly (as <code>reluatlas trace</code> finds them). A "
-        "known way leads through the cells that were visited; the shortest of all ways may be shorter, and each facet "
-        "on it changes at least one unit.</p>"
+    return (
+        parts.columns(head, rows, (2, 3, 4, 5)),
+        common.more(len(numbers["between"]) - _ROWS, "pair"),
+        parts.note(
+            "Hamming distance: units that are on different pieces in the two cells. Cells on the straight line: all "
+            "that the segment meets, both ends with it, exactly (as `reluatlas trace` finds them). A known way leads "
+            "through the cells that were visited; the shortest of all ways may be shorter, and each facet on it "
+            "changes at least one unit."
+        ),
     )
-    return page.columns(head, rows, (2, 3, 4, 5)) + page._and_more(len(numbers["between"]) - _ROWS, "pair") + note
 
 
-def _numbers(numbers: facts.Facts, net: Network) -> str:
+def _numbers(numbers: facts.Facts, net: Network) -> Markup:
     rows = [
         ("points", f"{numbers['n_points']:,} in {words.counted(numbers['n_starts'], 'cell')}"),
         ("cells", f"{numbers['n_cells']:,}"),
@@ -156,11 +158,10 @@ def _numbers(numbers: facts.Facts, net: Network) -> str:
     ]
     if numbers["target"] is not None:
         rows[-1] = ("target", numbers["target"])
-    lines = [f"<tr><th>{escape(a)}</th><td class='t'>{escape(b)}</td></tr>" for a, b in rows]
-    return page._table("", lines)
+    return parts.pairs(rows)
 
 
-def _depths(numbers: facts.Facts) -> str:
+def _depths(numbers: facts.Facts) -> tuple[Markup | str, ...]:
     rows = [(f"{r['depth']:,}", f"{r['n_cells']:,}", f"{r['n_expanded']:,}") for r in numbers["by_depth"][:_ROWS]]
     head = ("facets from a start", "cells", "of them with all neighbors known")
-    return page.columns(head, rows, (0, 1, 2)) + page._and_more(len(numbers["by_depth"]) - _ROWS, "depth")
+    return parts.columns(head, rows, (0, 1, 2)), common.more(len(numbers["by_depth"]) - _ROWS, "depth")

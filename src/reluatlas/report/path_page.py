@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from reluatlas.network.decision import class_label, extreme_word
-from reluatlas.report import drawings, facts, page, words
+from reluatlas.report import common, drawings, facts, parts, words
+from reluatlas.report.common import About
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import MOST_FIGURES, PATH_FIGURE, PATH_INDEX, PATH_TABLE, fill_folder
-from reluatlas.report.page import About
 from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from reluatlas.network.network import Network
     from reluatlas.paths.path import Path, Paths
 
@@ -92,19 +93,17 @@ def _page(
 ) -> str:
     network = facts.of_network(net)
     body = [
-        "" if numbers["is_complete"] else page._warning(words.path_stopped(numbers)),
+        "" if numbers["is_complete"] else parts.warning(words.path_stopped(numbers)),
         _tiles(numbers),
-        page._section("Figures", page._figures(drawn)) if drawn else "",
-        page._section("Legs", _legs(numbers, net)),
-        page._section("The network", page._network(network)),
-        page._section("What import changed", page._notes(network)),
-        page._section("How to make it again", page._again(about)),
+        parts.section("Figures", common.figures(drawn)) if drawn else "",
+        parts.section("Legs", *_legs(numbers, net)),
+        *common.ending(network, about),
     ]
     subject = f"{net.source}: {words.network(net)}. Path: {' → '.join(labels)}."
-    return page.put_together(about, subject, body)
+    return common.put_together(about, subject, body)
 
 
-def _tiles(numbers: facts.Facts) -> str:
+def _tiles(numbers: facts.Facts) -> Markup:
     exact = numbers["exactness"]
     pairs = [
         (f"{numbers['n_pieces']:,}", "pieces: cells on the way" + ("" if numbers["is_complete"] else ", so far")),
@@ -113,23 +112,20 @@ def _tiles(numbers: facts.Facts) -> str:
         (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
     ]
-    return page.tiles(pairs)
+    return parts.tiles(pairs)
 
 
-def _legs(numbers: facts.Facts, net: Network) -> str:
+def _legs(numbers: facts.Facts, net: Network) -> tuple[Markup, Markup]:
     names = ("from", "to", "length", "pieces", "linear regions", "changes of units", "Hamming distance", "classes")
-    head = "".join(f"<th>{name}</th>" for name in names)
     rows = []
     for leg in numbers["legs"]:
         classes = [class_label(net, c) for c in leg["classes"]]
         shown = " → ".join(classes[:_SHOWN]) + (" → ..." if len(classes) > _SHOWN else "")
-        cells = (
+        rows.append((
             leg["from"], leg["to"], f"{leg['length']:.6g}", f"{leg['n_pieces']:,}", f"{leg['n_linear_regions']:,}",
             f"{leg['n_changes']:,}", f"{leg['hamming']:,}", shown,
-        )  # fmt: skip
-        rows.append("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>")
-    note = (
-        "<p class='soft'>Hamming distance: units that are on different pieces in the first and the last cell of the "
-        "leg. All pieces are in <code>pieces.csv</code>, all breakpoints in <code>path.json</code>.</p>"
+        ))  # fmt: skip
+    return parts.columns(names, rows), parts.note(
+        "Hamming distance: units that are on different pieces in the first and the last cell of the leg. All pieces "
+        "are in `pieces.csv`, all breakpoints in `path.json`."
     )
-    return page._table(head, rows) + note

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +11,17 @@ from reluatlas.affine import AffineMaps
 from reluatlas.certify.archive import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
-from reluatlas.report import cell_words, drawings, facts, page, words
+from reluatlas.report import cell_words, common, drawings, facts, parts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
+from reluatlas.report.common import About
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import CERTIFICATES, POINTS, POINTS_INDEX, fill_folder
-from reluatlas.report.page import About
 from reluatlas.report.points_file import write_points
 from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from reluatlas.cells.cell import Cell
     from reluatlas.network.network import Network
 
@@ -137,18 +138,16 @@ def _page(
 ) -> str:
     network = facts.of_network(net)
     body = [
-        "" if numbers["is_complete"] else page._warning(cell_words.stopped(numbers)),
-        page.tiles(_tiles(numbers, points)),
-        page._section("Figures", page._figures(figures)) if figures else "",
-        page._section("Points", _points(net, points)) if points else "",
+        "" if numbers["is_complete"] else parts.warning(cell_words.stopped(numbers)),
+        parts.tiles(_tiles(numbers, points)),
+        parts.section("Figures", common.figures(figures)) if figures else "",
+        parts.section("Points", *_points(net, points)) if points else "",
         *_cells(net, points),
-        page._section("Certificates", _certificates(numbers, load)) if points else "",
-        page._section("The network", page._network(network)),
-        page._section("What import changed", page._notes(network)),
-        page._section("How to make it again", page._again(about)),
+        parts.section("Certificates", *_certificates(numbers, load)) if points else "",
+        *common.ending(network, about),
     ]
     subject = f"{net.source}: {words.network(net)}. Domain: {words.domain(domain)}."
-    return page.put_together(about, subject, body)
+    return common.put_together(about, subject, body)
 
 
 def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str, str]]:
@@ -163,7 +162,7 @@ def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str
     ]
 
 
-def _points(net: Network, points: Sequence[PointFacts]) -> str:
+def _points(net: Network, points: Sequence[PointFacts]) -> tuple[Markup | str, ...]:
     names = (
         "point", "class", "facets", "nearest facet", "what turns there", "other class in the cell",
         "bounded, inradius", "pattern",
@@ -183,16 +182,18 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
                     cell_words.short_size_of(cell), cell_words.short_pattern(net, cell.pattern),
                 )
             )  # fmt: skip
-    right = (2, 3)
-    note = (
-        "<p class='soft'>Distances are in input units; units, layers and outputs are counted from 0. The inradius is "
-        "the radius of a largest ball in the cell: <i>any</i> where balls of any size fit. A pattern is written layer "
-        "by layer and unit by unit, or for many units as how many are on in each layer, and a digest.</p>"
+    return (
+        parts.columns(names, rows[:_ROWS], right=(2, 3)),
+        common.more(len(rows) - _ROWS, "cell"),
+        parts.note(
+            "Distances are in input units; units, layers and outputs are counted from 0. The inradius is the radius "
+            'of a largest ball in the cell: "any" where balls of any size fit. A pattern is written layer by layer '
+            "and unit by unit, or for many units as how many are on in each layer, and a digest."
+        ),
     )
-    return page.columns(names, rows[:_ROWS], right) + page._and_more(len(rows) - _ROWS, "cell") + note
 
 
-def _cells(net: Network, points: Sequence[PointFacts]) -> list[str]:
+def _cells(net: Network, points: Sequence[PointFacts]) -> list[Markup]:
     told = [
         (
             f"The cell of {point.label}" + (f": {k + 1} of those that meet there" if point.is_on_face else ""),
@@ -202,16 +203,15 @@ def _cells(net: Network, points: Sequence[PointFacts]) -> list[str]:
         for point in points
         for k, cell in enumerate(point.cells)
     ]
-    sections = [page._section(label, _cell(net, point, cell)) for label, point, cell in told[:_CELLS]]
+    sections = [parts.section(label, *_cell(net, point, cell)) for label, point, cell in told[:_CELLS]]
     if len(told) > _CELLS:
         sections.append(
-            f"<p class='soft'>{words.counted(len(told) - _CELLS, 'more cell')} in <code>points.json</code> and "
-            "<code>points.npz</code>.</p>"
+            parts.note(f"{words.counted(len(told) - _CELLS, 'more cell')} in `points.json` and `points.npz`.")
         )
     return sections
 
 
-def _cell(net: Network, point: PointFacts, cell: CellFacts) -> str:
+def _cell(net: Network, point: PointFacts, cell: CellFacts) -> tuple[Markup | str, ...]:
     rows = [
         ("class", cell_words.class_of(point)),
         ("facets", cell_words.facets_of(cell)),
@@ -226,17 +226,16 @@ def _cell(net: Network, point: PointFacts, cell: CellFacts) -> str:
         rows.insert(1, ("on a face", f"{len(point.cells):,} cells meet at the point" + _so_far(point)))
     if cell.check is not None:
         rows.append(("certificate", f"checked from the weights: {cell.check.n_rows:,} rows, all claims hold"))
-    lines = [f"<tr><th>{escape(a)}</th><td class='t'>{escape(b)}</td></tr>" for a, b in rows]
-    return page._table("", lines) + _nearest_facets(net, cell)
+    return parts.pairs(rows), *_nearest_facets(net, cell)
 
 
 def _so_far(point: PointFacts) -> str:
     return "" if point.is_complete else ", and more than the limit allows"
 
 
-def _nearest_facets(net: Network, cell: CellFacts) -> str:
+def _nearest_facets(net: Network, cell: CellFacts) -> tuple[Markup | str, ...]:
     if not cell.owners:
-        return ""
+        return ()
     rows = []
     for i in range(min(_FACETS, len(cell.owners))):
         if cell.is_domain[i]:
@@ -248,7 +247,7 @@ def _nearest_facets(net: Network, cell: CellFacts) -> str:
         at_least = "at least " if cell.distances[i] > cell.distances[0] else ""
         rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(cell.owners[i]), behind))
     head = ("distance", "what turns there", "units that are on another piece behind it")
-    return page.columns(head, rows) + page._and_more(len(cell.owners) - _FACETS, "facet")
+    return parts.columns(head, rows), common.more(len(cell.owners) - _FACETS, "facet")
 
 
 def _vector(values: Any) -> str:
@@ -264,15 +263,15 @@ def _map(cell: CellFacts) -> str:
     return f"A with {m} × {n} numbers, b = {_vector(cell.b)}; all of it in points.npz"
 
 
-def _certificates(numbers: facts.Facts, load: str) -> str:
+def _certificates(numbers: facts.Facts, load: str) -> tuple[Markup, Markup]:
     checked = (
         f"They were checked in this run: all {numbers['n_checked']:,} hold." if numbers["n_checked"] else
-        "They were not checked in this run (<code>--check</code> does)."
+        "They were not checked in this run (`--check` does)."
     )  # fmt: skip
-    return (
-        "<p>Each facet has a point that violates it alone, and each row that is no facet has multipliers that replace "
-        "it by others; with a point inside of the cell, that proves the list of facets. All of these are in "
-        f"<code>certificates.npz</code>, as exact numbers. {checked} The check composes the rows again from the "
-        "weights, in whole numbers, and shares nothing with the search:</p>\n"
-        f"<pre>{escape(_CHECK.format(load=load))}</pre>"
+    proof = parts.paragraph(
+        "Each facet has a point that violates it alone, and each row that is no facet has multipliers that replace it "
+        "by others; with a point inside of the cell, that proves the list of facets. All of these are in "
+        f"`certificates.npz`, as exact numbers. {checked} The check composes the rows again from the weights, in whole "
+        "numbers, and shares nothing with the search:"
     )
+    return proof, parts.code(_CHECK.format(load=load))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reluatlas.report.common import About
+from reluatlas.report.complex_page import page
 from reluatlas.report.drawings import NAMES, Drawing, Mark, draw
 from reluatlas.report.facts import Facts
 from reluatlas.report.folder import INDEX, fill_folder
-from reluatlas.report.page import About, page
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from reluatlas.cli.main import main
-from reluatlas.report.page import About, page
+from reluatlas.report.common import About
+from reluatlas.report.complex_page import page
 from tests.cli.run import dense_layers, write_onnx
 
 BROWSER = next(

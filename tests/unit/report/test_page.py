@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from reluatlas.network.network import Note
+from reluatlas.report.common import About
+from reluatlas.report.complex_page import page
 from reluatlas.report.drawings import Drawing, Mark
-from reluatlas.report.page import About, page
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
 VOID = {"meta", "link", "img", "br"}

@@ -9,7 +9,7 @@ import numpy as np
 
 import reluatlas as ra
 from reluatlas.report import facts
-from reluatlas.report.page import About
+from reluatlas.report.common import About
 from reluatlas.report.write import write_numbers, write_report
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from statistics import fmean
-from string import Template
 from typing import TYPE_CHECKING
 
-from reluatlas import report as page_files
-from reluatlas._version import __version__
+from reluatlas.report import parts
+from reluatlas.report.parts import Cell, Figure
 from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist import figures, published, tables
 from reluatlas.studies.mnist.networks import RECIPES
@@ -20,16 +17,10 @@ from reluatlas.studies.mnist.steps import TRAINING
 from reluatlas.studies.mnist.tables import Facts
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 PAGE = "report.html"
-_STYLE = """
-td small { color: var(--soft); display: block; }
-td.own { color: var(--soft); }
-figure + figure { margin-top: 1rem; }
-td.n, td.name, td small { white-space: nowrap; }
-figure img { max-height: none; }
-""".strip()
 _SHOWN_CLASS = 7
 _NBSP = "\u00a0"
 
@@ -50,27 +41,22 @@ def draw_report(folder: Path) -> Path:
     head = found["study"]
     names = ", ".join(head["titles"][n] for n in head["networks"])
     body = [
-        _section("Networks", _networks(found)),
-        _section("How long affine maps take", _taken(found)) if found["maps-taken"] else "",
-        _section("Affine maps in use", _regions(found)),
-        _section("What the maps look like", _pictures(found, folder)),
-        _section("Maps of one network turned into those of another", _similarity(found, folder))
+        parts.section("Networks", *_networks(found)),
+        parts.section("How long affine maps take", *_taken(found)) if found["maps-taken"] else "",
+        parts.section("Affine maps in use", *_regions(found)),
+        parts.section("What the maps look like", _pictures(found, folder)),
+        parts.section("Maps of one network turned into those of another", *_similarity(found, folder))
         if found["similarity"] else "",
-        _section("Fewer maps", _reduction(found, folder)),
-        _section("Models that stand alone", _standalone(found, folder)),
-        _section("How it was made", _made(found)),
+        parts.section("Fewer maps", *_reduction(found, folder)),
+        parts.section("Models that stand alone", *_standalone(found, folder)),
+        parts.section("How it was made", *_made(found)),
     ]  # fmt: skip
-    here = Path(page_files.__file__)
-    text = Template(here.with_name("page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(f"{head['data']}: networks as sets of affine maps"),
-        style=here.with_name("page.css").read_text(encoding="utf-8") + _STYLE,
-        version=escape(__version__),
-        subject=escape(
-            f"{names}; {_several(head['seeds'], 'seed')}; {head['n_train']:,} training and {head['n_test']:,} test "
-            f"images of {head['side']} x {head['side']} pixels."
-        ),
+    text = parts.whole_page(
+        f"{head['data']}: networks as sets of affine maps",
+        f"{names}; {_several(head['seeds'], 'seed')}; {head['n_train']:,} training and {head['n_test']:,} test images "
+        f"of {head['side']} x {head['side']} pixels.",
+        body,
         intro=_intro(found),
-        body="\n".join(part for part in body if part),
     )
     target = folder / PAGE
     with whole_file(target) as temporary:
@@ -78,18 +64,18 @@ def draw_report(folder: Path) -> Path:
     return target
 
 
-def _intro(found: Facts) -> str:
+def _intro(found: Facts) -> Markup:
     if found["study"].get("is_trial"):
         text = "A trial on few images or epochs: it shows that all works; its numbers say nothing of the networks."
     elif tables.has_paper(found):
         text = f"In tables: ours, then the paper's and the difference in points. The paper: {published.SOURCE}."
     else:
         text = f"The paper ({published.SOURCE}) has no numbers on this data set: run the study with MNIST to compare."
-    said = "".join(f"<li>{escape(line.replace(' %', _NBSP + '%'))}</li>" for line in tables.main_numbers(found))
-    return f"<p>{escape(text)}</p><ul>{said}</ul>"
+    said = [line.replace(" %", _NBSP + "%") for line in tables.main_numbers(found)]
+    return parts.paragraph(text) + parts.bullets(said)
 
 
-def _networks(found: Facts) -> str:
+def _networks(found: Facts) -> tuple[Markup, Markup]:
     head = found["study"]
     seeds = head["seeds"] if len(head["seeds"]) > 1 else []
     columns = ["network", "architecture", "training", *(f"seed {s}" for s in seeds), "mean, %" if seeds else "right, %"]
@@ -103,85 +89,84 @@ def _networks(found: Facts) -> str:
         )
         values, theirs = tables.accuracies(found, name), tables.percent(published.ACCURACY.get(name))
         rows.append([
-            _cell(head["titles"][name]), _cell(head["architectures"][name], "t"), _cell(how, "t"),
-            *(_cell(f"{v:.2f}") for v in values if seeds), _beside(found, values, theirs),
+            Cell(head["titles"][name]), Cell(head["architectures"][name], "t"), Cell(how, "t"),
+            *(Cell(f"{v:.2f}") for v in values if seeds), _beside(found, values, theirs),
         ])  # fmt: skip
     seconds = [f.get("training_seconds") for f in found["networks"]]
     took = f" Training: {sum(seconds):,.0f} s, the sum over the networks, each on one thread." if all(seconds) else ""
-    return _table(columns, rows) + _note("Right, in % of the test images, which training never sees." + took)
+    return _table(columns, rows), parts.note("Right, in % of the test images, which training never sees." + took)
 
 
-def _taken(found: Facts) -> str:
+def _taken(found: Facts) -> tuple[Markup, Markup]:
     columns = ["network", "seed", "training images", "s", "ms per image", "test images", "s", "ms per image"]
     rows = []
     for f in found["maps-taken"]:
-        cells = [_cell(f["title"]), _cell(str(f["seed"]))]
+        cells = [Cell(f["title"]), Cell(str(f["seed"]))]
         for part in ("train", "test"):
             theirs = published.MAP_SECONDS.get(f["name"]) if part == "train" and tables.has_paper(found) else None
-            paper = "" if theirs is None else f"<small>paper {theirs:,}</small>"
-            how = "<small>as factors</small>" if f[part]["is_factored"] else ""
+            paper = "" if theirs is None else f"paper {theirs:,}"
             cells += [
-                f'<td class="n">{f[part]["n_images"]:,}{how}</td>',
-                f'<td class="n">{f[part]["seconds"]:,.1f}{paper}</td>',
-                _cell(f"{tables.ms_per_image(f[part]):.3g}"),
+                Cell(f"{f[part]['n_images']:,}", "n", "as factors" if f[part]["is_factored"] else ""),
+                Cell(f"{f[part]['seconds']:,.1f}", "n", paper),
+                Cell(f"{tables.ms_per_image(f[part]):.3g}"),
             ]
         rows.append(cells)
     theirs = " and ".join(f"{s:,} s ({RECIPES[n].title})" for n, s in published.MAP_SECONDS.items())
     paper = f" In the paper, one training image at a time on a GPU: {theirs}." if tables.has_paper(found) else ""
-    return _table(columns, rows) + _note(
+    return _table(columns, rows), parts.note(
         "Wall time of the affine maps of all ten classes, written to a file in float32. As factors: with one hidden "
         "layer a map is a pattern times fixed rows, and only patterns are kept." + paper
     )
 
 
-def _regions(found: Facts) -> str:
+def _regions(found: Facts) -> tuple[Markup, Markup]:
     columns = ["network", "seed", "different patterns", "different maps", "those within 0.001 as one",
                "images that share a map", "patterns of the training images", "neurons", "max windows"]  # fmt: skip
     rows = []
     for f in found["regions"]:
         theirs = published.MAPS_IN_USE.get(f["name"]) if tables.has_paper(found) else None
-        near = f"{f['n_near']:,}" + ("" if theirs is None else f"<small>paper {theirs:,}</small>")
         seen = "" if f["n_train_patterns"] is None else f"{f['n_train_patterns']:,} of {f['n_train']:,}"
-        exact = "" if f["is_exact"] or f["n_maps"] is None else "<small>float64</small>"
+        exact = "" if f["is_exact"] or f["n_maps"] is None else "float64"
         rows.append([
-            _cell(f["title"]), _cell(str(f["seed"])), _cell(_count(f["n_patterns"])),
-            f'<td class="n">{_count(f["n_maps"])}{exact}</td>', f'<td class="n">{near}</td>',
-            _cell(_count(f["n_sharing"])),
-            _cell(seen), _cell(f"{f['n_neurons']:,}"),
-            _cell(f"{f['n_windows']:,}"),
+            Cell(f["title"]), Cell(str(f["seed"])), Cell(_count(f["n_patterns"])),
+            Cell(_count(f["n_maps"]), "n", exact),
+            Cell(f"{f['n_near']:,}", "n", "" if theirs is None else f"paper {theirs:,}"),
+            Cell(_count(f["n_sharing"])),
+            Cell(seen), Cell(f"{f['n_neurons']:,}"),
+            Cell(f"{f['n_windows']:,}"),
         ])  # fmt: skip
-    return _table(columns, rows) + _note(
+    return _table(columns, rows), parts.note(
         f"On the {found['study']['n_test']:,} test images. Patterns and maps are told apart exactly: where float64 "
         "leaves it open whether two maps are equal, they are compared as integers. The paper counts maps as one when "
         "they are within 0.001 in Euclidean norm."
     )
 
 
-def _pictures(found: Facts, folder: Path) -> str:
+def _pictures(found: Facts, folder: Path) -> Markup:
     own = _save(lambda: figures.own_images(found, folder), folder / "figures" / "own-class")
     one = _save(lambda: figures.region_images(found, folder, _SHOWN_CLASS), folder / "figures" / "region-images")
-    return (
-        _figure(one, f"All classes at one image, the first {_SHOWN_CLASS} of the test set",
-                "The weights of each class's affine map at this image. White is 0, red positive, blue negative; the "
-                "scale of a row is its own.")
-        + _figure(own, "Each class at an image of its own",
-                  "At the first test image of each class, the weights of that class's output.")
-    )  # fmt: skip
+    return parts.figures([
+        Figure(f"All classes at one image, the first {_SHOWN_CLASS} of the test set", one,
+               "The weights of each class's affine map at this image. White is 0, red positive, blue negative; the "
+               "scale of a row is its own."),
+        Figure("Each class at an image of its own", own,
+               "At the first test image of each class, the weights of that class's output."),
+    ])  # fmt: skip
 
 
-def _similarity(found: Facts, folder: Path) -> str:
+def _similarity(found: Facts, folder: Path) -> list[Markup]:
     names, titles = found["study"]["networks"], found["study"]["titles"]
-    out = []
+    out: list[Markup] = []
     for bias in tables.BIASES:
         rows = []
         for f in names:
-            cells = [_cell(titles[f])]
+            cells = [Cell(titles[f])]
             for g in names:
                 values = tables.mapped(found, f, g, bias)
                 cells.append(_beside(found, values, tables.percent(published.similarity(f, g, bias)), is_own=f == g))
             rows.append(cells)
-        out.append(f"<h3>Bias {bias}</h3>" + _table(["from \\ to", *(titles[n] for n in names)], rows))
-    out.append(_note(
+        out += [parts.heading(f"Bias {bias}"), _table(["from \\ to", *(titles[n] for n in names)], rows)]
+    out.append(parts.note(
         "Right, in % of the test images. For each class, one matrix takes the maps of the network of the row to those "
         "of the network of the column: least squares on the training images, without intercept. Bias not mapped: the "
         "weights alone, scored by their product with the image. Bias mapped: the constant too, scored with (image, 1). "
@@ -193,7 +178,7 @@ def _similarity(found: Facts, folder: Path) -> str:
         for g in names:
             for bias in tables.BIASES if f != g else ():
                 p = tables.pairs(found, f, g, bias)
-                r2 = [_cell(_from_to(tables.r2_of(p, which))) for which in tables.R2_KINDS]
+                r2 = [Cell(_from_to(tables.r2_of(p, which))) for which in tables.R2_KINDS]
                 shares = [
                     [100 * q["ridge"]["n_correct"] / n for q in p if q["ridge"]],
                     [100 * q["chance"]["any"]["n_correct"] / n for q in p if "any" in q["chance"]],
@@ -202,9 +187,9 @@ def _similarity(found: Facts, folder: Path) -> str:
                     [100 * q["predictions_agree"] for q in p],
                 ]
                 rows.append([
-                    _cell(f"{titles[f]} to {titles[g]}", "name"), _cell(bias), *r2,
-                    *(_cell("" if not s else f"{fmean(s):.2f}") for s in shares),
-                    _cell(f"{fmean(tables.cka_of(p)):.2f}" if tables.cka_of(p) else ""),
+                    Cell(f"{titles[f]} to {titles[g]}", "name"), Cell(bias), *r2,
+                    *(Cell("" if not s else f"{fmean(s):.2f}") for s in shares),
+                    Cell(f"{fmean(tables.cka_of(p)):.2f}" if tables.cka_of(p) else ""),
                 ])  # fmt: skip
     paper = "".join(
         f" The paper's, from {titles[f]} to {titles[g]}: about {_from_to(span)}; which of these it is we do not know."
@@ -214,8 +199,8 @@ def _similarity(found: Facts, folder: Path) -> str:
         "pair", "bias", "R², coordinates alike", "R², by variance", "R², no means", "right with ridge, %",
         "right by chance, %", "by chance within classes, %", "mapped agrees with target, %", "networks agree, %", "CKA",
     ]  # fmt: skip
-    out.append("<h3>What tells more</h3>" + _table(columns, rows))
-    out.append(_note(
+    out += [parts.heading("What tells more"), _table(columns, rows)]
+    out.append(parts.note(
         "R² on the test images, smallest to largest of the classes: averaged over the coordinates, each alike (weights "
         "of pixels at the border, which hardly vary, are met worst and pull this down); each in proportion to its "
         f"variance; and as the share of the sum of squares, no means taken off.{paper} Ridge: the penalty chosen on "
@@ -223,15 +208,15 @@ def _similarity(found: Facts, folder: Path) -> str:
         "class. CKA: linear centered kernel alignment of the maps at the training images, mean over the classes."
     ))  # fmt: skip
     drawn = _save(lambda: figures.ranks(found), folder / "figures" / "ranks")
-    out.append(_figure(drawn, "How many dimensions the correspondence needs",
-                       "Bias mapped; for each rank the best mapping of that rank."))  # fmt: skip
-    return "\n".join(out)
+    caption = "Bias mapped; for each rank the best mapping of that rank."
+    out.append(parts.figures([Figure("How many dimensions the correspondence needs", drawn, caption)]))
+    return out
 
 
-def _reduction(found: Facts, folder: Path) -> str:
+def _reduction(found: Facts, folder: Path) -> tuple[Markup, ...]:
     names, titles = found["study"]["networks"], found["study"]["titles"]
     rows = [
-        [_cell("all (the network)"),
+        [Cell("all (the network)"),
          *(_beside(found, tables.accuracies(found, n), tables.percent(published.ACCURACY.get(n))) for n in names)]
     ]  # fmt: skip
     for k in tables.counts(found, "reduction"):
@@ -240,24 +225,24 @@ def _reduction(found: Facts, folder: Path) -> str:
             if all(values):
                 label = f"{k:,}" if init == "k-means++" else f"{k:,}, random starts"
                 theirs = [tables.percent(published.fewer(n, k)) for n in names]
-                rows.append([_cell(label), *(_beside(found, v, t) for v, t in zip(values, theirs, strict=True))])
+                rows.append([Cell(label), *(_beside(found, v, t) for v, t in zip(values, theirs, strict=True))])
     lost = [row["largest_share_lost"] for f in found["reduction"] for row in f["rows"]]
     drawn = _save(lambda: figures.fewer_maps(found), folder / "figures" / "fewer-maps")
     return (
-        _table(["centers per class", *(titles[n] for n in names)], rows)
-        + _note(
+        _table(["centers per class", *(titles[n] for n in names)], rows),
+        parts.note(
             "Right, in % of the test images, when each class's map at an image is replaced by the nearest of k centers "
             "(mini-batch k-means on the maps at the training images, all numbers unscaled). The network still says "
             "which map holds at the image. Starts by k-means++ on a sample, and by random maps. The coordinates in "
             f"which distances are taken leave out at most {100 * max(lost):.2g} % of the variance. With one center a "
             "class nothing is clustered, but the start of the training counts: for convolutions by several points."
-        )
-        + _figure(drawn, "Accuracy over the number of maps left",
-                  "Bars: smallest and largest of the seeds. Dashed: the network itself.")
+        ),
+        parts.figures([Figure("Accuracy over the number of maps left", drawn,
+                              "Bars: smallest and largest of the seeds. Dashed: the network itself.")]),
     )  # fmt: skip
 
 
-def _standalone(found: Facts, folder: Path) -> str:
+def _standalone(found: Facts, folder: Path) -> tuple[Markup, ...]:
     head, n = found["study"], found["study"]["n_test"]
     columns = ["network", "pieces", "parameters", "right, %", "agrees with the network, %", "mean deviation",
                "largest deviation"]  # fmt: skip
@@ -267,24 +252,26 @@ def _standalone(found: Facts, folder: Path) -> str:
             r = tables.alone(found, name, k)
             right = [100 * row["n_right"] / n for row in r]
             rows.append([
-                _cell(head["titles"][name]), _cell(f"{k:,}"), _cell(f"{fmean(row['n_parameters'] for row in r):,.0f}"),
-                _cell(_range(right)), _cell(f"{100 * fmean(row['agreement'] for row in r):.2f}"),
-                _cell(f"{fmean(row['mean_deviation'] for row in r):.2f}"),
-                _cell(f"{max(row['largest_deviation'] for row in r):.1f}"),
+                Cell(head["titles"][name]), Cell(f"{k:,}"), Cell(f"{fmean(row['n_parameters'] for row in r):,.0f}"),
+                Cell(_range(right)), Cell(f"{100 * fmean(row['agreement'] for row in r):.2f}"),
+                Cell(f"{fmean(row['mean_deviation'] for row in r):.2f}"),
+                Cell(f"{max(row['largest_deviation'] for row in r):.1f}"),
             ])  # fmt: skip
     drawn = _save(lambda: figures.standing_alone(found), folder / "figures" / "standing-alone")
     return (
-        _table(columns, rows)
-        + _note(
+        _table(columns, rows),
+        parts.note(
             "Affine pieces and a gate that picks one, joint over the classes, fitted to the network's outputs at the "
             "training images and at shifted copies of them; the network is not needed afterwards. The models are in "
             "the folder models. A deviation is the largest difference of an output at an image, in output units."
-        )
-        + _figure(drawn, "Accuracy of models that stand alone", "Dashed and stars: the networks themselves.")
+        ),
+        parts.figures(
+            [Figure("Accuracy of models that stand alone", drawn, "Dashed and stars: the networks themselves.")]
+        ),
     )
 
 
-def _made(found: Facts) -> str:
+def _made(found: Facts) -> tuple[Markup, Markup]:
     head = found["study"]
     m = head["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in m.items() if k not in ("processor", "cores"))
@@ -292,19 +279,21 @@ def _made(found: Facts) -> str:
     training = found["seconds"].get(TRAINING)
     trained = "" if training is None else f"Training took {training:,.0f} s, the rest {total:,.0f} s. "
     trained = trained or f"Steps without training took {total:,.0f} s. "
-    rows = [[_cell(k), _cell(f"{v:,.1f}")] for k, v in found["seconds"].items()]
+    rows = [[Cell(k), Cell(f"{v:,.1f}")] for k, v in found["seconds"].items()]
     return (
-        f"<p>{escape(m['processor'])}, {m['cores']} cores, device {escape(head['device'])}; {escape(versions)}; "
-        f"data SHA-256 <code>{escape(head['data_digest'][:16])}…</code>. {trained}"
-        "Tables as CSV: the folder tables; numbers as JSON: the folders named for the steps.</p>"
-        f"<details><summary>Seconds of each step</summary>{_table(['step', 's'], rows)}</details>"
+        parts.paragraph(
+            f"{m['processor']}, {m['cores']} cores, device {head['device']}; {versions}; data SHA-256 "
+            f"`{head['data_digest'][:16]}…`. {trained}Tables as CSV: the folder tables; numbers as JSON: the folders "
+            "named for the steps."
+        ),
+        parts.folded("Seconds of each step", _table(["step", "s"], rows)),
     )
 
 
-def _beside(found: Facts, values: Sequence[float], theirs: float | None, *, is_own: bool = False) -> str:
+def _beside(found: Facts, values: Sequence[float], theirs: float | None, *, is_own: bool = False) -> Cell:
     known = theirs if tables.has_paper(found) else None
-    small = "" if known is None else f"<small>{known:.2f}, {fmean(values) - known:+.2f}</small>"
-    return f'<td class="n{" own" if is_own else ""}">{_range(values)}{small}</td>'
+    small = "" if known is None else f"{known:.2f}, {fmean(values) - known:+.2f}"
+    return Cell(_range(values), "n own" if is_own else "n", small)
 
 
 def _range(values: Sequence[float]) -> str:
@@ -324,30 +313,11 @@ def _several(items: Sequence[int], noun: str) -> str:
     return f"{noun} {items[0]}" if len(items) == 1 else f"{noun}s {items[0]} to {items[-1]}"
 
 
-def _cell(text: str, kind: str = "n") -> str:
-    return f'<td class="{kind}">{escape(text)}</td>'
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    is_text = [i == 0 or rows[0][i].startswith('<td class="t"') for i in range(len(columns))]
-    head = "".join(f'<th class="{"" if t else "n"}">{escape(c)}</th>' for c, t in zip(columns, is_text, strict=True))
-    lines = "\n".join("<tr>" + row[0].replace('"n"', '"name"', 1) + "".join(row[1:]) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody></table></div>'
-
-
-def _note(text: str) -> str:
-    return f'<p class="soft">{escape(text)}</p>'
-
-
-def _section(title: str, inside: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{inside}\n</section>"
-
-
-def _figure(address: str, title: str, caption: str) -> str:
-    return (
-        f'<figure class="wide"><h3>{escape(title)}</h3><img alt="{escape(title)}" src="{address}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+def _table(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Markup:
+    """Return a table of numbers under names; the first column holds names, and others may hold texts."""
+    head = [Cell(c, "" if i == 0 or rows[0][i].kind == "t" else "n") for i, c in enumerate(names)]
+    told = [[Cell(c.text, c.kind or ("n" if i else "name"), c.small) for i, c in enumerate(row)] for row in rows]
+    return parts.columns(head, told)
 
 
 def _save(draw: Callable[[], Figure], stem: Path) -> str:
@@ -363,4 +333,4 @@ def _save(draw: Callable[[], Figure], stem: Path) -> str:
     for ending, data in ((".svg", vector.getvalue()), (".png", raster.getvalue())):
         with whole_file(stem.with_suffix(ending)) as temporary:
             temporary.write_bytes(data)
-    return "data:image/png;base64," + base64.b64encode(raster.getvalue()).decode()
+    return parts.data_address("png", raster.getvalue())

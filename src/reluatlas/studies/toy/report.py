@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -11,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
-from reluatlas._version import __version__
 from reluatlas.figures.film.make import film as write_film
 from reluatlas.figures.film.make import still
+from reluatlas.report import parts
+from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import write_whole
 from reluatlas.studies.toy import figures as toy_figures
 from reluatlas.studies.toy import words
@@ -26,22 +26,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-_STYLE = """
-body { margin: 0 auto; max-width: 1180px; padding: 20px 24px 40px; font: 16px/1.5 system-ui, sans-serif; color: #222 }
-h1 { font-size: 25px; margin: 4px 0 8px } h2 { font-size: 19px; margin: 34px 0 6px }
-img { display: block; max-width: 100%; height: auto; margin: 8px 0 }
-table { border-collapse: collapse; margin: 10px 0; font-variant-numeric: tabular-nums; font-size: 14px }
-th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
-.wide { overflow-x: auto } .note { color: #555; font-size: 14px; max-width: 860px }
-.warn { background: #fff2e5; padding: 8px 12px }
-""".strip()
-
-
 _RUN_NAMES = (
     "network", "seed", "accuracy", "attempt", "cells", "linear regions", "most cells", "boundary pieces", "dead",
     "always on", "spread", "exact complexes",
 )  # fmt: skip
+_NUMBERS = tuple(range(1, len(_RUN_NAMES)))
 _DISTANCE_NAMES = (
     "sets of maps", "pairs", "distance", "chance: same mean and covariance", "chance: untrained"
 )  # fmt: skip
@@ -105,62 +94,69 @@ def _save(figure: Figure, stem: Path) -> str:
         figure.savefig(raster, format="png", dpi=130)
     write_whole(stem.with_name(stem.name + ".svg"), vector.getvalue())
     write_whole(stem.with_name(stem.name + ".png"), raster.getvalue())
-    return "data:image/svg+xml;base64," + base64.b64encode(vector.getvalue()).decode()
+    return parts.data_address("svg+xml", vector.getvalue())
 
 
 def _page(study: ToyStudyRecord, images: dict[str, str], films: dict[str, str]) -> str:
     info = study.runs[0].trajectory.info
-    parts = [f"<h1>{_text(study.problem)}: how a network cuts the plane while it learns</h1>"]
-    parts.append(
-        f"<p>Networks {_text(' and '.join(study.names))}, {len(study.of_shape(study.names[0]))} of each. "
-        f"Mean squared error on one-hot targets, SGD with learning rate {info['learning_rate']:g}, momentum "
-        f"{info['momentum']:g}, weight decay {info['weight_decay']:g}, "
-        f"{len(study.runs[0].measures) - 1:,} batches; from another start until the accuracy reached "
-        f"{info['target']:g}. Every count is of the exact polyhedral complex on the square [−1, 1]².</p>"
+    body = [
+        "" if study.reached else parts.warning(f"{words.missed_line(study)}."),
+        parts.section("Networks", parts.columns(_RUN_NAMES, [_row(run) for run in study.runs], right=_NUMBERS)),
+        *(_of_shape(study, shape, images, films) for shape in study.names),
+        parts.section(
+            "Exact, and sampled as the paper did",
+            *(parts.paragraph(f"{words.sampling_line(s)}.") for s in study.sampling),
+            parts.figures([Framed("Exact and sampled counts over time", images["exact-and-sampled"])]),
+        ),
+        parts.section(
+            "How few regions are enough",
+            *(parts.paragraph(f"{words.enough_line(study, shape)}.") for shape in study.names),
+            parts.figures([
+                Framed("Accuracy over the number of maps left", images["fewer-maps"]),
+                Framed("Dual points in groups", images["grouped-maps"]),
+            ]),
+            parts.note(
+                "Groups: area-weighted k-means of the dual points, in coordinates in which a distance is the "
+                "root-mean-square difference of two maps over the square. Each point of the test set then takes the "
+                "map of its group; the network still says which piece it falls on."
+            ),
+        ),
+        _alike(study, images) if "distances" in images else "",
+        parts.note("All numbers: numbers.json."),
+    ]  # fmt: skip
+    subject = (
+        f"Networks {' and '.join(study.names)}, {len(study.of_shape(study.names[0]))} of each. Mean squared error on "
+        f"one-hot targets, SGD with learning rate {info['learning_rate']:g}, momentum {info['momentum']:g}, weight "
+        f"decay {info['weight_decay']:g}, {len(study.runs[0].measures) - 1:,} batches; from another start until the "
+        f"accuracy reached {info['target']:g}. Every count is of the exact polyhedral complex on the square [−1, 1]²."
     )
-    if not study.reached:
-        parts.append(f'<p class="warn">{_text(words.missed_line(study))}.</p>')
-    parts.append(_table(_RUN_NAMES, [_row(run) for run in study.runs]))
-    for shape in study.names:
-        seed = study.of_shape(shape)[0].seed
-        link = f' <a href="{_text(films[shape])}">Open the film</a>.' if shape in films else ""
-        parts.append(f"<h2>{shape}</h2><p>Seed {seed} after the last batch.{link}</p>")
-        parts.append(_image(images[f"last-{shape}"], f"the {shape} network after the last batch"))
-        parts.append("<p>After every batch; the other seeds in a faint line.</p>")
-        parts.append(_image(images[f"over-time-{shape}"], f"counts of the {shape} network over time"))
-    parts.append("<h2>Exact, and sampled as the paper did</h2>")
-    parts += [f"<p>{_text(words.sampling_line(s))}.</p>" for s in study.sampling]
-    parts.append(_image(images["exact-and-sampled"], "exact and sampled counts over time"))
-    parts.append("<h2>How few regions are enough</h2>")
-    parts += [f"<p>{_text(words.enough_line(study, shape))}.</p>" for shape in study.names]
-    parts.append(_image(images["fewer-maps"], "accuracy over the number of maps left"))
-    parts.append(_image(images["grouped-maps"], "dual points in groups"))
-    parts.append(
-        '<p class="note">Groups: area-weighted k-means of the dual points, in coordinates in which a distance is the '
-        "root-mean-square difference of two maps over the square. Each point of the test set then takes the map of its "
-        "group; the network still says which piece it falls on.</p>"
+    return parts.whole_page(f"{study.problem}: how a network cuts the plane while it learns", subject, body)
+
+
+def _of_shape(study: ToyStudyRecord, shape: str, images: dict[str, str], films: dict[str, str]) -> Markup:
+    seed = study.of_shape(shape)[0].seed
+    link = (" ", parts.link(films[shape], "Open the film"), ".") if shape in films else ()
+    return parts.section(
+        shape,
+        parts.paragraph(Markup("").join([f"Seed {seed} after the last batch.", *link])),
+        parts.figures([Framed(f"The {shape} network after the last batch", images[f"last-{shape}"])]),
+        parts.paragraph("After every batch; the other seeds in a faint line."),
+        parts.figures([Framed(f"Counts of the {shape} network over time", images[f"over-time-{shape}"])]),
     )
-    if "distances" in images:
-        parts.append("<h2>Do networks carry the same maps?</h2>")
-        parts.append(_table(_DISTANCE_NAMES, _distance_rows(study)))
-        parts.append(_image(images["distances"], "distances between sets of affine maps"))
-        parts.append(
-            '<p class="note">The distance is that of optimal transport of area over dual points (2-Wasserstein): the '
-            "least root-mean-square change of the map, wherever the pieces lie. Chance: a network against random "
-            "points with the other network's areas, mean and covariance (distances well below this level are "
-            "structure beyond location and spread); and against the start of the other network. Up to symmetries: the "
-            "least over the turns and mirrorings that carry the problem onto itself, after each set was put into at "
-            "most 24 groups.</p>"
-        )
-    parts.append(f'<p class="note">reluatlas {_text(__version__)}. All numbers: numbers.json.</p>')
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{_text(study.problem)}: toy study</title><style>{_STYLE}</style></head><body>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+
+
+def _alike(study: ToyStudyRecord, images: dict[str, str]) -> Markup:
+    return parts.section(
+        "Do networks carry the same maps?",
+        parts.columns(_DISTANCE_NAMES, _distance_rows(study), right=(1, 2, 3, 4)),
+        parts.figures([Framed("Distances between sets of affine maps", images["distances"])]),
+        parts.note(
+            "The distance is that of optimal transport of area over dual points (2-Wasserstein): the least "
+            "root-mean-square change of the map, wherever the pieces lie. Chance: a network against random points with "
+            "the other network's areas, mean and covariance (distances well below this level are structure beyond "
+            "location and spread); and against the start of the other network. Up to symmetries: the least over the "
+            "turns and mirrorings that carry the problem onto itself, after each set was put into at most 24 groups."
+        ),
     )
 
 
@@ -184,17 +180,3 @@ def _distance_rows(study: ToyStudyRecord) -> list[Sequence[str]]:
             spread = f"{np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
             rows.append((f"{kind}, {what}", str(len(found)), spread, *chance))
     return rows
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
-
-
-def _image(address: str, alt: str) -> str:
-    return f'<img src="{address}" alt="{_text(alt)}">'
-
-
-def _text(text: str) -> str:
-    return html.escape(str(text))
