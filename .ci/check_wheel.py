@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 IMPORT_LIMIT_S = 0.5
-NOT_AT_IMPORT = ("matplotlib", "numba", "onnx", "scipy", "sklearn", "torch", "typer")
+NOT_AT_IMPORT = ("jinja2", "matplotlib", "numba", "onnx", "scipy", "sklearn", "torch", "typer")
 
 
 def best_import_time(tries: int = 7) -> float:
