@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.trace import trace
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
+    from reluatlas.importers.load_points import load_points
     from reluatlas.network.load_maps import load_maps
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "load",
     "load_complex",
     "load_maps",
+    "load_points",
     "plot",
     "reduce",
     "similarity",
@@ -82,6 +84,7 @@ _HOME_OF_LAZY_NAME = {
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.cells.files:load_complex",
     "load_maps": "reluatlas.network.load_maps:load_maps",
+    "load_points": "reluatlas.importers.load_points:load_points",
     "plot": "reluatlas.figures.plot",
     "reduce": "reluatlas.analysis.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity:similarity",

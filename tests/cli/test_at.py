@@ -201,7 +201,7 @@ def test_bad_input(command, model, points, tmp_path):
     refused(command, "at", model, says=["no point was given", "--data", "--at"])
     refused(command, "at", model, "--data", "missing.npy", says=["`--data missing.npy`", "there is no such file"])
     refused(command, "at", model, "--data", "X.npy:7", says=["row 7", "3 rows"])
-    refused(command, "at", model, "--data", "points.txt", says=["not a .npy file"])
+    refused(command, "at", model, "--data", "points.txt", says=["is not a .npy, .npz, .csv or .png file"])
     refused(command, "at", model, "--at", "1,2", says=["has 2 numbers", "6 inputs"])
     refused(command, "at", model, "--at", "1,2,x,4,5,6", says=["not numbers with commas"])
     refused(command, "at", model, "--at", "1,2,3,4,5,nan", says=["NaN"])

@@ -19,6 +19,7 @@ from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import Coordinates, to_floats
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.graph import Network
+from reluatlas.network.point_shapes import require_order
 from reluatlas.network.points import pattern_type
 from reluatlas.network.walk import Walk
 
@@ -145,10 +146,11 @@ def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
         When it has another shape, is not finite, farther out than 2**500, or outside.
     """
     try:
-        point = np.array(x, dtype=np.float64).reshape(1, -1)
+        array = np.array(x, dtype=np.float64)
     except (TypeError, ValueError):
         raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
-    domain = chart.domain
+    require_order(array.shape, chart.network.input_shape, "x", what="has")
+    domain, point = chart.domain, array.reshape(1, -1)
     if point.shape[1] not in (domain.n_inputs, domain.dim):
         more = f", or the {domain.dim} coordinates of the slice" if isinstance(domain, Slice) else ""
         raise DimensionError(f"`x` has {point.size} numbers; expected one point of {domain.n_inputs} inputs{more}.")

@@ -25,6 +25,7 @@ from reluatlas.network.exact import ExactPoint, IntegerArithmetic
 from reluatlas.network.graph import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.maps import Choice
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
+from reluatlas.network.point_shapes import require_order
 from reluatlas.network.rounding import FloatBounds
 
 Domain = Box | Slice | Space
@@ -164,6 +165,8 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
             f"`domain` has dimension {domain.n_inputs} but the network takes {network.n_inputs} inputs. "
             f"Pass a `Box` with {network.n_inputs} sides, a `Slice` of that space, or `Space({network.n_inputs})`."
         )
+    if isinstance(domain, Slice):
+        require_order(domain.input_shape, network.input_shape, "domain")
     for known in _kept:
         same = known.domain is domain or (isinstance(domain, Space) and isinstance(known.domain, Space))
         if known.network is network and same:

@@ -21,7 +21,7 @@ from reluatlas.cells.exploration_file import Met, SearchFile
 from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
 from reluatlas.deadline import current, under
-from reluatlas.domain import Space
+from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of
@@ -184,7 +184,7 @@ def explore(
     """
     require_network(net)
     limits = Limits(max_cells, max_seconds)
-    rows, _ = net.points(X) if domain is None or isinstance(domain, Space) else (np.atleast_2d(np.asarray(X)), False)
+    rows = _starts(net, X, domain)
     if rows.shape[0] == 0:
         raise ArgumentError("`X` has no points. Pass at least one to start from.")
     if target is not None and rows.shape[0] != 1:
@@ -204,6 +204,15 @@ def explore(
         finally:
             search.close()
     return search.answer()
+
+
+def _starts(net: Network, X: ArrayLike, domain: Domain | None) -> NDArray[np.float64]:
+    """Return the points to start from in rows: of a slice also as its coordinates."""
+    if isinstance(domain, Slice):
+        array = np.asarray(X)
+        if array.ndim and array.shape[-1] == domain.dim != net.n_inputs and array.ndim <= 2:
+            return np.atleast_2d(array)
+    return net.points(X)[0]
 
 
 class _Search:

@@ -19,6 +19,7 @@ from reluatlas.errors import DimensionError, DomainError, InternalError
 from reluatlas.kernels import kernel
 from reluatlas.network.batches import Plan, Points, run_batches
 from reluatlas.network.choose import Chooser
+from reluatlas.network.point_shapes import require_order
 from reluatlas.network.points import pattern_type
 from reluatlas.network.walk import Walk
 
@@ -58,6 +59,8 @@ class PatternTable:
 
 def cells_of(cx: ComplexRecord, by_pattern: PatternTable, X: ArrayLike, name: str = "X") -> IntArray:
     """Return the lowest cell that holds each point, -1 where an incomplete complex lacks them; see the method."""
+    if isinstance(X, np.ndarray):
+        require_order(X.shape, cx.network.input_shape, name, what="has")
     u = coordinates_of(cx.domain, X, name)
     chart = chart_of(cx.network, cx.domain)
     out = np.full(len(u), -1, dtype=np.int64)

@@ -49,6 +49,7 @@ from reluatlas.network.graph import (
     require_network,
 )
 from reluatlas.network.operators import as_sparse, denominator
+from reluatlas.network.point_shapes import require_order
 
 _AT_ONCE = 2**22  # numbers between two looks at the clock
 _PER_DENSE, _PER_ENTRY = 44, 140  # bytes that a coefficient takes while a program is made, most of them to the end
@@ -83,6 +84,8 @@ def check_domain(network: Network, domain: object) -> Box | Slice | Space:
         if isinstance(domain, Box):
             raise DimensionError(f"`domain` has dimension {k} but the network takes {n} inputs. {hint}")
         raise DimensionError(f"`domain` is a slice of {k} inputs but the network takes {n}. {hint}")
+    if isinstance(domain, Slice):
+        require_order(domain.input_shape, network.input_shape, "domain")
     return domain
 
 

@@ -54,6 +54,7 @@ from reluatlas.cli.options import (
     TypedPoints,
     WholeSpace,
 )
+from reluatlas.cli.points import PointUnits
 from reluatlas.deadline import Deadline, under
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -129,6 +130,7 @@ def _cells(
     space: WholeSpace = False,
     count_only: CountOnly = False,
     resume: Resume = None,
+    units: PointUnits,
     budget: Budget,
     source: Source,
     common: Common,
@@ -145,14 +147,22 @@ def _cells(
     from reluatlas.cli.cells import cells
     from reluatlas.cli.domains import Asked
 
-    asked = Asked(box or [], through or [], margin, space)
+    asked = Asked(box or [], through or [], margin, space, units)
     with under(Deadline.after(budget.max_seconds)):
         return cells(source, asked, budget, common, count_only=count_only, checkpoint=resume, typed=context.obj)
 
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
 @grouped
-def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, source: Source, common: Common) -> int:
+def _trace(
+    *,
+    context: typer.Context,
+    through: Corners = None,
+    units: PointUnits,
+    budget: Budget,
+    source: Source,
+    common: Common,
+) -> int:
     """Find where a network bends on the straight path from one input to the next, exactly, in any network.
 
     Counts the cells on the way and says where the class changes. With --out: report.html, path.json (all breakpoints),
@@ -163,7 +173,7 @@ def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, s
     from reluatlas.cli.trace import trace
 
     with under(Deadline.after(budget.max_seconds)):
-        return trace(source, through or [], budget, common, typed=context.obj)
+        return trace(source, through or [], units, budget, common, typed=context.obj)
 
 
 @app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
@@ -178,6 +188,7 @@ def _at(
     max_cells: MeetingCells = 64,
     max_seconds: MaxSeconds = None,
     jobs: OneJob = None,
+    units: PointUnits,
     source: Source,
     common: Common,
 ) -> int:
@@ -191,7 +202,7 @@ def _at(
     from reluatlas.cli.at import at as at_
     from reluatlas.cli.at_search import Asked
 
-    asked = Asked(data or [], at or [], box or [], max_cells, check)
+    asked = Asked(data or [], at or [], box or [], max_cells, check, units)
     with under(Deadline.after(max_seconds)):
         return at_(source, asked, common, typed=context.obj)
 
@@ -209,6 +220,7 @@ def _explore(
     checkpoint: Checkpoint = None,
     max_seconds: MaxSeconds = None,
     jobs: OneJob = None,
+    units: PointUnits,
     source: Source,
     common: Common,
 ) -> int:
@@ -221,7 +233,7 @@ def _explore(
     """
     from reluatlas.cli.explore import Asked, explore
 
-    asked = Asked(data or [], at or [], box or [], target, max_cells, checkpoint)
+    asked = Asked(data or [], at or [], box or [], target, max_cells, checkpoint, units)
     with under(Deadline.after(max_seconds)):
         return explore(source, asked, common, typed=context.obj)
 
@@ -237,6 +249,7 @@ def _affine(
     ties: Ties = "perturb",
     memory: Memory = None,
     device: Device = None,
+    units: PointUnits,
     source: Source,
     json: Json = False,
     seed: Seed = 0,
@@ -251,7 +264,7 @@ def _affine(
     """
     from reluatlas.cli.affine import Wanted, affine
 
-    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device)
+    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device, units)
     return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
 
 

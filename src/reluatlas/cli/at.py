@@ -32,7 +32,7 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
     sides = sides_of(asked.box)
     net = source.load()
     domain, code = box_or_space(sides, net)
-    points = asked.points(net)
+    points = asked.points(net, quiet=quiet)
     require_inside(points, domain)
     console.announce_compiling(quiet=quiet)
     start = time.monotonic()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reluatlas.cli.points import Point, read_files, typed_points
+from reluatlas.cli.points import Point, PointUnits, all_points
 from reluatlas.deadline import Deadline, current, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
@@ -40,14 +40,15 @@ class Asked:
     box: list[str]
     max_cells: int
     check: bool = False
+    units: PointUnits = field(default_factory=PointUnits)
 
     def __post_init__(self) -> None:
         if not self.data and not self.at:
             raise ArgumentError("no point was given. Pass `--data X.npy` (a point in each row), or `--at 0.1,0.2`.")
 
-    def points(self, net: Network) -> list[Point]:
+    def points(self, net: Network, *, quiet: bool) -> list[Point]:
         """Return all points, those of files first."""
-        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net, "--at")
+        return all_points(self.data, self.at, net, self.units, quiet=quiet)
 
 
 def require_inside(points: Sequence[Point], domain: Box | Space) -> None:

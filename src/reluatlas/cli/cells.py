@@ -35,7 +35,7 @@ def cells(
     """Find the cells of a model on a domain, print the numbers, and write the report."""
     out, quiet = common.folder, common.quiet
     net = source.load()
-    chosen = asked.fit(net)
+    chosen = asked.fit(net, quiet=quiet)
     numbers = {
         **facts.of_command("cells", source.model, common.seed),
         "network": facts.of_network(net),
