@@ -125,9 +125,9 @@ class TrajectoryRecord:
         builder, node = Builder((self.sizes[0],)), 0
         pairs = self.layers(t)
         for position, (weight, bias) in enumerate(pairs):
-            node = builder.dense(node, weight, bias, name=f"layer {position}")
+            node = builder.dense(node, weight, bias, name=f"layer {position + 1}")
             if position + 1 < len(pairs):
-                node = builder.relu(node, name=f"relu {position}")
+                node = builder.relu(node, name=f"relu {position + 1}")
         return builder.finish(node, source=f"{self.name} after {self.steps[self.position(t)]} steps")
 
     def complex(self, t: int, *, jobs: int | None = None) -> PolyhedralComplex:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.across import pattern_across
+from reluatlas.cells.answer_at import Answer, perturbed
 from reluatlas.cells.cell_record import CellRecord
 from reluatlas.cells.inside import Volume, chebyshev, is_bounded, volume
 from reluatlas.cells.meeting import between
@@ -19,6 +20,7 @@ from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.geometry.halfspaces import FloatArray
 from reluatlas.geometry.wholes import to_floats
+from reluatlas.network.decision import ranked
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,15 @@ class Cell(CellRecord):
         """The volume in input units; see `reluatlas.cells.inside.volume`."""
         return volume(self, is_bounded=self.is_bounded)
 
+    @cached_property
+    def answer(self) -> Answer:
+        """What the network says at `x`: class, runner-up, margin, map, and which units tie where it is on a face."""
+        domain = self.domain
+        x = self.x if isinstance(domain, Space) else domain.embed(self.x)
+        outputs = np.asarray(self.network(x.reshape(self.network.input_shape))).reshape(-1)
+        ties = perturbed(self.network, self.chart.local, self.x, domain)[1]
+        return Answer(self.network, outputs, *ranked(self.network, outputs), self.pattern, self.affine, ties)
+
     def sample(self, n: int, *, seed: int = 0) -> FloatArray:
         """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.walks.sample`."""
         return sample(self, lambda: self.is_bounded, n, seed=seed)
@@ -117,7 +128,7 @@ class Cell(CellRecord):
 
     def __repr__(self) -> str:
         where = "" if isinstance(self.domain, Space) else f" on {self.domain!r}"
-        return f"Cell({self.pattern.size} units, dimension {self.k}{where})"
+        return f"Cell({self.answer}; {self.pattern.size:,} units, dimension {self.k}{where})"
 
     def __reduce__(self) -> Any:
         raise TypeError("a Cell is not pickled. Keep its point, and ask `cell_at` again.")

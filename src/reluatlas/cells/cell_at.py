@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.cells.answer_at import perturbed
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.chart import Chart, Domain, chart_of
 from reluatlas.cells.coordinates import coordinates_of
-from reluatlas.cells.meeting import meeting_cells, names_of
+from reluatlas.cells.meeting import meeting_cells
 from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
@@ -21,11 +23,19 @@ from reluatlas.memory import in_a_sentence
 from reluatlas.network.graph import Network
 from reluatlas.network.point_shapes import require_order
 from reluatlas.network.points import pattern_type
+from reluatlas.network.unit_names import listed
 from reluatlas.network.walk import Walk
 
 
 @in_a_sentence
-def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_seconds: float | None = None) -> Cell:
+def cell_at(
+    net: Network,
+    x: ArrayLike,
+    domain: Domain | None = None,
+    *,
+    ties: Literal["raise", "perturb"] = "raise",
+    max_seconds: float | None = None,
+) -> Cell:
     """Return the cell that holds a point, in any dimension.
 
     A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
@@ -38,6 +48,10 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
         The point: an input, or, for a slice, also its k coordinates.
     domain : Box, Slice or Space, optional
         Where to look; the whole input space when None.
+    ties : {"raise", "perturb"}
+        What to do at a point on a face, where several cells meet: raise, or take the cell that holds
+        x + (e, e^2, ..., e^k) for all small enough e > 0, as `affine_at` does (on the upper sides of a domain with
+        steps inward). `Cell.answer` then names the units that tie.
     max_seconds : float, optional
         Limit on finding the cell, and again on the search for its facets, which begins when they are first asked for:
         facets not decided by then are counted as undecided.
@@ -45,7 +59,7 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     Raises
     ------
     OnFaceError
-        When several cells meet at the point; `cells_at` gives them all.
+        When several cells meet at the point, unless `ties` is "perturb"; `cells_at` gives them all.
     DomainError, DimensionError, NonFiniteError
         When the point or the domain does not fit the network, or the point is outside.
     ArgumentError
@@ -60,22 +74,27 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     Pattern, facets, boundedness and neighbors are exact (see `Cell.exactness`); coordinates, maps, distances and the
     inscribed ball are float64. Deterministic.
     """
+    if ties not in ("raise", "perturb"):
+        raise ArgumentError(f'`ties={ties!r}` is unknown. Pass "raise" or "perturb".')
     limit = Deadline.after(max_seconds)
     with under(limit):
         chart = chart_of(net, domain)
         u = point_of(chart, x)
-        return _cell_at(chart, u, limit.seconds)
+        return _cell_at(chart, u, limit.seconds, perturb=ties == "perturb")
 
 
-def _cell_at(chart: Chart, u: FloatArray, seconds: float) -> Cell:
+def _cell_at(chart: Chart, u: FloatArray, seconds: float, *, perturb: bool) -> Cell:
     pattern, on_face = _pattern_at(chart, u)
+    if on_face and perturb:
+        return Cell(chart, perturbed(chart.network, chart.local, u, chart.domain)[0], u, None, seconds)
     if on_face:
         # on the domain's boundary a row may touch the cell without another cell behind
         several = [] if chart.is_strictly_inside(u) else list(meeting_cells(chart, u, pattern, 2))
         if len(several) != 1:
+            named = listed(perturbed(chart.network, chart.local, u, chart.domain)[1])
             raise OnFaceError(
-                f"`x` lies on a face where several cells meet: {names_of(chart, u, pattern)}. "
-                "Use `cells_at` for all of them, or move the point a little."
+                f'`x` lies on a face where several cells meet: {named}. Pass `ties="perturb"` for the one whose map '
+                "`affine_at` gives, or use `cells_at` for all of them."
             )
         return _cell(chart, *several[0], u, seconds)
     return _whole(chart, pattern, u, seconds)

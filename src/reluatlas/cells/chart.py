@@ -189,18 +189,19 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
 def _on_slice(network: Network, domain: Slice) -> Network:
     k = domain.dim
     lifted = Affine((0,), (Dense(np.ascontiguousarray(domain.basis.T)),), domain.origin, network.input_shape, "slice")
-    nodes = [Input((k,)), lifted, *(_moved(node, lambda s: s + 1) for node in network.nodes[1:])]
+    nodes = [Input((k,)), lifted, *(moved(node, lambda s: s + 1) for node in network.nodes[1:])]
     return Network(tuple(nodes), network.output + 1, source=network.source)
 
 
 def _without(network: Network, depth: int) -> Network:
     """Return the network of the tensor of node `depth`."""
     first = Input(network.nodes[depth].shape)
-    nodes = (first, *(_moved(node, lambda s: s - depth) for node in network.nodes[depth + 1 :]))
+    nodes = (first, *(moved(node, lambda s: s - depth) for node in network.nodes[depth + 1 :]))
     return Network(nodes, network.output - depth, source=network.source)
 
 
-def _moved(node: Node, to: Callable[[int], int]) -> Node:
+def moved(node: Node, to: Callable[[int], int]) -> Node:
+    """Return a node that reads other nodes."""
     if isinstance(node, Affine):
         return replace(node, inputs=tuple(to(s) for s in node.inputs))
     assert not isinstance(node, Input)

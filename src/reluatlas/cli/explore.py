@@ -133,7 +133,7 @@ def _require_inside_of_cells(net: Network, points: Sequence[Point], domain: Box 
         try:
             cell_at(net, point.x, domain)
         except OnFaceError as problem:
-            units = str(problem).partition("meet: ")[2].partition(". Use")[0]
+            units = str(problem).partition("meet: ")[2].partition(". Pass")[0]
             raise OnFaceError(
                 f"the point {point.label} lies on a face where several cells meet ({units}). Start from another point, "
                 "or from one a little beside it; `reluatlas at` tells the cells."

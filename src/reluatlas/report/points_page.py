@@ -12,6 +12,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells.certificate_file import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
+from reluatlas.network.unit_names import column_name
 from reluatlas.report import cell_words, drawings, facts, page, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.drawings import Drawing
@@ -46,6 +47,7 @@ def write_points_report(
     about: About,
     *,
     load: str,
+    answers: Sequence[str] = (),
 ) -> Path:
     """Write `report.html`, `points.json`, `points.npz`, `certificates.npz` and figures; return the page's path.
 
@@ -59,6 +61,8 @@ def write_points_report(
         New, empty, or an earlier result, which is replaced.
     load : str
         The Python that loads the network.
+    answers : sequence of str
+        What the network says at each point, in a line.
     """
 
     def write(place: Path) -> None:
@@ -66,7 +70,7 @@ def write_points_report(
         write_figures(place / "figures", figures)
         write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
         save_certificates(place / CERTIFICATES, domain, certificates)
-        text = _page(net, domain, points, numbers, about, figures, load)
+        text = _page(net, domain, points, numbers, about, figures, load, answers)
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / POINTS_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
@@ -134,13 +138,15 @@ def _page(
     about: About,
     figures: Sequence[Drawing],
     load: str,
+    answers: Sequence[str],
 ) -> str:
     network = facts.of_network(net)
     body = [
         "" if numbers["is_complete"] else page._warning(cell_words.stopped(numbers)),
         page.tiles(_tiles(numbers, points)),
         page._section("Figures", page._figures(figures)) if figures else "",
-        page._section("Points", _points(net, points)) if points else "",
+        page._section("What the network says", _answers(answers)) if answers else "",
+        page._section("Points", _points(net, points)) if any(point.cells for point in points) else "",
         *_cells(net, points),
         page._section("Certificates", _certificates(numbers, load)) if points else "",
         page._section("The network", page._network(network)),
@@ -149,6 +155,12 @@ def _page(
     ]
     subject = f"{net.source}: {words.network(net)}. Domain: {words.domain(domain)}."
     return page.put_together(about, subject, body)
+
+
+def _answers(answers: Sequence[str]) -> str:
+    """Return a line for each point."""
+    rows = [(line.partition(": ")[0], line.partition(": ")[2]) for line in answers]
+    return page.columns(("point", "answer"), rows[:_ROWS], ()) + page._and_more(len(rows) - _ROWS, "point")
 
 
 def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str, str]]:
@@ -172,7 +184,7 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
     for point in points:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
-            turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
+            turns = "" if cell.nearest is None else cell_words.name(net, cell.owners[cell.nearest])
             other = f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}" if cell.other else "none"
             if cell.n_undecided:
                 other = ""
@@ -185,7 +197,7 @@ def _points(net: Network, points: Sequence[PointFacts]) -> str:
             )  # fmt: skip
     right = (2, 3)
     note = (
-        "<p class='soft'>Distances are in input units; units, layers and outputs are counted from 0. The inradius is "
+        "<p class='soft'>Distances are in input units; outputs are counted from 0. The inradius is "
         "the radius of a largest ball in the cell: <i>any</i> where balls of any size fit. A pattern is written layer "
         "by layer and unit by unit, or for many units as how many are on in each layer, and a digest.</p>"
     )
@@ -215,7 +227,7 @@ def _cell(net: Network, point: PointFacts, cell: CellFacts) -> str:
     rows = [
         ("class", cell_words.class_of(point)),
         ("facets", cell_words.facets_of(cell)),
-        ("nearest facet", cell_words.nearest_of(cell)),
+        ("nearest facet", cell_words.nearest_of(cell, net)),
         ("another class", cell_words.other_of(cell, net)),
         ("size", cell_words.size_of(cell)),
         ("Chebyshev center", "none" if cell.center is None else _vector(cell.center)),
@@ -242,11 +254,11 @@ def _nearest_facets(net: Network, cell: CellFacts) -> str:
         if cell.is_domain[i]:
             behind = "the domain ends"
         else:
-            names = [cell_words.unit_name(net, int(c)) for c in cell.flips[i][:3]]
+            names = [column_name(net, int(c)) for c in cell.flips[i][:3]]
             more = f" and {cell.flips[i].size - 3:,} more" if cell.flips[i].size > 3 else ""
             behind = f"{', '.join(names)}{more}"
         at_least = "at least " if cell.distances[i] > cell.distances[0] else ""
-        rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(cell.owners[i]), behind))
+        rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(net, cell.owners[i]), behind))
     head = ("distance", "what turns there", "units that are on another piece behind it")
     return page.columns(head, rows) + page._and_more(len(cell.owners) - _FACETS, "facet")
 
