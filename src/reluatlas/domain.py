@@ -128,6 +128,36 @@ class Box:
         object.__setattr__(self, "low", lo)
         object.__setattr__(self, "high", hi)
 
+    @classmethod
+    def around(cls, X: ArrayLike, *, margin: float = 0.1) -> Box:
+        """Return the bounding box of points, wider by a margin.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, n) or (N, *input_shape)
+            Points; of numbers (N,), points with one input.
+        margin : float
+            Share of each side to add at both of its ends. A side in which all points are equal takes that share of the
+            longest side; of a single point, the margin itself.
+
+        Raises
+        ------
+        DomainError
+            When there is no point, one is not finite, or the box would be flat: a margin of 0 around equal numbers.
+        """
+        points = _finite_vector(X, "X")
+        if not points.ndim or not points.size:
+            raise DomainError("`X` has no points. Pass an array with one point in each row.")
+        if isinstance(margin, bool) or not np.isfinite(margin) or margin < 0:
+            raise DomainError(f"`margin={margin!r}` must be a number of at least 0.")
+        rows = points.reshape(len(points), -1)
+        require_reach(rows, "a point of `X`")
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        extent = high - low
+        longest = float(extent.max())
+        pad = margin * np.where(extent > 0, extent, longest if longest > 0 else 1.0)
+        return cls(low - pad, high + pad)
+
     @property
     def dim(self) -> int:
         """Dimension of the domain itself (k)."""

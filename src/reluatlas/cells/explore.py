@@ -17,9 +17,10 @@ from reluatlas.affine import AffineMaps
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
 from reluatlas.cells.chart import Domain, chart_of
+from reluatlas.cells.dual_graph import DualGraph
 from reluatlas.cells.exploration_file import Met, SearchFile
 from reluatlas.cells.limits import Limits, StoppedBy
-from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
+from reluatlas.cells.questions import checked_cell, edge_columns, input_affine
 from reluatlas.deadline import current, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, TimeLimitError
@@ -93,7 +94,14 @@ class Exploration:
         order = np.lexsort((both[:, 1], both[:, 0]))
         indptr = np.concatenate([[0], np.cumsum(np.bincount(both[:, 0], minlength=n))]).astype(np.int64)
         number = np.concatenate([np.arange(len(self.edges))] * 2).astype(np.int64)
-        return DualGraph(indptr, both[order, 1], number[order])
+
+        def of_edges() -> dict[str, NDArray]:
+            column = np.array([int(np.argmax(self.patterns[i] != self.patterns[j])) for i, j in both[order].tolist()])
+            starts = np.array([s.start for s in self.network.pattern_slices().values()] or [0])
+            layer = np.searchsorted(starts, column, side="right") - 1
+            return edge_columns(self.network, layer, column - starts[layer] if column.size else column)
+
+        return DualGraph(indptr, both[order, 1], number[order], lambda: {"class": self.classes}, of_edges)
 
     def dual_graph(self) -> DualGraph:
         """Return the dual graph: cells joined over facets."""

@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from html import escape
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells.adjacency import Facets
 from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import far_points, following
-from reluatlas.errors import ArgumentError, MissingDependencyError
+from reluatlas.cells.dual_graph import DualGraph
+from reluatlas.errors import ArgumentError
 from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
 from reluatlas.network.lost import map_of
+from reluatlas.network.unit_names import layer_names, listed, unit_name, unit_of
 from reluatlas.packs import pack
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class DualGraph:
-    """The dual graph of a complex in compressed rows: cells, joined where they share a facet.
-
-    Attributes
-    ----------
-    indptr, indices : ndarray
-        Neighbors of cell i are `indices[indptr[i]:indptr[i + 1]]`.
-    facet : ndarray
-        The facet of cell i that each of them lies behind.
-    """
-
-    indptr: IntArray
-    indices: IntArray
-    facet: IntArray
-
-    @property
-    def n_cells(self) -> int:
-        """Number of nodes."""
-        return self.indptr.size - 1
-
-    @property
-    def n_edges(self) -> int:
-        """Number of pairs of cells that share a facet."""
-        return self.indices.size // 2
-
-    def to_networkx(self) -> Any:
-        """Return the graph as a `networkx.Graph`.
-
-        Raises
-        ------
-        MissingDependencyError
-            When networkx is not installed.
-        """
-        try:
-            import networkx
-        except ImportError:
-            raise MissingDependencyError(
-                "`to_networkx` needs networkx, which is not installed. Run `pip install networkx`."
-            ) from None
-        graph = networkx.Graph()
-        graph.add_nodes_from(range(self.n_cells))
-        owner = np.repeat(np.arange(self.n_cells), np.diff(self.indptr))
-        once = owner < self.indices
-        graph.add_edges_from(zip(owner[once].tolist(), self.indices[once].tolist(), strict=True))
-        return graph
 
 
 def volumes(cx: ComplexRecord) -> FloatArray:
@@ -132,15 +84,30 @@ def checked_cell(cell: int, n_cells: int) -> int:
     return int(cell) % n_cells
 
 
-def column_of(network: Network, layer: int, unit: int) -> int:
-    """Return the column of patterns that a unit has."""
+def column_of(network: Network, layer: int | str, unit: int | None) -> int:
+    """Return the column of patterns that a unit has, by its position or its name."""
     slices = list(network.pattern_slices().values())
+    names = layer_names(network)
+    if isinstance(layer, str):
+        found = unit_of(network, layer) if unit is None else None
+        if found is not None:
+            return slices[found[0]].start + found[1]
+        if unit is None or layer not in names:
+            raise ArgumentError(
+                f"`layer={layer!r}` names no {'unit' if unit is None else 'layer'}; the layers are "
+                f"{listed(names, 8)}. Pass a unit's name, such as {unit_name(network, 0, 0)!r}, or two positions."
+                if names
+                else f"`layer={layer!r}` names nothing: the network has no neurons."
+            )
+        layer = names.index(layer)
     if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 0 <= layer < len(slices):
-        raise ArgumentError(f"`layer={layer!r}` is no layer; the network has {len(slices)}, counted from 0.")
+        raise ArgumentError(f"`layer={layer!r}` is no layer; the network has {len(slices)}, in Python counted from 0.")
     columns = slices[layer]
     size = columns.stop - columns.start
     if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < size:
-        raise ArgumentError(f"`unit={unit!r}` is no unit of layer {layer}, which has {size}, counted from 0.")
+        raise ArgumentError(
+            f"`unit={unit!r}` is no unit of {names[layer]}, which has {size}, in Python counted from 0."
+        )
     return columns.start + int(unit)
 
 
@@ -151,11 +118,35 @@ def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> 
     return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
 
 
-def dual_graph(facets: Facets, n_cells: int) -> DualGraph:
+def dual_graph(
+    cx: ComplexRecord, volumes: Callable[[], FloatArray] | None, centers: Callable[[], FloatArray]
+) -> DualGraph:
     """Return the dual graph in compressed rows; facets of a cell stay in their order."""
+    facets = cx.facets
     inner = np.flatnonzero(facets.neighbor >= 0)
     before = np.concatenate([[0], np.cumsum(facets.neighbor >= 0)])
-    return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner)
+
+    def of_cells() -> dict[str, NDArray]:
+        return {"class": classes_at(cx, centers()), **({} if volumes is None else {"volume": volumes()})}
+
+    def of_edges() -> dict[str, NDArray]:
+        return edge_columns(cx.network, facets.level[inner].astype(np.int64), facets.unit[inner])
+
+    return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner, of_cells, of_edges)
+
+
+def classes_at(cx: ComplexRecord, centers: FloatArray) -> IntArray:
+    """Return the class at a point inside of each cell; -1 where no such point is known."""
+    values = np.einsum("imk,ik->im", cx.affine.A, centers) + cx.affine.b
+    known = np.isfinite(values).all(axis=1)
+    return np.where(known, classes_of(cx.network, np.where(known[:, None], values, 0.0)), -1)
+
+
+def edge_columns(network: Network, layer: IntArray, unit: IntArray) -> dict[str, NDArray]:
+    """Return which unit turns on each of some facets: its layer and position, from 0, and its name."""
+    pairs, where = np.unique(np.stack([layer, unit]), axis=1, return_inverse=True)
+    names = np.array([unit_name(network, t, i) for t, i in pairs.T.tolist()], dtype=object)
+    return {"layer": layer, "unit": unit, "name": names[where.reshape(-1)] if names.size else names}
 
 
 def table(
