@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import MissingDependencyError
+from reluatlas.network.graph import Network
+from reluatlas.network.unit_names import unit_name
 
 IntArray = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
@@ -88,3 +90,10 @@ class DualGraph:
 def _rows(columns: Columns, n: int) -> list[dict[str, Any]]:
     values = zip(*(column.tolist() for column in columns.values()), strict=True) if columns else ((),) * n
     return [dict(zip(columns, row, strict=True)) for row in values]
+
+
+def edge_columns(network: Network, layer: IntArray, unit: IntArray) -> dict[str, NDArray]:
+    """Return which unit turns on each of some facets: its layer and position, from 0, and its name."""
+    pairs, where = np.unique(np.stack([layer, unit]), axis=1, return_inverse=True)
+    names = np.array([unit_name(network, t, i) for t, i in pairs.T.tolist()], dtype=object)
+    return {"layer": layer, "unit": unit, "name": names[where.reshape(-1)] if names.size else names}

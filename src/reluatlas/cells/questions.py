@@ -8,16 +8,14 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.affine import AffineMaps
 from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import far_points, following
-from reluatlas.cells.dual_graph import DualGraph
+from reluatlas.cells.dual_graph import DualGraph, edge_columns
 from reluatlas.errors import ArgumentError
 from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
-from reluatlas.network.lost import map_of
 from reluatlas.network.unit_names import layer_names, listed, unit_name, unit_of
 from reluatlas.packs import pack
 
@@ -77,13 +75,6 @@ def interior_points(cx: ComplexRecord) -> FloatArray:
     return out
 
 
-def checked_cell(cell: int, n_cells: int) -> int:
-    """Return a cell's number, counted from the end when negative; refuse what is none."""
-    if isinstance(cell, bool) or not isinstance(cell, int | np.integer) or not -n_cells <= cell < n_cells:
-        raise ArgumentError(f"`cell={cell!r}` is no cell; there are {n_cells}. Pass a number from 0 to {n_cells - 1}.")
-    return int(cell) % n_cells
-
-
 def column_of(network: Network, layer: int | str, unit: int | None) -> int:
     """Return the column of patterns that a unit has, by its position or its name."""
     slices = list(network.pattern_slices().values())
@@ -111,13 +102,6 @@ def column_of(network: Network, layer: int | str, unit: int | None) -> int:
     return columns.start + int(unit)
 
 
-def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> AffineMaps:
-    """Return the map of a cell in input space, along its pattern."""
-    choice = {t: patterns[cell : cell + 1, s].astype(np.int64) for t, s in network.pattern_slices().items()}
-    A, b = map_of(network, choice)
-    return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
-
-
 def dual_graph(
     cx: ComplexRecord, volumes: Callable[[], FloatArray] | None, centers: Callable[[], FloatArray]
 ) -> DualGraph:
@@ -140,13 +124,6 @@ def classes_at(cx: ComplexRecord, centers: FloatArray) -> IntArray:
     values = np.einsum("imk,ik->im", cx.affine.A, centers) + cx.affine.b
     known = np.isfinite(values).all(axis=1)
     return np.where(known, classes_of(cx.network, np.where(known[:, None], values, 0.0)), -1)
-
-
-def edge_columns(network: Network, layer: IntArray, unit: IntArray) -> dict[str, NDArray]:
-    """Return which unit turns on each of some facets: its layer and position, from 0, and its name."""
-    pairs, where = np.unique(np.stack([layer, unit]), axis=1, return_inverse=True)
-    names = np.array([unit_name(network, t, i) for t, i in pairs.T.tolist()], dtype=object)
-    return {"layer": layer, "unit": unit, "name": names[where.reshape(-1)] if names.size else names}
 
 
 def table(
