@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Network
+from reluatlas.network.network import Affine, Breakpoints, Dense, Network
 
 Layers = list[tuple[NDArray[Any], NDArray[Any]]]
 _PASSED = ("Flatten", "Identity", "Dropout")

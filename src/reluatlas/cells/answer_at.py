@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.chart import Domain, moved
 from reluatlas.domain import Space
-from reluatlas.geometry.halfspaces import FloatArray
+from reluatlas.geometry.halfspaces.system import FloatArray
 from reluatlas.network.decision import class_label, ranked
-from reluatlas.network.graph import Affine, Gather, Input, Network
-from reluatlas.network.lost import map_of
-from reluatlas.network.points import pattern_type
+from reluatlas.network.maps.affine_at import pattern_type
+from reluatlas.network.maps.lost import map_of
+from reluatlas.network.network import Affine, Gather, Input, Network
+from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.unit_names import listed, unit_name
-from reluatlas.network.walk import Walk
 
 _NUMBERS = 6
 

@@ -9,22 +9,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.arithmetic.rationals import Coordinates, to_floats
 from reluatlas.cells.answer_at import perturbed
 from reluatlas.cells.cell import Cell
+from reluatlas.cells.cells_at import meeting_cells
 from reluatlas.cells.chart import Chart, Domain, chart_of
 from reluatlas.cells.coordinates import coordinates_of
-from reluatlas.cells.meeting import meeting_cells
 from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
-from reluatlas.geometry.halfspaces import FloatArray
-from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.geometry.halfspaces.system import FloatArray
 from reluatlas.memory import in_a_sentence
-from reluatlas.network.graph import Network
+from reluatlas.network.maps.affine_at import pattern_type
+from reluatlas.network.network import Network
+from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.point_shapes import require_order
-from reluatlas.network.points import pattern_type
 from reluatlas.network.unit_names import listed
-from reluatlas.network.walk import Walk
 
 
 @in_a_sentence

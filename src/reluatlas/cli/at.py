@@ -22,7 +22,7 @@ from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.write import as_json
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _SHOWN = 40
 

@@ -17,7 +17,7 @@ from reluatlas.errors import ArgumentError, DimensionError, DomainError
 
 if TYPE_CHECKING:
     from reluatlas.importers.load_points import Reading
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _SHOWN = 4
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.importers.lowering.weights import normalization, per_entry
 from reluatlas.importers.point_files import Item, item_of, open_array
-from reluatlas.importers.weights import normalization, per_entry
-from reluatlas.network.graph import Network, require_network
+from reluatlas.network.network import Network, require_network
 from reluatlas.network.point_shapes import SMALLEST_IMAGE, Shape, is_image, is_single, rows_of, turned
 
 FloatArray = NDArray[np.float64]

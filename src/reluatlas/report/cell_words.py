@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.decision import class_label, class_name, scores
-from reluatlas.network.graph import Breakpoints, Network
+from reluatlas.network.network import Breakpoints, Network
 from reluatlas.network.unit_names import column_name, listed
 from reluatlas.report import words
 from reluatlas.report.cell_record import CellFacts, PointFacts
@@ -18,7 +18,7 @@ from reluatlas.report.facts import Facts
 if TYPE_CHECKING:
     from reluatlas.affine import AffineMaps
     from reluatlas.cells.answer_at import Answer
-    from reluatlas.cells.cell_record import Owner
+    from reluatlas.cells.record import Owner
 
 _OUTPUTS = 6
 _MAP_UP_TO = 12  # numbers of a map that is written out
