@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reluatlas.complexes.load import load_complex
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
+    from reluatlas.importers.load_points import load_points
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
     from reluatlas.paths.trace import trace
@@ -57,6 +58,7 @@ __all__ = [
     "load",
     "load_complex",
     "load_maps",
+    "load_points",
     "plot",
     "reduce",
     "similarity",
@@ -82,6 +84,7 @@ _HOME_OF_LAZY_NAME = {
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.complexes.load:load_complex",
     "load_maps": "reluatlas.network.maps.load:load_maps",
+    "load_points": "reluatlas.importers.load_points:load_points",
     "plot": "reluatlas.figures.plot",
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",

@@ -128,6 +128,36 @@ class Box:
         object.__setattr__(self, "low", lo)
         object.__setattr__(self, "high", hi)
 
+    @classmethod
+    def around(cls, X: ArrayLike, *, margin: float = 0.1) -> Box:
+        """Return the bounding box of points, wider by a margin.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, n) or (N, *input_shape)
+            Points; of numbers (N,), points with one input.
+        margin : float
+            Share of each side to add at both of its ends. A side in which all points are equal takes that share of the
+            longest side; of a single point, the margin itself.
+
+        Raises
+        ------
+        DomainError
+            When there is no point, one is not finite, or the box would be flat: a margin of 0 around equal numbers.
+        """
+        points = _finite_vector(X, "X")
+        if not points.ndim or not points.size:
+            raise DomainError("`X` has no points. Pass an array with one point in each row.")
+        if isinstance(margin, bool) or not np.isfinite(margin) or margin < 0:
+            raise DomainError(f"`margin={margin!r}` must be a number of at least 0.")
+        rows = points.reshape(len(points), -1)
+        require_reach(rows, "a point of `X`")
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        extent = high - low
+        longest = float(extent.max())
+        pad = margin * np.where(extent > 0, extent, longest if longest > 0 else 1.0)
+        return cls(low - pad, high + pad)
+
     @property
     def dim(self) -> int:
         """Dimension of the domain itself (k)."""
@@ -194,9 +224,12 @@ class Slice:
     origin: NDArray[np.float64]
     basis: NDArray[np.float64]
     box: Box
+    input_shape: tuple[int, ...] | None = None  # of the points that it was made from; None where they were flat
 
     def __init__(self, origin: ArrayLike, basis: ArrayLike, *, box: Box) -> None:
-        base = _finite_vector(origin, "origin").reshape(-1)
+        base = _finite_vector(origin, "origin")
+        object.__setattr__(self, "input_shape", base.shape if base.ndim > 1 else None)
+        base = base.reshape(-1)
         rows = np.atleast_2d(_finite_vector(basis, "basis"))
         rows = rows.reshape(rows.shape[0], -1)
         if not isinstance(box, Box):
@@ -245,9 +278,14 @@ class Slice:
             When the points are affinely dependent, as three collinear ones, or the slice reaches too far.
         """
         try:
-            stack = np.stack([np.asarray(p, dtype=np.float64).reshape(-1) for p in points])  # type: ignore[union-attr]
+            given = [np.asarray(p, dtype=np.float64) for p in points]  # type: ignore[union-attr]
+            stack = np.stack([p.reshape(-1) for p in given])
         except (TypeError, ValueError):
             raise DomainError("`points` must be points of one shape, all numbers.") from None
+        shapes = {tuple(side for side in p.shape if side != 1): p.shape for p in given if p.ndim > 1}
+        if len([long for long in shapes if len(long) > 1]) > 1:
+            raise DomainError(f"`points` have the shapes {', '.join(map(str, shapes.values()))}; expected one shape.")
+        shape = max(shapes.items(), default=((), stack.shape[1:]), key=lambda item: len(item[0]))[1]
         if not np.all(np.isfinite(stack)):
             raise DomainError("`points` holds NaN or an infinite number; a domain needs finite ones.")
         if stack.shape[0] < 2:
@@ -273,7 +311,7 @@ class Slice:
         low, high = coords.min(axis=0), coords.max(axis=0)
         with np.errstate(over="ignore"):
             pad = margin * (high - low)
-        return cls(base, basis, box=Box(low - pad, high + pad))
+        return cls(base.reshape(shape), basis, box=Box(low - pad, high + pad))
 
     @property
     def dim(self) -> int:
@@ -334,9 +372,12 @@ class Segment:
     a: NDArray[np.float64]
     b: NDArray[np.float64]
     dim: int = field(default=1, init=False)
+    input_shape: tuple[int, ...] | None = None  # of its ends; None where they were flat
 
     def __init__(self, a: ArrayLike, b: ArrayLike) -> None:
-        start, end = _finite_vector(a, "a").reshape(-1), _finite_vector(b, "b").reshape(-1)
+        start, end = _finite_vector(a, "a"), _finite_vector(b, "b")
+        object.__setattr__(self, "input_shape", start.shape if start.ndim > 1 else None)
+        start, end = start.reshape(-1), end.reshape(-1)
         if start.shape != end.shape:
             raise DimensionError(f"`a` has {start.size} numbers and `b` {end.size}; they must agree.")
         if np.array_equal(start, end):

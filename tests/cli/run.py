@@ -59,9 +59,14 @@ def dense_layers(sizes: tuple[int, ...], *, seed: int = 0) -> list[tuple[np.ndar
     return out
 
 
-def write_onnx(path: Path, layers: list[tuple[np.ndarray, np.ndarray]], *, final: str = "") -> Path:
-    """Write dense layers with ReLU between them, and an operator at the end, as an ONNX file."""
+def write_onnx(
+    path: Path, layers: list[tuple[np.ndarray, np.ndarray]], *, final: str = "", input_shape: tuple[int, ...] = ()
+) -> Path:
+    """Write dense layers with ReLU between them, and an operator at the end, as an ONNX file; images are flattened."""
     nodes, constants, tensor = [], {}, "x"
+    if input_shape:
+        nodes.append(helper.make_node("Flatten", ["x"], ["flat"], name="flatten"))
+        tensor = "flat"
     for i, (weight, bias) in enumerate(layers):
         constants |= {f"W{i}": weight, f"b{i}": bias}
         is_last = i == len(layers) - 1
@@ -73,7 +78,7 @@ def write_onnx(path: Path, layers: list[tuple[np.ndarray, np.ndarray]], *, final
             tensor = f"r{i}"
     if final:
         nodes.append(helper.make_node(final, [tensor], ["y"], name="last"))
-    model = onnx_model(nodes, constants, shape=(1, layers[0][0].shape[1]))
+    model = onnx_model(nodes, constants, shape=(1, *(input_shape or layers[0][0].shape[1:])))
     path.write_bytes(model.SerializeToString())
     return path
 

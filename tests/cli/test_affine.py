@@ -73,7 +73,7 @@ def test_what_is_refused(command, model, data, tmp_path):
     (tmp_path / "short.npy").write_bytes((tmp_path / "X.npy").read_bytes()[:200])
     wrong(says=["`--data none.npy`", "no such file"], points="none.npy")
     wrong(says=["short.npy", "truncated"], points="short.npy")
-    wrong(says=["`--data` has shape (3, 7)", "(6,)"], points="wide.npy")
+    wrong(says=["`wide.npy` has shape (3, 7)", "(6,)"], points="wide.npy")
     wrong(says=["nan.npy", "NaN"], points="nan.npy")
     wrong(says=["text.npy", "real numbers"], points="text.npy")
     wrong("--outputs", "0,9", says=["`--outputs` names output 9", "has 4"])

@@ -75,7 +75,7 @@ def test_tables_typed_points_and_rows(command, model, points):
 
 def test_one_cell_in_full_and_several_in_a_table(command, model, points):
     one = command("at", model, "--data", "a.npy").out
-    assert "nearest facet" in one and "of layer" in one and "exact: every facet is proved" in one
+    assert "a: class" in one and "nearest facet" in one and "fc0[" in one and "exact: every facet is proved" in one
     many = command("at", model, "--data", "a.npy", "b.npy", "c.npy", "--check").out
     assert "where it turns" in many and "3 in" in many and "3 certificates checked from the weights" in many
 
@@ -141,6 +141,28 @@ def test_a_point_where_cells_meet(command, crossing):
     assert len(command("at", crossing, "--at", "0,0,0", "--box", "0,1", "--json").numbers["points"][0]["cells"]) == 1
 
 
+def test_the_answer_of_a_point_on_a_face_comes_first_and_at_once(command, crossing):
+    outcome = command("at", crossing, "--at", "0,0,1", "--max-seconds", "1e-9")
+    assert outcome.code == 3 and outcome.err == (
+        "Incomplete: the limit of time was reached; nothing is told of the point's cells and facets.\n"
+    )
+    line = outcome.out.splitlines()[2]
+    assert line.startswith(
+        "(0, 0, 1): class 1, runner-up 0, margin 1, map A = [[1, 1, 1]], b = [0]; on a face: 2 units"
+    )
+    whole = command("at", crossing, "--at", "0,0,1", "--json")
+    (answer,) = whole.numbers["answers"]
+    assert answer["is_on_face"] and answer["ties"] == ["fc0[0]", "fc0[1]"]
+    assert (answer["class"], answer["runner_up"], answer["margin"]) == (1, 0, 1.0)
+    maps = ra.load(crossing).affine_at([0.0, 0.0, 1.0])
+    assert answer["affine"] == {"A": maps.A[0].tolist(), "b": maps.b[0].tolist()}
+    told = command("at", crossing, "--at", "0,0,1").out
+    assert told.index("runner-up") < told.index("facets") and told.count(", as above") == 1
+    many = command("at", crossing, "--at", "0,0,1", "--at", "1,1,1", "--max-seconds", "1e-9")
+    assert "of 0 of 2 points." in many.err and "(1, 1, 1): class 1, runner-up 0, margin 3" in many.out
+    assert "the time was over before its map" in many.out
+
+
 def test_a_limit_of_time_gives_what_was_found(command, model, points, monkeypatch):
     outcome = command("at", model, "--data", "X.npy", "--max-seconds", "1e-9", "--out", "result")
     assert outcome.code == 3 and "Incomplete" in outcome.err and "INCOMPLETE" in outcome.out
@@ -193,7 +215,7 @@ def test_an_interrupt_gives_what_was_found(command, model, points, monkeypatch):
 
     monkeypatch.setattr(cell_facts, "of_cell", interrupted)
     outcome = command("at", model, "--data", "X.npy", "--json", "--out", "result")
-    assert outcome.code == 130 and "interrupted; 2 of 3 points done" in outcome.err
+    assert outcome.code == 130 and "interrupted; cells and facets are told in full of 2 of 3 points." in outcome.err
     assert outcome.numbers["n_points"] == 2 and len(check_file(ra.load(model), "result/certificates.npz")) == 2
 
 
@@ -201,7 +223,7 @@ def test_bad_input(command, model, points, tmp_path):
     refused(command, "at", model, says=["no point was given", "--data", "--at"])
     refused(command, "at", model, "--data", "missing.npy", says=["`--data missing.npy`", "there is no such file"])
     refused(command, "at", model, "--data", "X.npy:7", says=["row 7", "3 rows"])
-    refused(command, "at", model, "--data", "points.txt", says=["not a .npy file"])
+    refused(command, "at", model, "--data", "points.txt", says=["is not a .npy, .npz, .csv or .png file"])
     refused(command, "at", model, "--at", "1,2", says=["has 2 numbers", "6 inputs"])
     refused(command, "at", model, "--at", "1,2,x,4,5,6", says=["not numbers with commas"])
     refused(command, "at", model, "--at", "1,2,3,4,5,nan", says=["NaN"])

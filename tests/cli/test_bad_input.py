@@ -187,7 +187,7 @@ def test_points_that_cannot_be_read(command, deep, tmp_path):
         "cut.npy": "truncated",
         "text.npy": "not an array of numbers",
         "missing.npy": "no such file",
-        "points.txt": "not a .npy file",
+        "points.txt": "is not a .npy, .npz, .csv or .png file",
     }.items():
         refused(command, "cells", model, "--through", a, b, name, says=[name, says])
     assert not (tmp_path / "pickled-code-was-run").exists()

@@ -132,6 +132,6 @@ def test_bad_input(command, model, points, tmp_path):
     refused(command, *ask, "--data", "a.npy", "--resume", tmp_path, says=["is a folder"])
     refused(command, "explore", model, "--data", "a.npy", "--max-cells", "0", says=["--max-cells", "at least 1"])
     octants = write_onnx(tmp_path / "octants.onnx", [(np.eye(3), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
-    says = ["the point (0, 1, 1) lies on a face", "neuron 0 of layer 0", "reluatlas at"]
+    says = ["the point (0, 1, 1) lies on a face", "fc0[0]", "reluatlas at"]
     refused(command, "explore", octants, "--at", "0,1,1", "--max-cells", "9", says=says)
     refused(command, "explore", octants, "--at", "1,1,1", "--target", "0,1,1", "--max-cells", "9", says=says)

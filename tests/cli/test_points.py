@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cli.points import read_files, typed_points
+from reluatlas.cli.points import PointUnits, read_files, typed_points
 from reluatlas.cli.through import spread
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
+from tests.cli.run import dense_layers, write_onnx
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,39 @@ def test_typed_points():
     for text, says in {"1,x": "not numbers", "": "not numbers", "1,2,3": "has 3 numbers", "1,inf": "infinite"}.items():
         with pytest.raises((ArgumentError, DimensionError, DomainError), match=says):
             typed_points([text], net, "--at")
+
+
+def test_images_on_the_command_line(command, tmp_path):
+    rng = np.random.default_rng(0)
+    model = write_onnx(tmp_path / "net.onnx", dense_layers((300, 6, 3)), input_shape=(3, 10, 10))
+    X = rng.integers(0, 256, (3, 3, 10, 10), dtype=np.uint8)
+    np.save(tmp_path / "X.npy", X / 255.0)
+    np.save(tmp_path / "last.npy", np.moveaxis(X, 1, -1))
+    right = command("trace", model, "--through", "X.npy:0,1", "--json").numbers
+    refused = command("trace", model, "--through", "last.npy:0,1")
+    assert refused.code == 2 and refused.err.count("\n") == 1
+    assert "looks like NHWC, channels last. Pass `--layout nhwc`" in refused.err
+    turned = command("trace", model, "--through", "last.npy:0,1", "--layout", "nhwc", "--scale", "255", "--json")
+    assert turned.err == "" and turned.numbers["legs"][0]["breakpoints"] == right["legs"][0]["breakpoints"]
+    pixels = command("trace", model, "--through", "last.npy:0,1", "--layout", "NHWC", "--json")
+    assert pixels.code == 0 and pixels.err.count("\n") == 1 and "`--scale 255`" in pixels.err
+    for command_of in (
+        ["cells", "--count-only", "--through", "last.npy"], ["at", "--data", "last.npy:0"],
+        ["explore", "--max-cells", "2", "--data", "last.npy:0"], ["affine", "--out", "m.npy", "--data", "last.npy:0"],
+    ):  # fmt: skip
+        outcome = command(command_of[0], model, *command_of[1:])
+        assert outcome.code == 2 and "looks like NHWC" in outcome.err, command_of
+    typo = command("trace", model, "--through", "last.npy:0,1", "--layout", "hwc")
+    assert typo.code == 2 and "`--layout hwc` is unknown; expected nchw or nhwc" in typo.err
+
+
+def test_the_code_of_a_point_reads_it(tmp_path):
+    net = ra.load([(np.ones((1, 300)), None)])
+    X = np.random.default_rng(0).integers(0, 256, (2, 300), dtype=np.uint8)
+    np.savez(tmp_path / "X.npz", a=X, b=np.zeros(3))
+    (tmp_path / "X.npy").write_bytes(b"")
+    np.save(tmp_path / "X.npy", X)
+    units = PointUnits(scale=255.0, mean="0.5")
+    for item, given in ((f"{tmp_path}/X.npz:a:1", units), (f"{tmp_path}/X.npz", units), (f"{tmp_path}/X.npy:0", units)):
+        for point in read_files([item], (300,), "--data", units=given):
+            assert np.array_equal(eval(point.code, {"np": np, "ra": ra, "net": net}).reshape(-1), point.x)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.cells.answer_at import Answer, perturbed
 from reluatlas.cells.cells_at import between
 from reluatlas.cells.measures import Volume, chebyshev, is_bounded, volume
 from reluatlas.cells.nearest_class import NearestOther, nearest_other_class
@@ -18,6 +19,7 @@ from reluatlas.cells.record import CellRecord
 from reluatlas.cells.sampling import sample
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
+from reluatlas.network.decision import ranked
 from reluatlas.typing import FloatArray
 
 
@@ -107,6 +109,15 @@ class Cell(CellRecord):
         """The volume in input units; see `reluatlas.cells.measures.volume`."""
         return volume(self, is_bounded=self.is_bounded)
 
+    @cached_property
+    def answer(self) -> Answer:
+        """What the network says at `x`: class, runner-up, margin, map, and which units tie where it is on a face."""
+        domain = self.domain
+        x = self.x if isinstance(domain, Space) else domain.embed(self.x)
+        outputs = np.asarray(self.network(x.reshape(self.network.input_shape))).reshape(-1)
+        ties = perturbed(self.network, self.chart.local, self.x, domain)[1]
+        return Answer(self.network, outputs, *ranked(self.network, outputs), self.pattern, self.affine, ties)
+
     def sample(self, n: int, *, seed: int = 0) -> FloatArray:
         """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.sampling.sample`."""
         return sample(self, lambda: self.is_bounded, n, seed=seed)
@@ -117,7 +128,7 @@ class Cell(CellRecord):
 
     def __repr__(self) -> str:
         where = "" if isinstance(self.domain, Space) else f" on {self.domain!r}"
-        return f"Cell({self.pattern.size} units, dimension {self.k}{where})"
+        return f"Cell({self.answer}; {self.pattern.size:,} units, dimension {self.k}{where})"
 
     def __reduce__(self) -> Any:
         raise TypeError("a Cell is not pickled. Keep its point, and ask `cell_at` again.")

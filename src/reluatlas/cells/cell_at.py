@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.arithmetic.rationals import Coordinates, to_floats
+from reluatlas.cells.answer_at import perturbed
 from reluatlas.cells.cell import Cell
-from reluatlas.cells.cells_at import meeting_cells, names_of
+from reluatlas.cells.cells_at import meeting_cells
 from reluatlas.cells.chart import Chart, chart_of
 from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.deadline import Deadline, under
@@ -20,11 +22,20 @@ from reluatlas.memory import in_a_sentence
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.network import Network
 from reluatlas.network.patterns.certain import Walk
+from reluatlas.network.point_shapes import require_order
+from reluatlas.network.unit_names import listed
 from reluatlas.typing import FloatArray
 
 
 @in_a_sentence
-def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_seconds: float | None = None) -> Cell:
+def cell_at(
+    net: Network,
+    x: ArrayLike,
+    domain: Domain | None = None,
+    *,
+    ties: Literal["raise", "perturb"] = "raise",
+    max_seconds: float | None = None,
+) -> Cell:
     """Return the cell that holds a point, in any dimension.
 
     A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
@@ -37,6 +48,10 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
         The point: an input, or, for a slice, also its k coordinates.
     domain : Box, Slice or Space, optional
         Where to look; the whole input space when None.
+    ties : {"raise", "perturb"}
+        What to do at a point on a face, where several cells meet: raise, or take the cell that holds
+        x + (e, e^2, ..., e^k) for all small enough e > 0, as `affine_at` does (on the upper sides of a domain with
+        steps inward). `Cell.answer` then names the units that tie.
     max_seconds : float, optional
         Limit on finding the cell, and again on the search for its facets, which begins when they are first asked for:
         facets not decided by then are counted as undecided.
@@ -44,7 +59,7 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     Raises
     ------
     OnFaceError
-        When several cells meet at the point; `cells_at` gives them all.
+        When several cells meet at the point, unless `ties` is "perturb"; `cells_at` gives them all.
     DomainError, DimensionError, NonFiniteError
         When the point or the domain does not fit the network, or the point is outside.
     ArgumentError
@@ -59,22 +74,27 @@ def cell_at(net: Network, x: ArrayLike, domain: Domain | None = None, *, max_sec
     Pattern, facets, boundedness and neighbors are exact (see `Cell.exactness`); coordinates, maps, distances and the
     inscribed ball are float64. Deterministic.
     """
+    if ties not in ("raise", "perturb"):
+        raise ArgumentError(f'`ties={ties!r}` is unknown. Pass "raise" or "perturb".')
     limit = Deadline.after(max_seconds)
     with under(limit):
         chart = chart_of(net, domain)
         u = point_of(chart, x)
-        return _cell_at(chart, u, limit.seconds)
+        return _cell_at(chart, u, limit.seconds, perturb=ties == "perturb")
 
 
-def _cell_at(chart: Chart, u: FloatArray, seconds: float) -> Cell:
+def _cell_at(chart: Chart, u: FloatArray, seconds: float, *, perturb: bool) -> Cell:
     pattern, on_face = _pattern_at(chart, u)
+    if on_face and perturb:
+        return Cell(chart, perturbed(chart.network, chart.local, u, chart.domain)[0], u, None, seconds)
     if on_face:
         # on the domain's boundary a row may touch the cell without another cell behind
         several = [] if chart.is_strictly_inside(u) else list(meeting_cells(chart, u, pattern, 2))
         if len(several) != 1:
+            named = listed(perturbed(chart.network, chart.local, u, chart.domain)[1])
             raise OnFaceError(
-                f"`x` lies on a face where several cells meet: {names_of(chart, u, pattern)}. "
-                "Use `cells_at` for all of them, or move the point a little."
+                f'`x` lies on a face where several cells meet: {named}. Pass `ties="perturb"` for the one whose map '
+                "`affine_at` gives, or use `cells_at` for all of them."
             )
         return _cell(chart, *several[0], u, seconds)
     return _whole(chart, pattern, u, seconds)
@@ -145,10 +165,11 @@ def point_of(chart: Chart, x: ArrayLike) -> FloatArray:
         When it has another shape, is not finite, farther out than 2**500, or outside.
     """
     try:
-        point = np.array(x, dtype=np.float64).reshape(1, -1)
+        array = np.array(x, dtype=np.float64)
     except (TypeError, ValueError):
         raise DimensionError("`x` is not an array of numbers. Pass the point's coordinates.") from None
-    domain = chart.domain
+    require_order(array.shape, chart.network.input_shape, "x", what="has")
+    domain, point = chart.domain, array.reshape(1, -1)
     if point.shape[1] not in (domain.n_inputs, domain.dim):
         more = f", or the {domain.dim} coordinates of the slice" if isinstance(domain, Slice) else ""
         raise DimensionError(f"`x` has {point.size} numbers; expected one point of {domain.n_inputs} inputs{more}.")

@@ -23,11 +23,9 @@ from reluatlas.errors import InternalError
 from reluatlas.geometry.halfspaces.facets import find_facets
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.geometry.programs.exact import maximize_exactly
-from reluatlas.network.network import Breakpoints
+from reluatlas.geometry.programs.highs import Program
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.typing import FloatArray
-
-_NAMED = 5
 
 
 def meeting_cells(
@@ -78,21 +76,6 @@ def between(row: WholeRow, inside: Coordinates, beyond: Coordinates) -> Iterator
         share /= 16
 
 
-def names_of(chart: Chart, u: FloatArray, pattern: NDArray[np.integer]) -> str:
-    """Return the units whose rows vanish at a point, in words."""
-    at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
-    rows = Composer(chart, pattern).build(at)
-    owners = [rows.owner[c] for c, sign in rows.system.signs_at(over_one(at)).items() if sign == 0]
-    units = sorted({(of.node, of.unit) for of in owners if isinstance(of, RowOf)})
-    cuts = chart.inner.cuts
-    words = [
-        f"{'neuron' if isinstance(chart.inner.nodes[t], Breakpoints) else 'window'} {unit} of layer {cuts.index(t)}"
-        for t, unit in units
-    ]
-    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
-    return ", ".join(words[:_NAMED]) + more
-
-
 def _start(
     chart: Chart, u: FloatArray, at: list[Fraction], perturbed: NDArray[np.integer]
 ) -> tuple[NDArray[np.integer], Iterator[Coordinates]] | None:
@@ -123,6 +106,37 @@ def _start(
     if exact is None:
         raise InternalError("no cell that holds the point was found inside of the domain.")
     return perturbed, iter([to_floats(exact), exact])
+
+
+def directions_into(rows: CellRows, at: list[Fraction]) -> Iterator[Coordinates]:
+    """Yield points of a cell, nearer and nearer to a point that it holds on a face.
+
+    Raises
+    ------
+    InternalError
+        When no direction from the point leads into the cell.
+    """
+    cone, _ = _cone(rows, at)
+    direction: Coordinates | None = _nearly_into(cone)
+    if direction is None:
+        direction = _into(cone)
+    if direction is None:
+        raise InternalError("no direction from a point leads into the cell that holds it.")
+    return _near(at, direction)
+
+
+def _nearly_into(cone: System) -> FloatArray | None:
+    """Return a direction strictly inside of a cone, by float64, checked; None where it is too thin for that."""
+    lengths = np.linalg.norm(cone.G, axis=1)
+    sides = np.eye(cone.k)
+    rows = np.concatenate([cone.G / lengths[:, None], -sides[cone.lower == 0], sides[cone.upper == 0]])
+    if not np.all(np.isfinite(rows)):
+        return None
+    lifted = np.column_stack([rows, np.ones(len(rows))])
+    program = Program(lifted, np.zeros(len(rows)), np.append(-np.ones(cone.k), 0.0), np.ones(cone.k + 1))
+    found = program.maximize(np.append(np.zeros(cone.k), 1.0))
+    direction = found.point[:-1]
+    return direction if found.status == "optimal" and found.point[-1] > 0 and cone.is_inside(direction) else None
 
 
 def _into(cone: System) -> list[Fraction] | None:

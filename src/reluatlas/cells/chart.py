@@ -24,6 +24,7 @@ from reluatlas.network.interpret import Choice
 from reluatlas.network.network import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
 from reluatlas.network.patterns.constant_regions import Background
+from reluatlas.network.point_shapes import require_order
 from reluatlas.network.values.bounded import FloatBounds
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 
@@ -163,6 +164,8 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
             f"`domain` has dimension {domain.n_inputs} but the network takes {network.n_inputs} inputs. "
             f"Pass a `Box` with {network.n_inputs} sides, a `Slice` of that space, or `Space({network.n_inputs})`."
         )
+    if isinstance(domain, Slice):
+        require_order(domain.input_shape, network.input_shape, "domain")
     for known in _kept:
         same = known.domain is domain or (isinstance(domain, Space) and isinstance(known.domain, Space))
         if known.network is network and same:
@@ -185,18 +188,19 @@ def chart_of(network: Network, domain: Domain | None) -> Chart:
 def _on_slice(network: Network, domain: Slice) -> Network:
     k = domain.dim
     lifted = Affine((0,), (Dense(np.ascontiguousarray(domain.basis.T)),), domain.origin, network.input_shape, "slice")
-    nodes = [Input((k,)), lifted, *(_moved(node, lambda s: s + 1) for node in network.nodes[1:])]
+    nodes = [Input((k,)), lifted, *(moved(node, lambda s: s + 1) for node in network.nodes[1:])]
     return Network(tuple(nodes), network.output + 1, source=network.source)
 
 
 def _without(network: Network, depth: int) -> Network:
     """Return the network of the tensor of node `depth`."""
     first = Input(network.nodes[depth].shape)
-    nodes = (first, *(_moved(node, lambda s: s - depth) for node in network.nodes[depth + 1 :]))
+    nodes = (first, *(moved(node, lambda s: s - depth) for node in network.nodes[depth + 1 :]))
     return Network(nodes, network.output - depth, source=network.source)
 
 
-def _moved(node: Node, to: Callable[[int], int]) -> Node:
+def moved(node: Node, to: Callable[[int], int]) -> Node:
+    """Return a node that reads other nodes."""
     if isinstance(node, Affine):
         return replace(node, inputs=tuple(to(s) for s in node.inputs))
     assert not isinstance(node, Input)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.answers.dual_graph import DualGraph
+from reluatlas.answers.dual_graph import DualGraph, edge_columns
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.answers.maps import checked_cell, input_affine
 from reluatlas.cells.cell import Cell
@@ -22,7 +22,7 @@ from reluatlas.cells.cell_at import cell_at
 from reluatlas.cells.chart import chart_of
 from reluatlas.cells.checkpoint import Met, SearchFile
 from reluatlas.deadline import current, under
-from reluatlas.domain import Domain, Space
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of
@@ -94,7 +94,14 @@ class Exploration:
         order = np.lexsort((both[:, 1], both[:, 0]))
         indptr = np.concatenate([[0], np.cumsum(np.bincount(both[:, 0], minlength=n))]).astype(np.int64)
         number = np.concatenate([np.arange(len(self.edges))] * 2).astype(np.int64)
-        return DualGraph(indptr, both[order, 1], number[order])
+
+        def of_edges() -> dict[str, NDArray]:
+            column = np.array([int(np.argmax(self.patterns[i] != self.patterns[j])) for i, j in both[order].tolist()])
+            starts = np.array([s.start for s in self.network.pattern_slices().values()] or [0])
+            layer = np.searchsorted(starts, column, side="right") - 1
+            return edge_columns(self.network, layer, column - starts[layer] if column.size else column)
+
+        return DualGraph(indptr, both[order, 1], number[order], lambda: {"class": self.classes}, of_edges)
 
     def dual_graph(self) -> DualGraph:
         """Return the dual graph: cells joined over facets."""
@@ -185,7 +192,7 @@ def explore(
     """
     require_network(net)
     limits = Limits(max_cells, max_seconds)
-    rows, _ = net.points(X) if domain is None or isinstance(domain, Space) else (np.atleast_2d(np.asarray(X)), False)
+    rows = _starts(net, X, domain)
     if rows.shape[0] == 0:
         raise ArgumentError("`X` has no points. Pass at least one to start from.")
     if target is not None and rows.shape[0] != 1:
@@ -205,6 +212,15 @@ def explore(
         finally:
             search.close()
     return search.answer()
+
+
+def _starts(net: Network, X: ArrayLike, domain: Domain | None) -> NDArray[np.float64]:
+    """Return the points to start from in rows: of a slice also as its coordinates."""
+    if isinstance(domain, Slice):
+        array = np.asarray(X)
+        if array.ndim and array.shape[-1] == domain.dim != net.n_inputs and array.ndim <= 2:
+            return np.atleast_2d(array)
+    return net.points(X)[0]
 
 
 class _Search:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
 from reluatlas.arithmetic.rationals import Coordinates, over_one, to_floats
+from reluatlas.cells.cells_at import directions_into
 from reluatlas.cells.chart import Chart
 from reluatlas.cells.rows import CellRows, Composer, RowOf
 from reluatlas.deadline import Deadline, under
@@ -92,7 +93,7 @@ class CellRecord:
     chart: Chart
     pattern: NDArray[np.integer]
     x: FloatArray
-    inside: Coordinates
+    inside: Any  # coordinates; None at a face, until `system` looks for some
     max_seconds: float = float("inf")
 
     @property
@@ -113,7 +114,18 @@ class CellRecord:
     @cached_property
     def system(self) -> CellRows:
         """All rows, in the coordinates that the cell is cut in."""
-        return Composer(self.chart, self.pattern).build(self.inside)
+        composer = Composer(self.chart, self.pattern)
+        if self.inside is not None:
+            return composer.build(self.inside)
+        # of a cell chosen at a face: the point is on its boundary, and one inside is looked for now
+        chart, u = self.chart, self.x
+        at = chart.to_inner_exactly(u) if chart.is_reduced else [Fraction(float(v)) for v in u]
+        rows = composer.build(at)
+        for point in directions_into(rows, at):
+            if rows.system.is_inside(point):
+                self.inside = rows.system.inside = point
+                break
+        return rows
 
     @property
     def has_rows(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.cli import console
 from reluatlas.cli.exit_codes import DONE
 from reluatlas.cli.models import Source
-from reluatlas.cli.points import open_array
+from reluatlas.cli.points import PointUnits, say_units
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.report import facts, words
 
@@ -46,6 +46,7 @@ class Wanted:
     megabytes: int | None = None
     jobs: int | None = None
     device: str | None = None
+    units: PointUnits = field(default_factory=PointUnits)
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -77,12 +78,8 @@ class Wanted:
 def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: bool) -> int:
     """Write the affine maps at the points of a file, and print what was written."""
     positions = wanted.positions
-    points = open_array(Path(wanted.data), "--data")
-    if points.dtype.kind not in "fiub":
-        raise ArgumentError(
-            f"`{wanted.data}` has type {points.dtype}; expected real numbers. Convert it and save it again."
-        )
     net = source.load()
+    points = _points(net, wanted, quiet=quiet)
     console.announce_compiling(quiet=quiet)
     start = time.monotonic()
     options: dict[str, Any] = {
@@ -130,6 +127,20 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
         ]
     )
     return DONE
+
+
+def _points(net: Network, wanted: Wanted, *, quiet: bool) -> NDArray:
+    """Return the points of `--data` in rows, as they are stored where nothing changes them."""
+    from reluatlas.importers.load_points import rows_in
+    from reluatlas.importers.point_files import item_of, open_array
+
+    given, reading = f"`--data {wanted.data}`", wanted.units.reading
+    item = item_of(wanted.data, given)
+    array = open_array(item, given, net.input_shape)
+    rows, _ = rows_in(item, array, net.input_shape, reading, by_option=True)
+    if not quiet and not reading.has_units:
+        say_units(array, net.input_shape, str(item.path))
+    return rows
 
 
 def content(path: Path, maps: AffineMaps, *, with_faces: bool) -> str:

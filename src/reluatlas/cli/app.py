@@ -56,6 +56,7 @@ from reluatlas.cli.options import (
     TypedPoints,
     WholeSpace,
 )
+from reluatlas.cli.points import PointUnits
 from reluatlas.deadline import Deadline, under
 
 _APP_HELP = """Opens a trained ReLU network as what it is: polytopes, with one affine map on each.
@@ -133,6 +134,7 @@ def _cells(
     figures: Figures = None,
     no_figures: NoFigures = False,
     resume: Resume = None,
+    units: PointUnits,
     budget: Budget,
     source: Source,
     common: Common,
@@ -150,7 +152,7 @@ def _cells(
     from reluatlas.cli.domains import Asked
     from reluatlas.cli.figures import Drawn
 
-    asked, drawn = Asked(box or [], through or [], margin, space), Drawn(figures, is_none=no_figures)
+    asked, drawn = Asked(box or [], through or [], margin, space, units), Drawn(figures, is_none=no_figures)
     with under(Deadline.after(budget.max_seconds)):
         return cells(
             source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume, typed=context.obj
@@ -159,7 +161,15 @@ def _cells(
 
 @app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
 @grouped
-def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, source: Source, common: Common) -> int:
+def _trace(
+    *,
+    context: typer.Context,
+    through: Corners = None,
+    units: PointUnits,
+    budget: Budget,
+    source: Source,
+    common: Common,
+) -> int:
     """Find where a network bends on the straight path from one input to the next, exactly, in any network.
 
     Counts the cells on the way and says where the class changes. With --out: report.html, path.json (all breakpoints),
@@ -170,7 +180,7 @@ def _trace(*, context: typer.Context, through: Corners = None, budget: Budget, s
     from reluatlas.cli.trace import trace
 
     with under(Deadline.after(budget.max_seconds)):
-        return trace(source, through or [], budget, common, typed=context.obj)
+        return trace(source, through or [], units, budget, common, typed=context.obj)
 
 
 @app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
@@ -185,6 +195,7 @@ def _at(
     max_cells: MeetingCells = 64,
     max_seconds: MaxSeconds = None,
     jobs: OneJob = None,
+    units: PointUnits,
     source: Source,
     common: Common,
 ) -> int:
@@ -198,7 +209,7 @@ def _at(
     from reluatlas.cli.at import at as at_
     from reluatlas.cli.at_search import Asked
 
-    asked = Asked(data or [], at or [], box or [], max_cells, check)
+    asked = Asked(data or [], at or [], box or [], max_cells, check, units)
     with under(Deadline.after(max_seconds)):
         return at_(source, asked, common, typed=context.obj)
 
@@ -216,6 +227,7 @@ def _explore(
     checkpoint: Checkpoint = None,
     max_seconds: MaxSeconds = None,
     jobs: OneJob = None,
+    units: PointUnits,
     source: Source,
     common: Common,
 ) -> int:
@@ -228,7 +240,7 @@ def _explore(
     """
     from reluatlas.cli.explore import Asked, explore
 
-    asked = Asked(data or [], at or [], box or [], target, max_cells, checkpoint)
+    asked = Asked(data or [], at or [], box or [], target, max_cells, checkpoint, units)
     with under(Deadline.after(max_seconds)):
         return explore(source, asked, common, typed=context.obj)
 
@@ -244,6 +256,7 @@ def _affine(
     ties: Ties = "perturb",
     memory: Memory = None,
     device: Device = None,
+    units: PointUnits,
     source: Source,
     json: Json = False,
     seed: Seed = 0,
@@ -258,7 +271,7 @@ def _affine(
     """
     from reluatlas.cli.affine import Wanted, affine
 
-    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device)
+    wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device, units)
     return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
 
 

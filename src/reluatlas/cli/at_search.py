@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reluatlas.cli.points import Point, read_files, typed_points
-from reluatlas.deadline import Deadline, current, under
+from reluatlas.cli.points import Point, PointUnits, all_points
+from reluatlas.deadline import NEVER, Deadline, current, grace, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
 from reluatlas.report import cell_facts
 from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
+    from reluatlas.cells.answer_at import Answer
     from reluatlas.cells.cell import Cell
     from reluatlas.certify.archive import Packed
     from reluatlas.certify.check import CheckReport
     from reluatlas.network.network import Network
 
 MOST_DRAWN = 16
+_SURE = 40  # points whose class is told whatever the limit of time; of the first, all of the answer
 _FOR_FACETS = 0.8  # of the time that is left; the rest is for what follows from them
 
 
@@ -40,14 +43,15 @@ class Asked:
     box: list[str]
     max_cells: int
     check: bool = False
+    units: PointUnits = field(default_factory=PointUnits)
 
     def __post_init__(self) -> None:
         if not self.data and not self.at:
             raise ArgumentError("no point was given. Pass `--data X.npy` (a point in each row), or `--at 0.1,0.2`.")
 
-    def points(self, net: Network) -> list[Point]:
+    def points(self, net: Network, *, quiet: bool) -> list[Point]:
         """Return all points, those of files first."""
-        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net, "--at")
+        return all_points(self.data, self.at, net, self.units, quiet=quiet)
 
 
 def require_inside(points: Sequence[Point], domain: Box | Space) -> None:
@@ -79,6 +83,8 @@ class Search:
     asked: Asked
     keeps: bool
     found: list[tuple[PointFacts, list[Packed]]] = field(default_factory=list)
+    answers: list[Answer | None] = field(default_factory=list)
+    outputs: list[NDArray[np.float64] | None] = field(default_factory=list)
     drawn: dict[str, Cell] = field(default_factory=dict)
     stopped_by: str = ""
 
@@ -91,6 +97,27 @@ class Search:
     def certificates(self) -> list[Packed]:
         """The certificates of all cells, in their order; none unless they are kept."""
         return [certificate for _, several in self.found for certificate in several]
+
+    def answer(self, points: Sequence[Point]) -> None:
+        """Find class, runner-up, margin, map and ties of points: at once, before any facet.
+
+        When the time is over, the map and ties are told of the first point only, and the outputs of the first few.
+        """
+        from reluatlas.cells.answer_at import answer_at
+
+        deadline = current()
+        with grace(NEVER):
+            for i, point in enumerate(points):
+                is_late = deadline.is_over()
+                outputs = None
+                if i < _SURE or not is_late:
+                    outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
+                self.outputs.append(outputs)
+                self.answers.append(
+                    None
+                    if outputs is None or (is_late and i)
+                    else answer_at(self.net, self.net, point.x, outputs, self.domain)
+                )
 
     def run(self, points: Sequence[Point], told: Callable[[int, int], None] | None) -> None:
         """Look at points until all are done, the time that holds here is over, or an interrupt comes."""
@@ -115,8 +142,6 @@ class Search:
         try:
             return self._look(point, deadline)
         except TimeLimitError:
-            if not self.found:
-                raise
             return False
 
     def _look(self, point: Point, deadline: Deadline) -> bool:
@@ -131,7 +156,9 @@ class Search:
             taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None))
             if deadline.is_over():
                 break
-        outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
+        outputs = self.outputs[len(self.found)]
+        if outputs is None:
+            outputs = np.asarray(self.net(point.x.reshape(self.net.input_shape))).reshape(-1)
         is_complete = is_complete and len(taken) == len(cells)
         known = PointFacts(point.label, point.code, point.x, outputs, taken, len(cells) > 1, is_complete, self.net)
         self.found.append((known, certificates))

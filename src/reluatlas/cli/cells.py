@@ -38,7 +38,7 @@ def cells(
     """Find the cells of a model on a domain, print the numbers, and write the report."""
     out, quiet = common.folder, common.quiet
     net = source.load()
-    chosen = asked.fit(net)
+    chosen = asked.fit(net, quiet=quiet)
     figures = drawn.chosen(net, chosen.domain, count_only=count_only, has_folder=out is not None)
     numbers = {
         **facts.of_command("cells", source.model, common.seed),

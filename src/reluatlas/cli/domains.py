@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cli.points import Point
+from reluatlas.cli.points import Point, PointUnits
 from reluatlas.cli.through import read_points
 from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
@@ -51,6 +51,7 @@ class Asked:
     through: list[str]
     margin: float
     space: bool = False
+    units: PointUnits = field(default_factory=PointUnits)
     sides: Sides = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,9 +66,14 @@ class Asked:
             )
         object.__setattr__(self, "sides", sides_of(self.box))
 
-    def fit(self, net: Network) -> Chosen:
+    def fit(self, net: Network, *, quiet: bool = False) -> Chosen:
         """Return the domain in the inputs of a network."""
-        return _plane(self.through, self.margin, net) if self.through else Chosen(*box_or_space(self.sides, net))
+        return self._plane(net, quiet=quiet) if self.through else Chosen(*box_or_space(self.sides, net))
+
+    def _plane(self, net: Network, *, quiet: bool) -> Chosen:
+        points = read_points(self.through, net.input_shape, units=self.units, quiet=quiet)
+        plane = Slice.through([p.x for p in points], margin=self.margin)
+        return Chosen(plane, f"ra.Slice.through([{', '.join(p.code for p in points)}], margin={self.margin!r})", points)
 
 
 Sides = dict[str, list[float]]
@@ -146,16 +152,3 @@ def _box(values: list[float], net: Network) -> tuple[Box, str]:
         return Box(values[0], values[1], dim=n), f"ra.Box({values[0]!r}, {values[1]!r}, dim={n})"
     low, high = values[0::2], values[1::2]
     return Box(low, high), f"ra.Box({low!r}, {high!r})"
-
-
-def _plane(through: list[str], margin: float, net: Network) -> Chosen:
-    """Return the slice through three points in files.
-
-    Raises
-    ------
-    ArgumentError, DimensionError, DomainError
-        When a file cannot be used, or the points span no plane.
-    """
-    points = read_points(through, net.input_shape)
-    plane = Slice.through([p.x for p in points], margin=margin)
-    return Chosen(plane, f"ra.Slice.through([{', '.join(p.code for p in points)}], margin={margin!r})", points)

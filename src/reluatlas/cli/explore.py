@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from reluatlas.cli.domains import box_or_space, sides_of
 from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
-from reluatlas.cli.points import Point, is_file, read_files, typed_points
+from reluatlas.cli.points import Point, PointUnits, all_points, is_file, read_files, typed_points
 from reluatlas.deadline import current, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, OnFaceError
@@ -47,6 +47,7 @@ class Asked:
     target: str | None
     max_cells: int
     checkpoint: Path | None
+    units: PointUnits = field(default_factory=PointUnits)
 
     def __post_init__(self) -> None:
         if not self.data and not self.at:
@@ -59,9 +60,9 @@ class Asked:
             )
             raise ArgumentError(f"`--resume {self.checkpoint}` {what}. Name a file.")
 
-    def points(self, net: Network) -> list[Point]:
+    def points(self, net: Network, *, quiet: bool) -> list[Point]:
         """Return the points to start from, those of files first."""
-        return read_files(self.data, net.input_shape, "--data") + typed_points(self.at, net, "--at")
+        return all_points(self.data, self.at, net, self.units, quiet=quiet)
 
     def goal(self, net: Network) -> Point | None:
         """Return the point of `--target`: in a file, or typed in."""
@@ -69,7 +70,7 @@ class Asked:
             return None
         if not is_file(self.target):
             return typed_points([self.target], net, "--target")[0]
-        several = read_files([self.target], net.input_shape, "--target")
+        several = read_files([self.target], net.input_shape, "--target", units=self.units, quiet=True)
         if len(several) != 1:
             raise ArgumentError(
                 f"`--target {self.target}` names {len(several):,} points; expected one. Choose a row: "
@@ -84,7 +85,7 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
     sides = sides_of(asked.box)
     net = source.load()
     domain, code = box_or_space(sides, net)
-    points, goal = asked.points(net), asked.goal(net)
+    points, goal = asked.points(net, quiet=quiet), asked.goal(net)
     if goal is not None and len(points) != 1:
         raise ArgumentError(
             f"{len(points):,} points to start from were given with `--target`; a line has one start. Choose a row, "
@@ -132,7 +133,7 @@ def _require_inside_of_cells(net: Network, points: Sequence[Point], domain: Box 
         try:
             cell_at(net, point.x, domain)
         except OnFaceError as problem:
-            units = str(problem).partition("meet: ")[2].partition(". Use")[0]
+            units = str(problem).partition("meet: ")[2].partition(". Pass")[0]
             raise OnFaceError(
                 f"the point {point.label} lies on a face where several cells meet ({units}). Start from another point, "
                 "or from one a little beside it; `reluatlas at` tells the cells."

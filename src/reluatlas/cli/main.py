@@ -21,6 +21,8 @@ _IN_OPTIONS = {
     "`outputs=`": "`--outputs`",
     "`outputs`": "`--outputs`",
     "`outputs=": "`--outputs ",
+    "`mean`": "`--mean`",
+    "`std`": "`--std`",
     "`dtype=np.float32`": "`--dtype float32`",
     "`out=": "`--out ",
     "`memory=": "`--memory ",

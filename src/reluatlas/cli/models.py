@@ -30,13 +30,13 @@ class Source:
     classes: Classes = "max"
     class_names: ClassNames = None
 
-    def load(self) -> Network:
-        """Return the network, checked against the model."""
+    def load(self, *, grace_s: float = _GRACE_S) -> Network:
+        """Return the network, checked against the model; it may take so long beyond a limit of time."""
         from reluatlas.importers.load import load
 
         try:
             module = None if self.model_module is None else _module(self.model_module)
-            with grace(_GRACE_S):
+            with grace(grace_s):
                 return load(self.model, module=module, **self._options)
         except SystemExit as problem:  # the user's own code, as it is imported, called or run
             raise ArgumentError(

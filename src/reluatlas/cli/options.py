@@ -97,16 +97,16 @@ Through = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy C.npy", show_default=False,
-        help="Domain: the plane through three inputs, each in a .npy or .csv file; or the three rows of one file; or "
-        "chosen rows of one file (digits.npy:0,5,9).",
+        help="Domain: the plane through three inputs, each in a .npy, .csv or .png file; or the three rows of one "
+        "file; or chosen rows of one file (digits.npy:0,5,9).",
     ),
 ]  # fmt: skip
 Corners = Annotated[
     list[str] | None,
     typer.Option(
         "--through", metavar="A.npy B.npy ...", show_default=False,
-        help="The path: from one input straight to the next, each in a .npy or .csv file; or the rows of one file; or "
-        "chosen rows of one file (digits.npy:0,5).",
+        help="The path: from one input straight to the next, each in a .npy, .csv or .png file; or the rows of one "
+        "file; or chosen rows of one file (digits.npy:0,5).",
     ),
 ]  # fmt: skip
 Margin = Annotated[
@@ -188,7 +188,7 @@ Data = Annotated[
     str,
     typer.Option(
         metavar="X.npy", show_default=False,
-        help="Points in a .npy file: (N, inputs), or N stacked in the shape of the network's input.",
+        help="Points in a .npy, .npz or .csv file: flat rows, or stacked in the shape of the network's input.",
     ),
 ]  # fmt: skip
 OutFile = Annotated[
@@ -281,8 +281,8 @@ Points = Annotated[
     list[str] | None,
     typer.Option(
         "--data", metavar="X.npy", show_default=False,
-        help="Points: a .npy or .csv file with a point in each row, or several files, or chosen rows of one "
-        "(digits.npy:0,5).",
+        help="Points: a .npy, .npz or .csv file with a point in each row, or an image in a .png file; several files; "
+        "or chosen rows of one (digits.npy:0,5).",
     ),
 ]  # fmt: skip
 TypedPoints = Annotated[
@@ -342,5 +342,34 @@ Checkpoint = Annotated[
         "--resume", metavar="FILE", show_default=False,
         help="Keep in this file what is found, cell by cell. When it exists, go on from there: the result is that of a "
         "search that never stopped.",
+    ),
+]  # fmt: skip
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NCHW|NHWC", show_default=False,
+        help="Where images in files have their channels: first (nchw) or last (nhwc). They are turned to the network's "
+        "order.",
+    ),
+]  # fmt: skip
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N", parser=real(0.0, 1e300, what="a number above 0, such as 255", allows_least=False),
+        show_default=False, help="Divide the numbers of files by this: 255 for pixels.",
+    ),
+]  # fmt: skip
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...", show_default=False,
+        help="Subtract this from the numbers of files, after --scale: one number, or one for each channel.",
+    ),
+]  # fmt: skip
+Std = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...", show_default=False,
+        help="Divide the numbers of files by this, after --mean: one number, or one for each channel.",
     ),
 ]  # fmt: skip

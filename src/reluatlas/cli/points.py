@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -12,22 +11,59 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cli import console
+from reluatlas.cli.options import Layout, Mean, Scale, Std
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 
 if TYPE_CHECKING:
+    from reluatlas.importers.load_points import Reading
     from reluatlas.network.network import Network
 
-_ITEM = re.compile(r"^(?P<path>.*\.(npy|csv))(:(?P<rows>-?\d+(,-?\d+)*))?$", re.IGNORECASE | re.DOTALL)
 _SHOWN = 4
+
+
+@dataclass(frozen=True)
+class PointUnits:
+    """How the numbers of files become points."""
+
+    layout: Layout = None
+    scale: Scale = None
+    mean: Mean = None
+    std: Std = None
+
+    @property
+    def reading(self) -> Reading:
+        """How files are read.
+
+        Raises
+        ------
+        ArgumentError
+            When an option has a value that it does not take.
+        """
+        from reluatlas.importers.load_points import Reading
+        from reluatlas.network.point_shapes import LAYOUTS
+
+        layout = None if self.layout is None else self.layout.lower()
+        if layout not in (None, *LAYOUTS):
+            raise ArgumentError(f"`--layout {self.layout}` is unknown; expected {' or '.join(LAYOUTS)}.")
+        return Reading(layout, self.scale, _channels(self.mean, "--mean"), _channels(self.std, "--std"))  # type: ignore[arg-type]
+
+
+def _channels(text: str | None, option: str) -> float | list[float] | None:
+    if text is None:
+        return None
+    values = _typed_numbers(text, f"{option} {text}", option)
+    return values[0] if len(values) == 1 else values
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One point: where it came from, and its numbers."""
+    """One point: where it came from, its numbers, and the Python expression that reads it."""
 
     path: Path | None
     row: int | None
     x: NDArray[np.float64]
+    code: str
 
     @property
     def label(self) -> str:
@@ -37,30 +73,29 @@ class Point:
             return f"({', '.join(f'{v:.6g}' for v in self.x[:_SHOWN])}{rest})"
         return self.path.stem if self.row is None else f"{self.path.stem}[{self.row}]"
 
-    @property
-    def code(self) -> str:
-        """The Python expression that reads it."""
-        if self.path is None:
-            return f"np.array({self.x.tolist()!r})"
-        if _is_table(self.path):
-            skip = ", skiprows=1" if _has_names(_rows_of(self.path)) else ""
-            whole = f"np.loadtxt({str(self.path)!r}, delimiter=','{skip}, ndmin=2)"
-        else:
-            whole = f"np.load({str(self.path)!r})"
-        return whole + ("" if self.row is None else f"[{self.row}]")
 
-
-def read_files(items: list[str], input_shape: tuple[int, ...], option: str, *, most: int | None = None) -> list[Point]:
+def read_files(
+    items: Sequence[str],
+    input_shape: tuple[int, ...],
+    option: str,
+    *,
+    units: PointUnits | None = None,
+    quiet: bool = False,
+    most: int | None = None,
+) -> list[Point]:
     """Return the points that the values of an option name, in their order.
 
     Parameters
     ----------
-    items : list of str
-        Each `FILE.npy` or `FILE.csv`, holding one point or one point per row, or `FILE.npy:0,5,9`, some of its rows.
+    items : sequence of str
+        Each a `.npy`, `.npz`, `.csv` or `.png` file, or `FILE.npy:0,5,9`, some of its rows.
     input_shape : tuple of int
         Of the network.
     option : str
         As it is typed, for errors.
+    units : PointUnits, optional
+    quiet : bool
+        Whether nothing is said of values that look like pixels.
     most : int, optional
         A file with more points, of which no rows are chosen, is refused.
 
@@ -69,12 +104,78 @@ def read_files(items: list[str], input_shape: tuple[int, ...], option: str, *, m
     ArgumentError, DomainError, DimensionError
         When a file is missing or no array of finite numbers, or a shape does not fit.
     """
-    return [point for item in items for point in _read(item, input_shape, option, most)]
+    reading, said = (units or PointUnits()).reading, set()
+    out: list[Point] = []
+    for item in items:
+        out += _read(item, input_shape, option, reading, most=most, said=None if quiet else said)
+    return out
 
 
 def is_file(text: str) -> bool:
     """Return whether a value of an option names a file, rather than numbers."""
-    return _ITEM.match(text) is not None
+    from reluatlas.importers.point_files import is_item
+
+    return is_item(text)
+
+
+def all_points(data: Sequence[str], at: list[str], net: Network, units: PointUnits, *, quiet: bool) -> list[Point]:
+    """Return the points of `--data` and of `--at`, those of files first."""
+    return read_files(data, net.input_shape, "--data", units=units, quiet=quiet) + typed_points(at, net, "--at")
+
+
+def _read(
+    text: str, input_shape: tuple[int, ...], option: str, reading: Reading, *, most: int | None, said: set[str] | None
+) -> list[Point]:
+    from reluatlas.importers.load_points import rows_in
+    from reluatlas.importers.point_files import item_of, open_array
+
+    given = f"`{option} {text}`"
+    item = item_of(text, given)
+    array = open_array(item, given, input_shape)
+    rows, is_one = rows_in(item, array, input_shape, reading, by_option=True)
+    if said is not None and not reading.has_units and str(item.path) not in said:
+        say_units(array, input_shape, str(item.path))
+        said.add(str(item.path))
+    if item.rows is None and most is not None and len(rows) > most:
+        raise DomainError(
+            f"`{item.path}` holds {len(rows):,} points; expected {most}. Choose rows: `{option} {text}:0,1,2`."
+        )
+    if not np.all(np.isfinite(rows)):
+        raise DomainError(f"`{item.path}` holds NaN or an infinite number; a domain needs finite ones.")
+    chosen = range(len(rows)) if item.rows is None else item.rows
+    is_one = is_one or (item.rows is None and len(rows) == 1)
+    whole = _code(item.path, item.array, array, reading)
+    return [
+        Point(item.path, None if is_one else row, np.array(x, dtype=np.float64), whole + ("" if is_one else f"[{row}]"))
+        for row, x in zip(chosen, rows, strict=True)
+    ]
+
+
+def say_units(array: NDArray, input_shape: tuple[int, ...], path: str) -> None:
+    """Say on stderr that points look like pixels, and what to do where they are to be scaled."""
+    from reluatlas.importers.load_points import remark
+
+    remarked = remark(array, input_shape)
+    if remarked:
+        console.notice(
+            f"`{path}` {remarked}, taken as they are. If the network takes pixels from 0 to 1, pass `--scale 255`; if "
+            "normalized ones, also `--mean` and `--std`.",
+            quiet=False,
+        )
+
+
+def _code(path: Path, name: str | None, array: NDArray, reading: Reading) -> str:
+    """Return the Python expression that reads a file."""
+    from reluatlas.importers.point_files import has_names, rows_of_table
+
+    ending = path.suffix.lower()
+    if reading.layout is None and not reading.has_units and ending in (".npy", ".csv"):
+        if ending == ".npy":
+            return f"np.load({str(path)!r})"
+        skip = ", skiprows=1" if has_names(rows_of_table(path)) else ""
+        return f"np.loadtxt({str(path)!r}, delimiter=','{skip}, ndmin=2)"
+    text = str(path) if name is None else f"{path}:{name}"
+    return f"ra.load_points({text!r}, net{reading.code})"
 
 
 def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
@@ -90,7 +191,8 @@ def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
         if "=" in text:
             words = [word.rpartition("=") for word in text.split()]
             named = {name: _typed_numbers(given, f"{option} {text}", option) for name, _, given in words}
-            points.append(Point(None, None, net.join(named)))
+            x = net.join(named)
+            points.append(Point(None, None, x, f"np.array({x.tolist()!r})"))
             continue
         values = _typed_numbers(text, f"{option} {text}", option)
         if len(values) != n_inputs:
@@ -98,7 +200,7 @@ def typed_points(texts: list[str], net: Network, option: str) -> list[Point]:
                 f"`{option} {text}` has {len(values)} numbers but the network takes {n_inputs} inputs. Pass one number "
                 "for each."
             )
-        points.append(Point(None, None, np.array(values)))
+        points.append(Point(None, None, np.array(values), f"np.array({values!r})"))
     return points
 
 
@@ -110,117 +212,3 @@ def _typed_numbers(text: str, given: str, option: str) -> list[float]:
     if not all(isfinite(v) for v in values):
         raise DomainError(f"`{given}` holds NaN or an infinite number. Pass finite ones.")
     return values
-
-
-def open_array(path: Path, option: str) -> NDArray:
-    """Return the array in a `.npy` file that an option names, mapped.
-
-    Raises
-    ------
-    ArgumentError
-        When it is missing, or no array.
-    """
-    try:
-        # mapped: a header that claims more than the file holds is refused, and nothing is unpickled
-        return np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise ArgumentError(f"`{option} {path}`: there is no such file. Check the path.") from None
-    except OSError as problem:
-        raise ArgumentError(f"`{option} {path}` cannot be read: {problem.strerror or problem}.") from None
-    except (ValueError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError) as problem:
-        raise ArgumentError(
-            f"`{path}` is empty, truncated or not an array of numbers ({type(problem).__name__}). "
-            "Save it with numpy.save(path, array)."
-        ) from None
-
-
-def _read(item: str, input_shape: tuple[int, ...], option: str, most: int | None) -> list[Point]:
-    match = _ITEM.match(item)
-    if match is None:
-        raise ArgumentError(
-            f"`{option} {item}` is not a .npy file, and not a .csv file; expected `FILE.npy`, or `FILE.npy:0,5,9` for "
-            "some of its rows."
-        )
-    path, rows = Path(match["path"]), match["rows"]
-    array = _open_table(path, option) if _is_table(path) else open_array(path, option)
-    size = int(np.prod(input_shape))
-    is_one = array.size == size and (array.ndim <= 1 or array.shape[-len(input_shape) :] == input_shape or rows is None)
-    holds_rows = array.ndim >= 1 and array.shape[0] > 0 and array.size == array.shape[0] * size
-    if rows is None and is_one:
-        return [Point(path, None, _numbers(array, path).reshape(-1))]
-    if not holds_rows:
-        raise DimensionError(
-            f"`{path}` has shape {array.shape} but the network takes points of shape {tuple(input_shape)}. "
-            "Save one such point, or several stacked along a first axis."
-        )
-    if rows is None and most is not None and array.shape[0] > most:
-        raise DomainError(
-            f"`{path}` holds {array.shape[0]:,} points; expected {most}. Choose rows: `{option} {path}:0,1,2`."
-        )
-    chosen = range(array.shape[0]) if rows is None else [int(r) for r in rows.split(",")]
-    for row in chosen:
-        if not -array.shape[0] <= row < array.shape[0]:
-            raise ArgumentError(f"`{option} {item}` asks for row {row} but `{path}` has {array.shape[0]:,} rows.")
-    return [Point(path, row, _numbers(array[row], path).reshape(-1)) for row in chosen]
-
-
-def _numbers(array: NDArray, path: Path) -> NDArray[np.float64]:
-    if array.dtype.kind not in "fiub":
-        raise DomainError(f"`{path}` has type {array.dtype}; expected real numbers. Convert it and save it again.")
-    values = np.array(array, dtype=np.float64)
-    if not np.all(np.isfinite(values)):
-        raise DomainError(f"`{path}` holds NaN or an infinite number; a domain needs finite ones.")
-    return values
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() == ".csv"
-
-
-def _rows_of(path: Path) -> list[list[str]]:
-    return list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-
-
-def _has_names(rows: list[list[str]]) -> bool:
-    """Return whether the first line holds names: no cell of it is a number."""
-    return bool(rows) and not any(_is_number(cell) for cell in rows[0])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _open_table(path: Path, option: str) -> NDArray[np.float64]:
-    """Return the numbers of a `.csv` file, one row for each line; a first line of names is left out.
-
-    Raises
-    ------
-    ArgumentError
-        When it is missing, empty, or a line has something else or another length.
-    """
-    try:
-        rows = _rows_of(path)
-    except FileNotFoundError:
-        raise ArgumentError(f"`{option} {path}`: there is no such file. Check the path.") from None
-    except OSError as problem:
-        raise ArgumentError(f"`{option} {path}` cannot be read: {problem.strerror or problem}.") from None
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise ArgumentError(f"`{path}` is no table of numbers with commas ({type(problem).__name__}).") from None
-    first = int(_has_names(rows))
-    lines = [(n, row) for n, row in enumerate(rows[first:], start=first + 1) if any(cell.strip() for cell in row)]
-    if not lines:
-        raise ArgumentError(f"`{path}` holds no numbers. Write one point in each line, with commas.")
-    width = len(lines[0][1])
-    for number, row in lines:
-        bad = next((cell for cell in row if not _is_number(cell)), None)
-        if bad is not None:
-            raise ArgumentError(f"`{path}`, line {number}: {bad.strip()!r} is not a number.")
-        if len(row) != width:
-            raise ArgumentError(
-                f"`{path}`, line {number} has {len(row)} numbers but line {lines[0][0]} has {width}; they must agree."
-            )
-    return np.array([[float(cell) for cell in row] for _, row in lines])

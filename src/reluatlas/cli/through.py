@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reluatlas.cli.points import Point, read_files
+from reluatlas.cli.points import Point, PointUnits, read_files
 from reluatlas.errors import DomainError
 
 OPTION = "--through"
@@ -39,7 +39,14 @@ def spread(arguments: list[str]) -> list[str]:
     return out
 
 
-def read_points(items: list[str], input_shape: tuple[int, ...], *, n_points: int | None = N_POINTS) -> list[Point]:
+def read_points(
+    items: list[str],
+    input_shape: tuple[int, ...],
+    *,
+    n_points: int | None = N_POINTS,
+    units: PointUnits | None = None,
+    quiet: bool = False,
+) -> list[Point]:
     """Return the points that `--through` names: three of a plane, or with `n_points=None` two or more of a line.
 
     Parameters
@@ -48,13 +55,15 @@ def read_points(items: list[str], input_shape: tuple[int, ...], *, n_points: int
         Each `FILE.npy`, holding one point or one point per row, or `FILE.npy:0,5,9`, some of its rows.
     input_shape : tuple of int
         Of the network.
+    units, quiet
+        As in `read_files`.
 
     Raises
     ------
     ArgumentError, DomainError, DimensionError
         When a file is missing or no array of numbers, a shape does not fit, or there are not three points.
     """
-    points = read_files(items, input_shape, OPTION, most=n_points)
+    points = read_files(items, input_shape, OPTION, units=units, quiet=quiet, most=n_points)
     if n_points is None:
         if len(points) < 2:
             raise DomainError(f"`{OPTION}` names {len(points)} point; expected 2 or more, the corners of the path.")

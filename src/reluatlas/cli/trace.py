@@ -15,7 +15,7 @@ from reluatlas.cli.answer import begin, line
 from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
-from reluatlas.cli.points import Point
+from reluatlas.cli.points import Point, PointUnits
 from reluatlas.cli.through import read_points
 from reluatlas.deadline import current, under
 from reluatlas.errors import ArgumentError, DomainError
@@ -30,13 +30,15 @@ _SHOWN = 12
 _FOR_PIECES = 0.8  # of the time; the rest is for figures
 
 
-def trace(source: Source, through: list[str], budget: Budget, common: Common, *, typed: Sequence[str]) -> int:
+def trace(
+    source: Source, through: list[str], units: PointUnits, budget: Budget, common: Common, *, typed: Sequence[str]
+) -> int:
     """Trace a model along a path, print the numbers, and write the report."""
     if not through:
         raise ArgumentError("no path was given. Pass `--through a.npy b.npy`: the inputs that it joins, in order.")
     out, quiet = common.folder, common.quiet
     net = source.load()
-    points = read_points(through, net.input_shape, n_points=None)
+    points = read_points(through, net.input_shape, n_points=None, units=units, quiet=quiet)
     _require_moves(points)
     console.announce_compiling(quiet=quiet)
     from reluatlas.paths.trace import trace as trace_

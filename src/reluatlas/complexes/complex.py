@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.dual_graph import DualGraph
 from reluatlas.answers.maps import checked_cell, input_affine
+from reluatlas.cells.views import CellView, polygon
 from reluatlas.complexes import decision_boundary as boundary
 from reluatlas.complexes import faces, look_up, queries
 from reluatlas.complexes import linear_regions as regions
@@ -168,8 +170,9 @@ class PolyhedralComplex(ComplexRecord):
         return look_up.cell_at(self, self.by_pattern, x)
 
     def dual_graph(self) -> DualGraph:
-        """Return the dual graph: cells joined over facets."""
-        return queries.dual_graph(self.facets, self.n_cells)
+        """Return the dual graph: cells joined over facets, with classes, volumes, and which unit turns on each."""
+        has_volumes = self.method != "linear programs"
+        return queries.dual_graph(self, (lambda: self.volumes) if has_volumes else None, lambda: self.interior_points)
 
     def decision_boundary(self) -> DecisionBoundary:
         """Return where the top two outputs tie, or where a single output is zero.
@@ -182,15 +185,15 @@ class PolyhedralComplex(ComplexRecord):
     def _boundary(self) -> DecisionBoundary:
         return boundary.decision_boundary(self, self.interior_points)
 
-    def bent_hyperplane(self, layer: int, unit: int) -> BentHyperplane:
+    def bent_hyperplane(self, layer: int | str, unit: int | None = None) -> BentHyperplane:
         """Return the zero set of one neuron: the facets across which it changes its piece.
 
         Parameters
         ----------
-        layer : int
-            Position among the breakpoint and max nodes, from 0.
-        unit : int
-            Position in that layer, from 0.
+        layer : int or str
+            Position among the breakpoint and max nodes, from 0, or the layer's name; or the unit's name: "fc1[13]".
+        unit : int, optional
+            Position in that layer, from 0; left out where the unit is named.
         """
         return boundary.bent_hyperplane(self, self.corners, queries.column_of(self.network, layer, unit))
 
@@ -203,6 +206,28 @@ class PolyhedralComplex(ComplexRecord):
             linear_region=self.linear_regions,
             affine_map=self.affine_map_ids,
         )
+
+    def polygon(self, i: int) -> FloatArray:
+        """Return the corners of a cell in the plane, shape (V, 2), counter-clockwise, in the domain's coordinates.
+
+        Raises
+        ------
+        DimensionError
+            When the domain has another dimension than two.
+        """
+        return polygon(self, queries.checked_cell(i, self.n_cells))
+
+    def __len__(self) -> int:
+        return self.n_cells
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, i: int) -> CellView:
+        return CellView(self, queries.checked_cell(i, self.n_cells))
+
+    def __iter__(self) -> Iterator[CellView]:
+        return (CellView(self, i) for i in range(self.n_cells))
 
     def save(self, path: str | Path) -> None:
         """Write the complex and its network to an `.npz` file, without pickle."""

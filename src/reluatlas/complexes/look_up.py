@@ -20,6 +20,7 @@ from reluatlas.network.batches import Plan, Points, run_batches
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.decide import Chooser
+from reluatlas.network.point_shapes import require_order
 from reluatlas.subdivision.path.pieces import pattern_key
 from reluatlas.typing import FloatArray, IntArray
 
@@ -57,6 +58,8 @@ class PatternTable:
 
 def cells_of(cx: ComplexRecord, by_pattern: PatternTable, X: ArrayLike, name: str = "X") -> IntArray:
     """Return the lowest cell that holds each point, -1 where an incomplete complex lacks them; see the method."""
+    if isinstance(X, np.ndarray):
+        require_order(X.shape, cx.network.input_shape, name, what="has")
     u = coordinates_of(cx.domain, X, name)
     chart = chart_of(cx.network, cx.domain)
     out = np.full(len(u), -1, dtype=np.int64)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.answers.dual_graph import DualGraph
+from reluatlas.answers.dual_graph import DualGraph, edge_columns
 from reluatlas.compiled.structs import pack
-from reluatlas.complexes.facets import Facets
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.vertices import far_points, following
 from reluatlas.errors import ArgumentError
@@ -17,6 +17,7 @@ from reluatlas.geometry.vertices.volume import new_scratch
 from reluatlas.geometry.vertices.volume import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.network import Network
+from reluatlas.network.unit_names import layer_names, listed, unit_name, unit_of
 from reluatlas.typing import FloatArray, IntArray
 
 
@@ -72,23 +73,55 @@ def interior_points(cx: ComplexRecord) -> FloatArray:
     return out
 
 
-def column_of(network: Network, layer: int, unit: int) -> int:
-    """Return the column of patterns that a unit has."""
+def column_of(network: Network, layer: int | str, unit: int | None) -> int:
+    """Return the column of patterns that a unit has, by its position or its name."""
     slices = list(network.pattern_slices().values())
+    names = layer_names(network)
+    if isinstance(layer, str):
+        found = unit_of(network, layer) if unit is None else None
+        if found is not None:
+            return slices[found[0]].start + found[1]
+        if unit is None or layer not in names:
+            raise ArgumentError(
+                f"`layer={layer!r}` names no {'unit' if unit is None else 'layer'}; the layers are "
+                f"{listed(names, 8)}. Pass a unit's name, such as {unit_name(network, 0, 0)!r}, or two positions."
+                if names
+                else f"`layer={layer!r}` names nothing: the network has no neurons."
+            )
+        layer = names.index(layer)
     if isinstance(layer, bool) or not isinstance(layer, int | np.integer) or not 0 <= layer < len(slices):
-        raise ArgumentError(f"`layer={layer!r}` is no layer; the network has {len(slices)}, counted from 0.")
+        raise ArgumentError(f"`layer={layer!r}` is no layer; the network has {len(slices)}, in Python counted from 0.")
     columns = slices[layer]
     size = columns.stop - columns.start
     if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < size:
-        raise ArgumentError(f"`unit={unit!r}` is no unit of layer {layer}, which has {size}, counted from 0.")
+        raise ArgumentError(
+            f"`unit={unit!r}` is no unit of {names[layer]}, which has {size}, in Python counted from 0."
+        )
     return columns.start + int(unit)
 
 
-def dual_graph(facets: Facets, n_cells: int) -> DualGraph:
+def dual_graph(
+    cx: ComplexRecord, volumes: Callable[[], FloatArray] | None, centers: Callable[[], FloatArray]
+) -> DualGraph:
     """Return the dual graph in compressed rows; facets of a cell stay in their order."""
+    facets = cx.facets
     inner = np.flatnonzero(facets.neighbor >= 0)
     before = np.concatenate([[0], np.cumsum(facets.neighbor >= 0)])
-    return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner)
+
+    def of_cells() -> dict[str, NDArray]:
+        return {"class": classes_at(cx, centers()), **({} if volumes is None else {"volume": volumes()})}
+
+    def of_edges() -> dict[str, NDArray]:
+        return edge_columns(cx.network, facets.level[inner].astype(np.int64), facets.unit[inner])
+
+    return DualGraph(before[facets.offsets].astype(np.int64), facets.neighbor[inner], inner, of_cells, of_edges)
+
+
+def classes_at(cx: ComplexRecord, centers: FloatArray) -> IntArray:
+    """Return the class at a point inside of each cell; -1 where no such point is known."""
+    values = np.einsum("imk,ik->im", cx.affine.A, centers) + cx.affine.b
+    known = np.isfinite(values).all(axis=1)
+    return np.where(known, classes_of(cx.network, np.where(known[:, None], values, 0.0)), -1)
 
 
 def table(

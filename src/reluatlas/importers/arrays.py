@@ -38,7 +38,7 @@ def from_arrays(layers: Sequence[Any], *, mean: Any = None, std: Any = None) -> 
     pairs = checked_layers(layers)
     low, x, norm = begin((pairs[0][0].shape[1],), has_batch=False, mean=mean, std=std)
     for i, layer in enumerate(layers):
-        low.name = f"layer {i}"
+        low.name = f"layer {i + 1}"
         for values, what in zip(layer, ("weights", "biases"), strict=True):
             rounded = values is not None and _read(values, what)[1]
             low.note_rounding(rounded, f"{_type_of(values)} {what} are rounded to float64")
@@ -56,11 +56,11 @@ def from_arrays(layers: Sequence[Any], *, mean: Any = None, std: Any = None) -> 
 def add_layers(low: Lowering, x: Tensor, pairs: Sequence[Layer]) -> Tensor:
     """Add dense layers with ReLU between them, with checkpoints `layer i` and `relu i`."""
     for i, (weight, bias) in enumerate(pairs):
-        low.name, low.operator = f"layer {i}", "dense"
+        low.name, low.operator = f"layer {i + 1}", "dense"
         x = matmul(low, x, weight.T, constant="right", bias=bias)
         low.checkpoint(low.name, x)
         if i + 1 < len(pairs):
-            low.name, low.operator = f"relu {i}", "relu"
+            low.name, low.operator = f"relu {i + 1}", "relu"
             x = piecewise(low, x, [0.0], [0.0, 1.0], [0.0, 0.0])
             low.checkpoint(low.name, x)
     return x
@@ -71,10 +71,10 @@ def forward(pairs: Sequence[Layer], x: NDArray) -> Mapping[str, NDArray]:
     out: dict[str, NDArray] = {}
     for i, (weight, bias) in enumerate(pairs):
         x = x @ weight.T + bias
-        out[f"layer {i}"] = x
+        out[f"layer {i + 1}"] = x
         if i + 1 < len(pairs):
             x = np.maximum(x, 0)
-            out[f"relu {i}"] = x
+            out[f"relu {i + 1}"] = x
     return out
 
 
@@ -85,20 +85,20 @@ def checked_layers(layers: Sequence[Any]) -> list[tuple[FloatArray, FloatArray]]
     for i, layer in enumerate(layers):
         if not isinstance(layer, tuple | list) or len(layer) != 2:
             raise ArgumentError(f"`model[{i}]` is {_kind(layer)}; expected a pair (W, b): model = [(W, b), ...].")
-        weight = _array(layer[0], f"W of layer {i}")
+        weight = _array(layer[0], f"W of layer {i + 1}")
         expected = weight.shape[:1]
-        bias = np.zeros(expected) if layer[1] is None else _array(layer[1], f"b of layer {i}")
+        bias = np.zeros(expected) if layer[1] is None else _array(layer[1], f"b of layer {i + 1}")
         if weight.ndim != 2 or not weight.size:
-            raise DimensionError(f"`W` of layer {i} has shape {weight.shape}; expected (out, in).")
+            raise DimensionError(f"`W` of layer {i + 1} has shape {weight.shape}; expected (out, in).")
         if pairs and weight.shape[1] != pairs[-1][0].shape[0]:
             raise DimensionError(
-                f"`W` of layer {i} has shape {weight.shape}; expected (out, {pairs[-1][0].shape[0]}), since layer "
-                f"{i - 1} has {pairs[-1][0].shape[0]} outputs. Pass weights as (out, in): transpose them if they are "
+                f"`W` of layer {i + 1} has shape {weight.shape}; expected (out, {pairs[-1][0].shape[0]}), since layer "
+                f"{i} has {pairs[-1][0].shape[0]} outputs. Pass weights as (out, in): transpose them if they are "
                 "(in, out)."
             )
         if bias.shape != expected:
             raise DimensionError(
-                f"`b` of layer {i} has shape {bias.shape}; expected {expected}, as W has {len(weight)} rows."
+                f"`b` of layer {i + 1} has shape {bias.shape}; expected {expected}, as W has {len(weight)} rows."
             )
         pairs.append((weight, bias))
     return pairs

@@ -23,9 +23,9 @@ _KINDS = (
 
 def load(
     model: Any,
+    input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     *,
     module: Any = None,
-    input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     output: str | int | None = None,
     classes: Literal["max", "min"] | None = "max",
     class_names: Sequence[str] | None = None,

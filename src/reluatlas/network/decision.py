@@ -54,6 +54,20 @@ def class_label(network: Graph, index: int) -> str:
     return network.class_names[index] if index < len(network.class_names) else str(index)
 
 
+def ranked(network: Graph, values: NDArray) -> tuple[int, int | None, float]:
+    """Return the class of one point's outputs (m,), the next one, and by how much it is behind, in output units.
+
+    Of a single output the next class is the other sign, and the margin its magnitude. Without classes -1, None, NaN.
+    """
+    label = int(classes_of(network, values))
+    if network.classes is None:
+        return label, None, float("nan")
+    if network.n_outputs == 1:
+        return label, 1 - label, abs(float(values[0]))
+    order = np.argsort(-scores(network, values), kind="stable")
+    return label, int(order[1]), abs(float(values[order[0]] - values[order[1]]))
+
+
 def extreme_word(network: Graph) -> str:
     """Return "smallest" for a network that decides by its smallest output, else "largest"."""
     return "smallest" if network.classes == "min" else "largest"

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network import parts as named_parts
 from reluatlas.network.operators import LinearOperator, coefficients, is_sound
+from reluatlas.network.point_shapes import rows_of
 from reluatlas.typing import FloatArray
 
 Part = named_parts.Part
@@ -190,7 +191,8 @@ class Graph:
         Raises
         ------
         DimensionError
-            When `X` is not (N, *input_shape), (N, n_inputs), input_shape or (n_inputs,), or the same of each part.
+            When `X` is not (N, *input_shape), (N, n_inputs), input_shape or (n_inputs,), up to axes of length 1, or
+            the same of each part; see `reluatlas.network.point_shapes`.
         NonFiniteError
             When `X` holds NaN or an infinite number.
         """
@@ -203,15 +205,7 @@ class Graph:
 
     def split(self, array: NDArray) -> tuple[NDArray, bool]:
         """Return an array as rows (N, n_inputs), and whether it was a single point; see `points`."""
-        n = self.n_inputs
-        if array.shape == self.input_shape or array.shape == (n,):
-            return array.reshape(1, n), True
-        if array.ndim >= 1 and (array.shape[1:] == self.input_shape or array.shape[1:] == (n,)):
-            return array.reshape(array.shape[0], n), False
-        raise DimensionError(
-            f"`X` has shape {array.shape} but the network takes points of shape {self.input_shape}. "
-            f"Pass (N, {', '.join(map(str, self.input_shape))}), or one point."
-        )
+        return rows_of(array, self.input_shape)
 
     def __repr__(self) -> str:
         windows = f", {self.n_windows} max windows" if self.n_windows else ""

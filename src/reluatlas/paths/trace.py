@@ -20,6 +20,7 @@ from reluatlas.errors import DimensionError, DomainError, NonFiniteError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import NO_CLASS, deciding
 from reluatlas.network.network import FloatArray, Max, Network, require_network
+from reluatlas.network.point_shapes import require_order, rows_of
 from reluatlas.paths.intervals import END, START
 from reluatlas.paths.path import Crossings, Path, Paths
 from reluatlas.paths.sweep import Stop, Sweep, Swept
@@ -121,11 +122,11 @@ def _segments(net: Network, line: object) -> tuple[list[Segment], bool]:
             f"`line` is {_named(line)}; expected a `Segment`, several of them, or the corners of a polyline: an array "
             f"of shape (p, {', '.join(map(str, net.input_shape))}) with p of at least 2."
         )
-    if corners.shape[1:] not in (net.input_shape, (net.n_inputs,)):
-        raise DimensionError(
-            f"`line` has corners of shape {corners.shape[1:]} but the network takes points of shape {net.input_shape}."
+    flat, single = rows_of(corners, net.input_shape, "line")
+    if single:
+        raise DomainError(
+            f"`line` is one point, of shape {corners.shape}; expected the corners of a polyline, two or more."
         )
-    flat = corners.reshape(corners.shape[0], -1)
     equal = np.flatnonzero((flat[1:] == flat[:-1]).all(axis=1))
     if equal.size:
         i = int(equal[0])
@@ -146,6 +147,7 @@ def _fitting(net: Network, segment: Segment, name: str) -> Segment:
             f"`{name}` is a segment of {segment.n_inputs} inputs but the network takes {net.n_inputs}. "
             f"Pass `Segment(a, b)` with points of shape {net.input_shape}."
         )
+    require_order(segment.input_shape, net.input_shape, name)
     return segment
 
 

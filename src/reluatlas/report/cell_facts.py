@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.errors import TimeLimitError
+from reluatlas.network.decision import ranked
 from reluatlas.network.network import Network
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.cell_words import name, short_pattern
@@ -17,6 +19,7 @@ from reluatlas.report.facts import Facts, of_exactness
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from reluatlas.cells.answer_at import Answer
     from reluatlas.cells.cell import Cell
     from reluatlas.cells.record import Owner
     from reluatlas.certify.check import CheckReport
@@ -129,7 +132,7 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
         else {
             "distance": float(cell.distances[nearest]),
             "is_lower_bound": cell.is_lower_bound,
-            "units": [unit(owner) for owner in cell.owners[nearest]],
+            "units": [unit(net, owner) for owner in cell.owners[nearest]],
         },
         "nearest_other_class": None
         if other is None
@@ -140,7 +143,7 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
         },
         "n_neighbors": len(inner),
         "neighbors": [
-            {"distance": float(cell.distances[i]), "facet": name(cell.owners[i]), "flips": cell.flips[i].tolist()}
+            {"distance": float(cell.distances[i]), "facet": name(net, cell.owners[i]), "flips": cell.flips[i].tolist()}
             for i in inner
         ],
         "exactness": of_exactness(cell.exactness),
@@ -150,6 +153,47 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
     }
 
 
-def unit(owner: Owner) -> dict[str, Any]:
+def of_answers(
+    net: Network,
+    labels: Sequence[str],
+    outputs: Sequence[NDArray[np.float64] | None],
+    answers: Sequence[Answer | None],
+) -> list[Facts]:
+    """Return what the network says at each point, as plain values; None is what the time did not suffice for."""
+    with_vectors = len(labels) * net.n_inputs * net.n_outputs <= _MOST_NUMBERS
+    return [_answer(net, *each, with_vectors=with_vectors) for each in zip(labels, outputs, answers, strict=True)]
+
+
+def _answer(
+    net: Network, label: str, outputs: NDArray[np.float64] | None, answer: Answer | None, *, with_vectors: bool
+) -> Facts:
+    decided = None if outputs is None else ranked(net, outputs)
+    has_margin = decided is not None and decided[1] is not None
+    return {
+        "label": label,
+        "outputs": None if outputs is None else outputs.tolist(),
+        "class": None if decided is None else decided[0],
+        "runner_up": None if decided is None else decided[1],
+        "margin": decided[2] if decided is not None and has_margin else None,
+        "is_on_face": None if answer is None else answer.is_on_face,
+        "ties": None if answer is None else list(answer.ties),
+        "pattern_short": None if answer is None else short_pattern(net, answer.pattern),
+        "affine": None
+        if answer is None
+        else {
+            "A": answer.affine.A[0].reshape(net.n_outputs, -1).tolist() if with_vectors else None,
+            "b": answer.affine.b[0].tolist(),
+        },
+    }
+
+
+def unit(net: Network, owner: Owner) -> dict[str, Any]:
     """Return whose row it is, as plain values."""
-    return {"kind": owner.kind, "layer": owner.layer, "unit": owner.unit, "which": owner.which, "column": owner.column}
+    return {
+        "name": name(net, (owner,)),
+        "kind": owner.kind,
+        "layer": owner.layer,
+        "unit": owner.unit,
+        "which": owner.which,
+        "column": owner.column,
+    }

@@ -10,37 +10,53 @@ from numpy.typing import NDArray
 
 from reluatlas.network.decision import class_label, class_name, scores
 from reluatlas.network.network import Breakpoints, Network
+from reluatlas.network.unit_names import column_name, listed
 from reluatlas.report import words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
+    from reluatlas.affine import AffineMaps
+    from reluatlas.cells.answer_at import Answer
     from reluatlas.cells.record import Owner
 
 _OUTPUTS = 6
+_MAP_UP_TO = 12  # numbers of a map that is written out
 _DIGITS_UP_TO = 48  # units whose pieces are written one by one
 
 
-def name(owners: tuple[Owner, ...], most: int = 3) -> str:
-    """Return what turns on a facet, in words: "neuron 5 of layer 0"; counted from 0."""
-    said = list(dict.fromkeys(_name(owner) for owner in owners))
-    more = f" and {len(said) - most} more" if len(said) > most else ""
-    return ", ".join(said[:most]) + more
+def name(net: Network, owners: tuple[Owner, ...], most: int = 3) -> str:
+    """Return what turns on a facet, in words: "fc1[4]", or "neuron 5 of layer 1"."""
+    return listed(_names(net, owners), most)
 
 
-def _name(owner: Owner) -> str:
+def _names(net: Network, owners: tuple[Owner, ...]) -> list[str]:
+    return list(dict.fromkeys(_name(net, owner) for owner in owners))
+
+
+def _name(net: Network, owner: Owner) -> str:
     if owner.kind == "domain":
         return f"input {owner.unit} at its {'high' if owner.which else 'low'} bound"
-    return f"{owner.kind} {owner.unit} of layer {owner.layer}"
+    return column_name(net, owner.column)
 
 
-def unit_name(net: Network, column: int) -> str:
-    """Return the unit of a column of patterns, in words."""
-    for layer, (node, columns) in enumerate(net.pattern_slices().items()):
-        if column < columns.stop:
-            kind = "neuron" if isinstance(net.nodes[node], Breakpoints) else "window"
-            return f"{kind} {column - columns.start} of layer {layer}"
-    return f"unit {column}"
+def answer_of(net: Network, label: str, outputs: NDArray[np.float64] | None, answer: Answer | None) -> str:
+    """Return what a network says at a point, in a line; of a point that there was no time for, that."""
+    from reluatlas.cells.answer_at import decided, tied
+
+    if outputs is None:
+        return f"{label}: not looked at, the time was over"
+    if answer is None:
+        return f"{label}: {decided(net, outputs)}; the time was over before its map"
+    return f"{label}: {decided(net, outputs)}, {_map_of(answer.affine)}{tied(answer.ties)}"
+
+
+def _map_of(affine: AffineMaps) -> str:
+    A, b = affine.A[0].reshape(affine.b.shape[1], -1), affine.b[0]
+    if A.size > _MAP_UP_TO:
+        return f"map A {A.shape[0]} × {A.shape[1]}"
+    rows = ", ".join(f"[{', '.join(f'{v:.6g}' for v in row)}]" for row in A)
+    return f"map A = [{rows}], b = [{', '.join(f'{v:.6g}' for v in b)}]"
 
 
 def short_pattern(net: Network, pattern: NDArray[np.integer]) -> str:
@@ -67,8 +83,13 @@ def stopped(numbers: Facts) -> str:
             "Incomplete: at a point on a face, more cells meet than the limit of cells allows. The first ones are "
             "told, which are connected."
         )
-    done = f"{numbers['n_done']:,} of {words.counted(numbers['n_asked'], 'point')} done"
-    return f"Incomplete: {words.STOPS[numbers['stopped_by']]}; {done}."
+    n, n_done = numbers["n_asked"], numbers["n_done"]
+    n_part = sum(bool(point["cells"]) for point in numbers["points"]) - n_done
+    reason = f"Incomplete: {words.STOPS[numbers['stopped_by']]}; "
+    if n == 1:
+        return f"{reason}{'a part' if n_part else 'nothing'} is told of the point's cells and facets."
+    part = f", in part of {n_part:,}" if n_part else ""
+    return f"{reason}cells and facets are told in full of {n_done:,} of {n:,} points{part}."
 
 
 def class_of(point: PointFacts) -> str:
@@ -104,12 +125,12 @@ def distance_of(cell: CellFacts) -> str:
     return f"{'at least ' if cell.is_lower_bound else ''}{cell.distances[cell.nearest]:.4g}"
 
 
-def nearest_of(cell: CellFacts) -> str:
+def nearest_of(cell: CellFacts, net: Network) -> str:
     """Return how far the nearest facet is, and what turns there."""
     if cell.nearest is None:
         return "none: the cell is the whole domain"
-    turns = name(cell.owners[cell.nearest])
-    return f"{distance_of(cell)}: {turns} {'turn' if ', ' in turns or ' and ' in turns else 'turns'} there"
+    turns = _names(net, cell.owners[cell.nearest])
+    return f"{distance_of(cell)}: {listed(turns, 3)} {'turn' if len(turns) > 1 else 'turns'} there"
 
 
 def other_of(cell: CellFacts, net: Network) -> str:

@@ -11,6 +11,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.certify.archive import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
+from reluatlas.network.unit_names import column_name
 from reluatlas.report import cell_words, common, drawings, facts, parts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.common import About
@@ -47,6 +48,7 @@ def write_points_report(
     about: About,
     *,
     load: str,
+    answers: Sequence[str] = (),
 ) -> Path:
     """Write `report.html`, `points.json`, `points.npz`, `certificates.npz` and figures; return the page's path.
 
@@ -60,6 +62,8 @@ def write_points_report(
         New, empty, or an earlier result, which is replaced.
     load : str
         The Python that loads the network.
+    answers : sequence of str
+        What the network says at each point, in a line.
     """
 
     def write(place: Path) -> None:
@@ -67,7 +71,7 @@ def write_points_report(
         write_figures(place / "figures", figures)
         write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
         save_certificates(place / CERTIFICATES, domain, certificates)
-        text = _page(net, domain, points, numbers, about, figures, load)
+        text = _page(net, domain, points, numbers, about, figures, load, answers)
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / POINTS_INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
@@ -135,19 +139,27 @@ def _page(
     about: About,
     figures: Sequence[Drawing],
     load: str,
+    answers: Sequence[str],
 ) -> str:
     network = facts.of_network(net)
     body = [
         "" if numbers["is_complete"] else parts.warning(cell_words.stopped(numbers)),
         parts.tiles(_tiles(numbers, points)),
         parts.section("Figures", common.figures(figures)) if figures else "",
-        parts.section("Points", *_points(net, points)) if points else "",
+        parts.section("What the network says", *_answers(answers)) if answers else "",
+        parts.section("Points", *_points(net, points)) if any(point.cells for point in points) else "",
         *_cells(net, points),
         parts.section("Certificates", *_certificates(numbers, load)) if points else "",
         *common.ending(network, about),
     ]
     subject = f"{net.source}: {words.network(net)}. Domain: {words.domain(domain)}."
     return common.put_together(about, subject, body)
+
+
+def _answers(answers: Sequence[str]) -> tuple[Markup | str, ...]:
+    """Return a line for each point."""
+    rows = [(line.partition(": ")[0], line.partition(": ")[2]) for line in answers]
+    return parts.columns(("point", "answer"), rows[:_ROWS]), common.more(len(rows) - _ROWS, "point")
 
 
 def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str, str]]:
@@ -171,7 +183,7 @@ def _points(net: Network, points: Sequence[PointFacts]) -> tuple[Markup | str, .
     for point in points:
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
-            turns = "" if cell.nearest is None else cell_words.name(cell.owners[cell.nearest])
+            turns = "" if cell.nearest is None else cell_words.name(net, cell.owners[cell.nearest])
             other = f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}" if cell.other else "none"
             if cell.n_undecided:
                 other = ""
@@ -186,8 +198,8 @@ def _points(net: Network, points: Sequence[PointFacts]) -> tuple[Markup | str, .
         parts.columns(names, rows[:_ROWS], right=(2, 3)),
         common.more(len(rows) - _ROWS, "cell"),
         parts.note(
-            "Distances are in input units; units, layers and outputs are counted from 0. The inradius is the radius "
-            'of a largest ball in the cell: "any" where balls of any size fit. A pattern is written layer by layer '
+            "Distances are in input units; outputs are counted from 0. The inradius is the radius of "
+            'a largest ball in the cell: "any" where balls of any size fit. A pattern is written layer by layer '
             "and unit by unit, or for many units as how many are on in each layer, and a digest."
         ),
     )
@@ -215,7 +227,7 @@ def _cell(net: Network, point: PointFacts, cell: CellFacts) -> tuple[Markup | st
     rows = [
         ("class", cell_words.class_of(point)),
         ("facets", cell_words.facets_of(cell)),
-        ("nearest facet", cell_words.nearest_of(cell)),
+        ("nearest facet", cell_words.nearest_of(cell, net)),
         ("another class", cell_words.other_of(cell, net)),
         ("size", cell_words.size_of(cell)),
         ("Chebyshev center", "none" if cell.center is None else _vector(cell.center)),
@@ -241,11 +253,11 @@ def _nearest_facets(net: Network, cell: CellFacts) -> tuple[Markup | str, ...]:
         if cell.is_domain[i]:
             behind = "the domain ends"
         else:
-            names = [cell_words.unit_name(net, int(c)) for c in cell.flips[i][:3]]
+            names = [column_name(net, int(c)) for c in cell.flips[i][:3]]
             more = f" and {cell.flips[i].size - 3:,} more" if cell.flips[i].size > 3 else ""
             behind = f"{', '.join(names)}{more}"
         at_least = "at least " if cell.distances[i] > cell.distances[0] else ""
-        rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(cell.owners[i]), behind))
+        rows.append((f"{at_least}{cell.distances[i]:.6g}", cell_words.name(net, cell.owners[i]), behind))
     head = ("distance", "what turns there", "units that are on another piece behind it")
     return parts.columns(head, rows), common.more(len(cell.owners) - _FACETS, "facet")
 

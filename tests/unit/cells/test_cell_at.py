@@ -97,7 +97,7 @@ def test_equal_and_opposite_neurons_are_one_facet():
 
 def test_a_point_on_faces():
     net = ra.load([(np.eye(3), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))])
-    with pytest.raises(OnFaceError, match="neuron 0 of layer 0, neuron 2 of layer 0"):
+    with pytest.raises(OnFaceError, match="neuron 1 of layer 1, neuron 3 of layer 1"):
         ra.cell_at(net, [0.0, 1.0, 0.0])
     cells = list(ra.cells_at(net, np.zeros(3)))
     assert sorted(tuple(c.pattern) for c in cells) == sorted(product((0, 1), repeat=3))

@@ -63,7 +63,7 @@ def test_mean_and_std():
         ([(np.zeros(3), np.zeros(3))], DimensionError, r"expected \(out, in\)"),
         ([(np.zeros((0, 3)), np.zeros(0))], DimensionError, r"expected \(out, in\)"),
         ([(np.full((2, 2), np.nan), None)], NonFiniteError, "4 NaN or infinite"),
-        ([(np.eye(2), [0, np.inf])], NonFiniteError, "b of layer 0"),
+        ([(np.eye(2), [0, np.inf])], NonFiniteError, "b of layer 1"),
         ([(np.eye(2) * 1j, None)], ArgumentError, "real numbers"),
         ([([[1, 2], [3]], None)], ArgumentError, "not an array"),
         (5, ArgumentError, "of type `int`"),

@@ -36,7 +36,7 @@ def with_broken_weight(layer, factor):
 @pytest.mark.parametrize("factor", [-1.0, 1.01, 1 + 1e-9])
 def test_one_wrong_weight_is_found_and_its_layer_named(layer, factor):
     with pytest.raises(
-        ImportMismatchError, match=rf"parts from arrays at dense node `layer {layer}`, entry 1, in float64"
+        ImportMismatchError, match=rf"parts from arrays at dense node `layer {layer + 1}`, entry 1, in float64"
     ):
         finish(with_broken_weight(layer, factor))
 
@@ -49,15 +49,15 @@ def test_wrong_bias_knot_and_normalization_are_found():
     imported = from_arrays(LAYERS)
     nodes = imported.low.builder.nodes
     nodes[1] = replace(nodes[1], bias=nodes[1].bias + 1e-9)
-    with pytest.raises(ImportMismatchError, match="layer 0"):
+    with pytest.raises(ImportMismatchError, match="layer 1"):
         finish(imported)
     imported = from_arrays(LAYERS)
     nodes = imported.low.builder.nodes
     nodes[2] = replace(nodes[2], knots=nodes[2].knots + 0.5)
-    with pytest.raises(ImportMismatchError, match="relu 0"):
+    with pytest.raises(ImportMismatchError, match="relu 1"):
         finish(imported)
     imported = from_arrays(LAYERS, mean=1.0, std=2.0)
-    with pytest.raises(ImportMismatchError, match="layer 0"):
+    with pytest.raises(ImportMismatchError, match="layer 1"):
         finish(replace(imported, normalization=(np.full(3, 1.0), np.full(3, 2.0 + 1e-9))))
 
 
@@ -66,12 +66,12 @@ def test_difference_at_the_models_own_precision_alone_is_found_and_located():
     exact = imported.runs.float64
 
     def native(z):
-        return {name: value * (1.001 if name != "layer 0" else 1) for name, value in exact(z).items()}
+        return {name: value * (1.001 if name != "layer 1" else 1) for name, value in exact(z).items()}
 
-    runs = replace(imported.runs, native=lambda z: {"layer 2": native(z)["layer 2"]}, native_tensors=native)
-    with pytest.raises(ImportMismatchError, match=r"relu 0.*at the model's own precision"):
+    runs = replace(imported.runs, native=lambda z: {"layer 3": native(z)["layer 3"]}, native_tensors=native)
+    with pytest.raises(ImportMismatchError, match=r"relu 1.*at the model's own precision"):
         finish(replace(imported, runs=runs))
-    runs = replace(imported.runs, native=lambda z: {"layer 2": exact(z)["layer 2"] * (1 + 1e-7)})
+    runs = replace(imported.runs, native=lambda z: {"layer 3": exact(z)["layer 3"] * (1 + 1e-7)})
     finish(replace(imported, runs=replace(runs, epsilon=1e-7)))
 
 

@@ -72,14 +72,21 @@ def test_functions_read_the_record_and_users_need_the_network():
 
 @pytest.mark.parametrize(
     ("shape", "expected", "single"),
-    [((1, 2), 1, True), ((2,), 1, True), ((5, 1, 2), 5, False), ((5, 2), 5, False), ((0, 2), 0, False)],
+    [
+        ((1, 2), 1, True),
+        ((2,), 1, True),
+        ((5, 1, 2), 5, False),
+        ((5, 2), 5, False),
+        ((0, 2), 0, False),
+        ((5, 2, 1), 5, False),
+    ],
 )
 def test_points_of_accepted_shapes(shape, expected, single):
     rows, alone = small().points(np.ones(shape))
     assert rows.shape == (expected, 2) and alone is single
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (5, 3), (5, 2, 1), (2, 5, 1, 2)])
+@pytest.mark.parametrize("shape", [(), (3,), (5, 3), (2, 2, 2), (2, 5, 1, 2)])
 def test_points_of_other_shapes(shape):
     with pytest.raises(DimensionError, match=r"`X` has shape .* takes points of shape \(1, 2\)"):
         small().points(np.ones(shape))

@@ -177,7 +177,7 @@ def test_small_chunks_change_nothing(monkeypatch):
     [
         (ra.Segment([0.0], [1.0]), DimensionError, "is a segment of 1 inputs but the network takes 2"),
         ([ra.Segment([0.0, 0.0], [1.0, 0.0]), ra.Segment([0.0], [1.0])], DimensionError, "line[1]"),
-        (np.zeros((3, 5)), DimensionError, "corners of shape (5,)"),
+        (np.zeros((3, 5)), DimensionError, "`line` has shape (3, 5)"),
         (np.zeros((3, 2)), DomainError, "same point as corners 0 and 1"),
         ([], DomainError, "an empty list"),
         (ra.Box(0, 1, dim=2), DomainError, "a Box"),

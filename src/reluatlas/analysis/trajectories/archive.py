@@ -9,6 +9,7 @@ import numpy as np
 
 from reluatlas.analysis.trajectories.record import TrajectoryRecord
 from reluatlas.domain import Box, Slice
+from reluatlas.errors import ArgumentError
 from reluatlas.storage.archive import Archive
 
 T = TypeVar("T", bound=TrajectoryRecord)
@@ -16,7 +17,18 @@ ARCHIVE = Archive("reluatlas trajectory", 3, what="a saved trajectory", again="T
 
 
 def save_trajectory(trajectory: TrajectoryRecord, path: str | os.PathLike[str]) -> None:
-    """Write a trajectory; the file appears only when it is whole."""
+    """Write a trajectory; the file appears only when it is whole.
+
+    Raises
+    ------
+    ArgumentError
+        When its networks are not dense.
+    """
+    if trajectory.networks:
+        raise ArgumentError(
+            "a trajectory is saved by its dense layers, and the networks of this one are not dense. Keep the modules' "
+            "state dicts."
+        )
     domain = trajectory.domain
     origin, basis = domain.frame()
     head = {

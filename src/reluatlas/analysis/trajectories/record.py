@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.analysis.snapshots import Snapshot, snapshot_of
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network.build import Builder
 from reluatlas.network.network import Network
+from reluatlas.network.point_shapes import rows_of
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class TrajectoryRecord:
     X: FloatArray | None = None
     y: NDArray[np.int64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    networks: tuple[Network, ...] = ()  # where they are not dense: then `weights` has no columns
 
     def __init__(
         self,
@@ -48,12 +51,15 @@ class TrajectoryRecord:
         X: ArrayLike | None = None,
         y: ArrayLike | None = None,
         info: Mapping[str, Any] | None = None,
+        networks: Sequence[Network] = (),
     ) -> None:
         shape = check_sizes(sizes)
         rows = np.asarray(weights)
         if rows.dtype not in (np.float32, np.float64):
             rows = rows.astype(np.float64)
-        if rows.ndim != 2 or not len(rows) or rows.shape[1] != n_weights(shape):
+        if networks and rows.shape != (len(networks), 0):
+            raise DimensionError("`weights` and `networks` were both given. Pass one of them.")
+        if not networks and (rows.ndim != 2 or not len(rows) or rows.shape[1] != n_weights(shape)):
             raise DimensionError(
                 f"`weights` has shape {rows.shape}; expected (T, {n_weights(shape)}) for a network of {name_of(shape)}."
             )
@@ -69,9 +75,11 @@ class TrajectoryRecord:
         when = np.arange(len(rows)) if steps is None else np.asarray(steps, dtype=np.int64)
         if when.shape != (len(rows),) or np.any(np.diff(when) <= 0):
             raise ArgumentError(f"`steps` must be {len(rows)} ascending whole numbers, one per row of `weights`.")
-        points, labels = _labeled(X, y, shape)
-        values = (shape, rows, domain, when, points, labels, MappingProxyType(dict(info or {})))
-        for name, value in zip(("sizes", "weights", "domain", "steps", "X", "y", "info"), values, strict=True):
+        points, labels = _labeled(X, y, shape, networks[0].input_shape if networks else shape[:1])
+        facts = MappingProxyType(dict(info or {}))
+        values = (shape, rows, domain, when, points, labels, facts, tuple(networks))
+        names = ("sizes", "weights", "domain", "steps", "X", "y", "info", "networks")
+        for name, value in zip(names, values, strict=True):
             if isinstance(value, np.ndarray):
                 value = value.copy()
                 value.setflags(write=False)
@@ -98,6 +106,67 @@ class TrajectoryRecord:
         rows = [np.concatenate([part.reshape(-1) for pair in pairs for part in pair]) for pairs in checked]
         return cls(sizes[0], np.stack(rows), domain=domain, **more)
 
+    @staticmethod
+    def record(module: Any, *, input_shape: Sequence[int] | None = None) -> Snapshot:
+        """Return what a torch module is now, apart from the module: called in a training loop, step after step.
+
+        Parameters
+        ----------
+        module : torch.nn.Module, state dict, or list of layers
+            A state dict alone says what a network is for dense layers with ReLU between them.
+        input_shape : sequence of int, optional
+            Of one input; needed by modules whose first layer is not dense.
+        """
+        return snapshot_of(module, input_shape)
+
+    @classmethod
+    def from_snapshots(
+        cls,
+        snapshots: Sequence[Any],
+        *,
+        domain: Box | Slice,
+        input_shape: Sequence[int] | None = None,
+        **more: Any,
+    ) -> Self:
+        """Return the trajectory of networks as they come from a training loop, one per time.
+
+        Parameters
+        ----------
+        snapshots : sequence
+            Of what `record` gives; torch modules, state dicts and lists of layers are taken, too. Modules must be
+            copies: one that goes on learning is the same at all times.
+        domain : Box or Slice
+            A bounded domain of dimension 2: of a network with more inputs, a plane through three of them.
+        input_shape : sequence of int, optional
+            As in `record`.
+        **more
+            `steps`, `X`, `y` and `info`, as in `Trajectory`.
+
+        Raises
+        ------
+        ArgumentError, DimensionError
+            When there are none, one cannot be opened, or they have several shapes.
+        """
+        if isinstance(snapshots, Mapping) or not len(snapshots):
+            raise ArgumentError("`snapshots` is empty, or a single one; expected a list with one for each time.")
+        if len({id(each) for each in snapshots}) < len(snapshots):
+            raise ArgumentError(
+                "`snapshots` holds one object several times: a module that went on learning. Keep what "
+                "`Trajectory.record(module)` gives at each time."
+            )
+        kept = [snapshot_of(each, input_shape, f"snapshots[{t}]") for t, each in enumerate(snapshots)]
+        for t, each in enumerate(kept):
+            if each.sizes != kept[0].sizes or (each.network is None) != (kept[0].network is None):
+                raise DimensionError(
+                    f"`snapshots[{t}]` is a network of {name_of(each.sizes)}, `snapshots[0]` one of "
+                    f"{name_of(kept[0].sizes)}; a trajectory has one shape."
+                )
+        if kept[0].layers is None:
+            networks = [each.network for each in kept]
+            return cls(kept[0].sizes, np.zeros((len(kept), 0)), domain=domain, networks=networks, **more)  # type: ignore[arg-type]
+        rows = [np.concatenate([part.reshape(-1) for pair in each.layers or () for part in pair]) for each in kept]
+        return cls(kept[0].sizes, np.stack(rows), domain=domain, **more)
+
     def __len__(self) -> int:
         return len(self.weights)
 
@@ -112,7 +181,15 @@ class TrajectoryRecord:
         return len(self.sizes) - 2
 
     def layers(self, t: int) -> Layers:
-        """Return the layers [(W, b), ...] at time t (negative: from the end), in the stored precision."""
+        """Return the layers [(W, b), ...] at time t (negative: from the end), in the stored precision.
+
+        Raises
+        ------
+        ArgumentError
+            When the networks are not dense.
+        """
+        if self.networks:
+            raise ArgumentError("the networks of this trajectory are not dense. Ask for `network(t)`.")
         row, at, out = self.weights[self.position(t)], 0, []
         for n, m in pairwise(self.sizes):
             weight = row[at : at + n * m].reshape(m, n)
@@ -122,12 +199,14 @@ class TrajectoryRecord:
 
     def network(self, t: int) -> Network:
         """Return the network at time t."""
+        if self.networks:
+            return self.networks[self.position(t)]
         builder, node = Builder((self.sizes[0],)), 0
         pairs = self.layers(t)
         for position, (weight, bias) in enumerate(pairs):
-            node = builder.dense(node, weight, bias, name=f"layer {position}")
+            node = builder.dense(node, weight, bias, name=f"layer {position + 1}")
             if position + 1 < len(pairs):
-                node = builder.relu(node, name=f"relu {position}")
+                node = builder.relu(node, name=f"relu {position + 1}")
         return builder.finish(node, source=f"{self.name} after {self.steps[self.position(t)]} steps")
 
     def complex(self, t: int, *, jobs: int | None = None) -> PolyhedralComplex:
@@ -146,7 +225,7 @@ class TrajectoryRecord:
         """
         if self.X is None or self.y is None:
             raise ArgumentError("the trajectory has no points to measure the accuracy on. Make it with `X=` and `y=`.")
-        out = self.network(t)(self.X)
+        out = self.network(t)(self.X).reshape(len(self.X), -1)
         chosen = (out[:, 0] > 0) if out.shape[1] == 1 else out.argmax(axis=1)
         return float(np.mean(chosen == self.y))
 
@@ -197,12 +276,14 @@ def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     return shape
 
 
-def _labeled(X: ArrayLike | None, y: ArrayLike | None, shape: tuple[int, ...]):
+def _labeled(X: ArrayLike | None, y: ArrayLike | None, shape: tuple[int, ...], input_shape: tuple[int, ...]):
     if X is None and y is None:
         return None, None
     if X is None or y is None:
         raise ArgumentError("`X` and `y` belong together. Pass both or neither.")
     points, labels = np.asarray(X, dtype=np.float64), np.asarray(y).astype(np.int64)
+    if points.ndim > 2:
+        points = rows_of(points, input_shape)[0]
     if points.ndim != 2 or points.shape[1] != shape[0] or labels.shape != points.shape[:1] or not len(points):
         raise DimensionError(
             f"`X` has shape {points.shape} and `y` {labels.shape}; expected (N, {shape[0]}) and (N,), N at least 1."

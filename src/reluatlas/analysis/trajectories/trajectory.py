@@ -35,6 +35,9 @@ class Trajectory(TrajectoryRecord):
     info : mapping, optional
         Facts about the training: text, numbers, booleans.
 
+    `Trajectory.record(module)` keeps what a torch module is in a training loop, and `Trajectory.from_snapshots` makes a
+    trajectory of what was kept, also of networks that are not dense.
+
     Raises
     ------
     ArgumentError, DimensionError, NonFiniteError

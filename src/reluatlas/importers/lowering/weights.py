@@ -163,8 +163,8 @@ def normalization(
     DimensionError
         When they do not fit the shape of an input.
     """
-    center, center_rounded = _per_entry(0.0 if mean is None else mean, shape, "mean")
-    spread, spread_rounded = _per_entry(1.0 if std is None else std, shape, "std")
+    center, center_rounded = per_entry(0.0 if mean is None else mean, shape, "mean")
+    spread, spread_rounded = per_entry(1.0 if std is None else std, shape, "std")
     if not np.all(spread > 0):
         raise ArgumentError(f"`std` has the entry {spread.min():.6g}; expected positive numbers.")
     scale, rounded = reciprocal(spread, "std")
@@ -191,11 +191,18 @@ def per_part(values: Any, parts: Sequence[Part], label: str) -> tuple[Any, bool]
     if not isinstance(values, Mapping):
         return values, False
     check_names(parts, values, label)
-    entries = [_per_entry(values[p.name], p.shape, f"{label}[{p.name!r}]") for p in parts]
+    entries = [per_entry(values[p.name], p.shape, f"{label}[{p.name!r}]") for p in parts]
     return np.concatenate([array.reshape(-1) for array, _ in entries]), any(rounded for _, rounded in entries)
 
 
-def _per_entry(values: ArrayLike, shape: Sequence[int], label: str) -> tuple[FloatArray, bool]:
+def per_entry(values: ArrayLike, shape: Sequence[int], label: str) -> tuple[FloatArray, bool]:
+    """Return a number, one number per channel, or an array of an input's shape as one, and whether it is rounded.
+
+    Raises
+    ------
+    ArgumentError, DimensionError
+        When it is not numbers, or of another shape.
+    """
     try:
         array, rounded = as_float64(values, label)
     except (TypeError, ValueError) as problem:

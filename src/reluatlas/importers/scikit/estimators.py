@@ -201,7 +201,7 @@ def _layers(low: Lowering, x: Tensor, body: _Body) -> Tensor:
     if body.has_relu:
         return add_layers(low, x, body.pairs)
     for i, (weight, bias) in enumerate(body.pairs):
-        low.name, low.operator = f"layer {i}", "dense"
+        low.name, low.operator = f"layer {i + 1}", "dense"
         x = matmul(low, x, weight.T, constant="right", bias=bias)
         low.checkpoint(low.name, x)
     return x

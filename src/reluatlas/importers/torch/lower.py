@@ -36,7 +36,7 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set
     from torch.fx.node import map_arg
 
     packet, full = operator_names(node)
-    low.name, low.operator = node.name, packet
+    low.name, low.operator = _called(node), packet
     if node.op != "call_function":
         raise low.unsupported("it is a branch or a loop on the data; expected the same operations for every input.")
     args = map_arg(node.args, lambda n: values[n.name])
@@ -74,6 +74,14 @@ def lower_node(low: Lowering, node: Any, values: Mapping[str, Any], rounded: set
     if isinstance(made, Tensor) and not made.dropped:
         low.checkpoint(node.name, made)
     return made
+
+
+def _called(node: Any) -> str:
+    """Return what a node is called: the module of torch.nn whose only operator it is, else as in the graph."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    home = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return path if path and home.startswith("torch.nn.") else node.name
 
 
 def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwargs: Any) -> Any:

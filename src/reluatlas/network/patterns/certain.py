@@ -31,7 +31,7 @@ class Walk:
     bounds : FloatBounds, optional
         One that was used for the network before: it keeps what it computed of the operators.
     keep_ties : bool
-        Whether to keep `at_knot` and `largest`.
+        Whether to keep `at_knot`, `largest` and `cutting`.
 
     Attributes
     ----------
@@ -47,6 +47,9 @@ class Walk:
         For breakpoint nodes, the units (N, units) that are at a knot: the one above their piece, without `perturb`.
     largest : dict
         For max nodes, the candidates (N, windows, places) that are exactly maximal.
+    cutting : dict
+        With `perturb`, for each cut node the units (N, units) at a knot, or with several largest candidates, that do
+        not tie in the whole cell: those whose zero sets the point lies on.
     n_exact : int
         Number of values that were computed exactly.
     """
@@ -66,6 +69,7 @@ class Walk:
         self.flat: Choice = {}
         self.at_knot: dict[int, NDArray[np.bool_]] = {}
         self.largest: dict[int, NDArray[np.bool_]] = {}
+        self.cutting: dict[int, NDArray[np.bool_]] = {}
         self.tied = np.zeros(self.n_points, dtype=bool)
         self.on_face = np.zeros(self.n_points, dtype=bool)
         self.n_exact = 0
@@ -122,7 +126,7 @@ class Walk:
             p, i = np.nonzero(zero)
             signs = self._directions.signs(node.input, p, i, np.full(i.size, -1), self.choice)
             piece[p, i] += signs > 0
-            self.on_face[p[signs != 0]] = True
+            self._cut(t, zero.shape, p[signs != 0], i[signs != 0])
         elif zero.any():
             flat = zero & _is_abs(node)
             if flat.any():
@@ -171,11 +175,17 @@ class Walk:
                 down = entry[w[at], best[at]]
                 signs = self._directions.signs(node.input, p[at], entry[w[at], c], down, self.choice)
                 best[at[signs > 0]] = c
-                self.on_face[p[at[signs != 0]]] = True
+                self._cut(t, winner.shape, p[at[signs != 0]], w[at[signs != 0]])
             winner[p, w] = best
         self.choice[t] = winner
         chosen = winners_of(node, winner)
         return Bounded(np.take_along_axis(z.value, chosen, axis=1), np.take_along_axis(z.error, chosen, axis=1))
+
+    def _cut(self, t: int, shape: tuple[int, ...], p: NDArray, unit: NDArray) -> None:
+        # Units of points, on whose zero sets they lie.
+        self.on_face[p] = True
+        if self._keep_ties:
+            self.cutting.setdefault(t, np.zeros(shape, dtype=bool))[p, unit] = True
 
     def _alike(self, node: int, entry: NDArray, open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
         # Windows whose open candidates are background of one class: they are equal.

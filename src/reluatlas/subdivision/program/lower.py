@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.floats import fraction_bits, mantissas
 from reluatlas.deadline import look
-from reluatlas.domain import Box, Domain, Space
+from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, UnsupportedLayerError
 from reluatlas.memory import require_memory
 from reluatlas.network.balance import balanced
@@ -28,6 +28,7 @@ from reluatlas.network.network import (
     require_network,
 )
 from reluatlas.network.operators import as_sparse, denominator
+from reluatlas.network.point_shapes import require_order
 from reluatlas.subdivision.program.blocks import RowBlocks, row_blocks
 from reluatlas.subdivision.program.error_bounds import RowBounds
 from reluatlas.subdivision.program.layout import (
@@ -84,6 +85,8 @@ def check_domain(network: Network, domain: object) -> Domain:
         if isinstance(domain, Box):
             raise DimensionError(f"`domain` has dimension {k} but the network takes {n} inputs. {hint}")
         raise DimensionError(f"`domain` is a slice of {k} inputs but the network takes {n}. {hint}")
+    if isinstance(domain, Slice):
+        require_order(domain.input_shape, network.input_shape, "domain")
     return domain
 
 

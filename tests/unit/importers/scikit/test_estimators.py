@@ -92,7 +92,7 @@ def test_what_is_no_fitted_relu_perceptron_is_refused():
         load(fitted(MLPRegressor(activation="tanh", max_iter=2), X[:, 0]))
     broken = fitted(MLPRegressor(max_iter=2), X[:, 0])
     broken.coefs_[0][0, 0] = np.nan
-    with pytest.raises(NonFiniteError, match="layer 0"):
+    with pytest.raises(NonFiniteError, match="layer 1"):
         load(broken)
 
 
