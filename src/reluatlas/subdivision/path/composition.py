@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.compiled.structs import pack
+from reluatlas.subdivision.path.products import add_dense, add_dense_rows, add_gather, add_straight
 from reluatlas.subdivision.program.blocks import LANES, add_blocks
 from reluatlas.subdivision.program.layout import (
     BREAK,
@@ -37,10 +38,37 @@ from reluatlas.subdivision.program.layout import (
 class State(NamedTuple):
     """One worker's state along the current path of the tree.
 
-    `rows`, `base`: (k + 1, rows of all tensors). `piece`: current piece or winner of every unit.
-    `settled`: whether it holds on the whole parent cell. `cut_*`: per level the rows that cut the
-    parent cell. `serial[l + 1]`: number of the current child at level l, for the exact cache
-    (`x_*`), which is filled on demand.
+    T tensors with R rows in all, the largest of Z; L levels, U units, Q rows that may cut; k coordinates of the domain.
+    What is computed on demand (`tight_*`, `x_*`) holds for one serial of its level: for one child.
+
+    | arrays | shape | what they hold | written by |
+    |---|---|---|---|
+    | `rows` | (k + 1, R) | rows of all tensors on the current path, constant last | `complete_block` |
+    | `base` | (k + 1, R) | the same without the units that cut | `prepare_block` |
+    | `piece` | (max(U, 1),) | piece or winner of each unit | `settle`, `close`, `choose`, `enter` |
+    | `settled` | (max(U, 1),) | 1 where it holds on the whole parent cell | `settle`, `enter`, `narrow` |
+    | `cut_unit`, `cut_knot` | (Q + 1,) | cutters of the parent cell: unit; knot, or WINDOW | `settle`, `list_window` |
+    | `cut_base` | (Q + 1,) | number of the unit's knots that are below the whole cell | `settle` |
+    | `cut_choice` | (Q + 1,) | side of the current child, or winner | `choose`, `narrow`, `tree` |
+    | `cut_at` | (L + 1,) | where a level's cutters begin | `new_state` |
+    | `n_cut` | (L + 1,) | number of a level's cutters | `settle`, `enter` |
+    | `serial` | (L + 1,) | number of the current child at level l, at entry l + 1 | `complete_block`, `touch` |
+    | `active` | (Z + 8,) | units whose row is not zero, listed | `prepare_block`, `complete_block` |
+    | `mark` | (Z,) | the same as 0 and 1, for blocks | `_add_edge` |
+    | `place`, `listed` | (w,) | entries of one block that are on | `add_blocks` |
+    | `values` | (k + 1, w) | rows of these | `add_blocks` |
+    | `part` | (k + 1, v) | sums of one block's rows | `add_blocks` |
+    | `tight_g`, `tight_c` | (R,) | as `err_g`, `err_c` of the program, for the current path | `path_bounds` |
+    | `tight_tensor` | (T,) | serial for which these hold | `tighten` |
+    | `x_words` | (X + 1,) | exact rows, in limbs of 64 bits; at `x_at` of the program | `exact_rows` |
+    | `x_len` | (R, k + 1) | limbs in use, negative for a negative number | `exact_rows` |
+    | `x_row` | (R,) | serial for which an exact row holds | `exact_rows` |
+    | `x_tensor` | (T,) | serial for which all exact rows of a tensor hold | `exact_rows` |
+    | `chain` | (16, 2) | cuts that follow each other directly: tensor, row | `exact_row` |
+    | `acc` | (4 * limbs + 8,) | sum of products, in limbs | `limbs` |
+    | `buf` | (2 * (k + 2) * (2 * limbs + 4),) | numbers of one or two lines, in slots | `load_line` |
+    | `buf_len` | (2 * (k + 2),) | limbs in use of each slot, with its sign | `load_line` |
+    | `stats` | (8,) | counts that are named `S_...` below | all |
     """
 
     rows: NDArray[np.float64]
@@ -137,114 +165,6 @@ def new_state(program: Program) -> State:
     return state
 
 
-@inner(fastmath={"contract"}, error_model="numpy")
-def add_dense(weight, units, n_units, a, b, c, from_a, from_b, from_c, out_a, out_b, out_c):
-    """Write contiguous rows: others plus the products of some units' rows (a, b, c) with their weights (units, n)."""
-    n = out_a.size
-    q = 0
-    if n_units >= 4:
-        j0, j1, j2, j3 = units[0], units[1], units[2], units[3]
-        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
-        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
-        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
-        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
-        for i in range(n):
-            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
-            out_a[i] = from_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
-            out_b[i] = from_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
-            out_c[i] = from_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
-        q = 4
-    elif n_units > 0:
-        j0 = units[0]
-        w0 = weight[j0]
-        a0, b0, c0 = a[j0], b[j0], c[j0]
-        for i in range(n):
-            x0 = w0[i]
-            out_a[i] = from_a[i] + x0 * a0
-            out_b[i] = from_b[i] + x0 * b0
-            out_c[i] = from_c[i] + x0 * c0
-        q = 1
-    while q + 4 <= n_units:
-        j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
-        w0, w1, w2, w3 = weight[j0], weight[j1], weight[j2], weight[j3]
-        a0, a1, a2, a3 = a[j0], a[j1], a[j2], a[j3]
-        b0, b1, b2, b3 = b[j0], b[j1], b[j2], b[j3]
-        c0, c1, c2, c3 = c[j0], c[j1], c[j2], c[j3]
-        for i in range(n):
-            x0, x1, x2, x3 = w0[i], w1[i], w2[i], w3[i]
-            out_a[i] = out_a[i] + x0 * a0 + x1 * a1 + x2 * a2 + x3 * a3
-            out_b[i] = out_b[i] + x0 * b0 + x1 * b1 + x2 * b2 + x3 * b3
-            out_c[i] = out_c[i] + x0 * c0 + x1 * c1 + x2 * c2 + x3 * c3
-        q += 4
-    while q < n_units:
-        j0 = units[q]
-        w0 = weight[j0]
-        a0, b0, c0 = a[j0], b[j0], c[j0]
-        for i in range(n):
-            x0 = w0[i]
-            out_a[i] += x0 * a0
-            out_b[i] += x0 * b0
-            out_c[i] += x0 * c0
-        q += 1
-
-
-@inner(fastmath={"contract"}, error_model="numpy")
-def _add_units(out, source, at, w0, w1, w2, w3, x0, x1, x2, x3):
-    for i in range(w0.size):
-        out[at + i] = source[at + i] + w0[i] * x0 + w1[i] * x1 + w2[i] * x2 + w3[i] * x3
-
-
-@inner(fastmath={"contract"}, error_model="numpy")
-def _add_unit(out, source, at, w0, x0):
-    for i in range(w0.size):
-        out[at + i] = source[at + i] + w0[i] * x0
-
-
-@inner
-def add_dense_rows(weight, units, n_units, rows, first, start, lo, out):
-    """Do what `add_dense` does for any number of coordinates, one of them after another."""
-    n = weight.shape[1]
-    for c in range(out.shape[0]):
-        source, target, row = start[c], out[c], rows[c]
-        q = 0
-        while q + 4 <= n_units:
-            j0, j1, j2, j3 = units[q], units[q + 1], units[q + 2], units[q + 3]
-            x0, x1, x2, x3 = row[first + j0], row[first + j1], row[first + j2], row[first + j3]
-            _add_units(target, source, lo, weight[j0], weight[j1], weight[j2], weight[j3], x0, x1, x2, x3)
-            source = target
-            q += 4
-        while q < n_units:
-            _add_unit(target, source, lo, weight[units[q]], row[first + units[q]])
-            source = target
-            q += 1
-        if n_units == 0:
-            for i in range(n):
-                target[lo + i] = source[lo + i]
-
-
-# Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
-# the arrays themselves.
-
-
-@inner
-def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
-    """Add some units' rows through a gather: weight[g] times unit j to row target[g]."""
-    for q in range(n_units):
-        j = units[q]
-        for g in range(pointers[j], pointers[j + 1]):
-            i = lo + target[g]
-            w = weight[g]
-            for c in range(rows.shape[0]):
-                out[c, i] += w * rows[c, first + j]
-
-
-@inner
-def _add_straight(weight, row, start, out):
-    """Write `start + weight * row`, entry by entry."""
-    for i in range(weight.size):
-        out[i] = start[i] + weight[i] * row[i]
-
-
 @inner
 def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
     """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute.
@@ -268,7 +188,7 @@ def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
         return
     if whole and P.e_straight[e] >= 0 and MANY * n_units > end - first:
         for c in range(out.shape[0]):
-            _add_straight(
+            add_straight(
                 P.weight[at : at + hi - lo], rows[c][first + P.e_straight[e] :], start[c][lo:hi], out[c][lo:hi]
             )  # fmt: skip
     elif P.q_edge[e + 1] > P.q_edge[e] and MANY * n_units > end - first:
@@ -281,7 +201,7 @@ def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
         if copy:
             for c in range(out.shape[0]):
                 copy_run(start[c], lo, out[c], lo, hi - lo)
-        _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
+        add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
 
 
 @inner
