@@ -19,7 +19,7 @@ class Entries(NamedTuple):
     """Coefficients `value` (N or 1, k, m) of the entries `index` (N or 1, k), or of all `size` of them (None)."""
 
     value: FloatArray
-    index: NDArray[np.int64] | None
+    index: NDArray[np.int64] | None  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
     size: int
 
 
