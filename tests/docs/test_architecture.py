@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -52,3 +53,13 @@ def test_the_index_lists_every_page_once():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name != "index.md")
     assert sorted(re.findall(r"\]\(([\w-]+\.md)\)", index)) == pages
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_modules_and_names_that_pages_name_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r"\breluatlas(?:\.[A-Za-z_]\w*)+", text))):
+        resolve_name(name)  # raises where a part is missing

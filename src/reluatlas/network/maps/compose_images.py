@@ -24,7 +24,7 @@ class Entries(NamedTuple):
 
 
 class ImageRows:
-    """Carries rows of float64 coefficients backward, and adds up the constants; see `maps.pull`."""
+    """Carries rows of float64 coefficients backward, and adds up the constants; see `interpret.pull`."""
 
     def __init__(self, n_points: int, n_rows: int) -> None:
         self.total = np.zeros((n_points, n_rows))
