@@ -1,13 +1,14 @@
 # Each environment is made once, by the first target that needs it; after that nothing here uses the network.
 #   make demo     the embedded network, opened: writes reluatlas-demo/report.html
 #   make test     the test suite (ARGS="-k slice" are passed on to pytest)
+#   make changelog    what the fragments in changelog.d make; with VERSION=0.2.0, into CHANGELOG.md
 #   make boundscheck   the laws and the zoo, with kernels that check every index
 VENV  ?= .venv
 BIN    = $(VENV)/bin
 PIP    = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS  ?=
 
-.PHONY: demo test boundscheck lint format types layers bench dev clean
+.PHONY: demo test boundscheck lint format types layers bench changelog dev clean
 
 demo: $(VENV)/.stamp-core
 	$(BIN)/reluatlas demo
@@ -45,6 +46,9 @@ bench: $(VENV)/.stamp-dev
 	  fi; \
 	  echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 	done
+
+changelog: $(VENV)/.stamp-dev
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version next)
 
 clean:
 	rm -rf build dist out reluatlas-demo .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from typing import NoReturn, cast
 
@@ -50,13 +51,13 @@ class FacetComplex(PolyhedralComplex):
         """How the cells were found."""
         return "linear programs"
 
-    @property
+    @cached_property
     def is_bounded(self) -> NDArray[np.bool_]:
         """Whether each cell is bounded, shape (n_cells,); decided exactly."""
         assert self.bounded is not None
         return self.bounded
 
-    @property
+    @cached_property
     def interior_points(self) -> FloatArray:
         """A point inside of each cell, shape (n_cells, k); NaN where float64 holds none for certain."""
         assert self.inside is not None

@@ -3,7 +3,7 @@
 Nearly always one unit alone changes its piece across a facet: the one whose row made it. If a cell with that one
 change exists, it is the neighbor: on the facet all other rows have the same (closed) signs on both sides, so the
 facet belongs to both cells. It is found by its hash and confirmed on its pattern. Else several units change
-together, or a window has more than two that tie there: `behind` works out which.
+together, or a window has more than two that tie there: `neighbor` works out which.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Places(NamedTuple):
     """
 
     offsets: NDArray[np.int64]
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
     x: NDArray[np.float64]
     radius: NDArray[np.float64]
 

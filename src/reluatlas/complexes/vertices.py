@@ -30,7 +30,7 @@ class Corners(NamedTuple):
     """The vertices on facets: those on facet j are `index[offsets[j]:offsets[j + 1]]`, rows of `Vertices.points`."""
 
     offsets: IntArray
-    index: IntArray
+    index: IntArray  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
 
 
 def following(offsets: IntArray) -> IntArray:

@@ -1,7 +1,7 @@
 """What can be asked of a network? The graph of `reluatlas.network.record`, and the methods that users call.
 
 The kinds of nodes and operators are named here, too, for those who import the network. Within this package, files that
-read a network import the record, and only those that make one (`build`, `stored`, `balance`, `decision`) import this.
+read a network import the record, and only those that make one (`build`, `archive`, `balance`, `decision`) import this.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Scratch(NamedTuple):
     """Space for the faces on the way down: at each depth their vertices, the facets through them, the next one."""
 
     members: NDArray[np.int64]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.count
     closure: NDArray[np.uint64]
     bit: NDArray[np.int64]
     apex: NDArray[np.int64]

@@ -165,7 +165,7 @@ def lower_node(low: Lowering, model: Any, node: Any, values: dict[str, Value | R
         else:
             if node.op_type not in READS_STEPS:
                 inputs = [None if v is None else settle(low, v) for v in inputs]
-            result = OPERATORS[node.op_type](low, call, inputs)
+            result = OPERATORS[node.op_type].lower(low, call, inputs)
             made = [result] if isinstance(result, Tensor | Steps | np.ndarray) else result
     except ReluAtlasError:
         raise

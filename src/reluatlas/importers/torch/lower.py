@@ -93,7 +93,7 @@ def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwar
         packet in ("where", "index_put") and not masks and not isinstance(args[0 if packet == "where" else 1], Tensor)
     )
     if packet in MASK_OPERATORS and not places:
-        return MASK_OPERATORS[packet](low, arrays)
+        return MASK_OPERATORS[packet].lower(low, arrays)
     if masks and packet in OF_MASKS:
         return OF_MASKS[packet](low, arrays)
     if masks and packet in REARRANGING and len(masks) == len(_found((*args, *kwargs.values()), Tensor | Steps)) == 1:
@@ -114,10 +114,10 @@ def _lowered(low: Lowering, target: Any, packet: str, full: str, args: Any, kwar
         return [first] if packet == "native_dropout" else first
     if packet in REARRANGING or full in REARRANGING:
         return _rearranged(low, target, packet, args, kwargs)
-    operator = OPERATORS.get(full) or OPERATORS.get(packet)
-    if operator is None:
+    row = OPERATORS.get(full) or OPERATORS.get(packet)
+    if row is None:
         raise low.unsupported(REASONS.get(packet, "it is not in the table of operators (docs/operators.md)."))
-    return operator(low, arrays)
+    return row.lower(low, arrays)
 
 
 def _settled(low: Lowering, value: Any) -> Any:

@@ -17,7 +17,7 @@ from reluatlas.typing import FloatArray
 class _Chosen(NamedTuple):
     """Rows (1, m, size) with a single 1, at `index`."""
 
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
     size: int
 
     def full(self) -> FloatArray:

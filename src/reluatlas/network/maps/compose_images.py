@@ -19,12 +19,12 @@ class Entries(NamedTuple):
     """Coefficients `value` (N or 1, k, m) of the entries `index` (N or 1, k), or of all `size` of them (None)."""
 
     value: FloatArray
-    index: NDArray[np.int64] | None
+    index: NDArray[np.int64] | None  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
     size: int
 
 
 class ImageRows:
-    """Carries rows of float64 coefficients backward, and adds up the constants; see `maps.pull`."""
+    """Carries rows of float64 coefficients backward, and adds up the constants; see `interpret.pull`."""
 
     def __init__(self, n_points: int, n_rows: int) -> None:
         self.total = np.zeros((n_points, n_rows))

@@ -20,7 +20,7 @@ _TOLERANCES = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-3}
 
 
 def on_device(network: Graph, device: str, dtype: np.dtype) -> Callable[..., tuple[NDArray, NDArray]]:
-    """Return what composes maps along chosen pieces on a device of torch, as `maps.backward` does.
+    """Return what composes maps along chosen pieces on a device of torch, as `compose.backward` does.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _compare(
 
 
 class TorchRows:
-    """Carries rows (N or 1, m, size) of coefficients backward in torch, and adds up the constants; see `maps.pull`."""
+    """Carries rows (N or 1, m, size) of coefficients backward in torch, adds up the constants; see `interpret.pull`."""
 
     def __init__(
         self, torch: Any, device: str, dtype: np.dtype, n_points: int, n_rows: int, cache: dict[int, tuple]

@@ -173,11 +173,12 @@ def stand_alone_models(
             "n_right": int((model.predict(X_test) == data.y_test).sum()), "agreement": near.agreement,
             "largest_deviation": near.largest, "mean_deviation": near.mean, "file": path.name,
         })  # fmt: skip
+    epochs = PiecewiseAffineClassifier(**settings).epochs
     write_json(
         target,
         {
             "name": trained.recipe.name, "title": trained.recipe.title, "seed": trained.seed,
             "n_test": len(data.y_test), "n_test_right": trained.info["n_test_right"],
-            "n_parameters": trained.info["n_parameters"], "copies": COPIES, "epochs": model.epochs, "rows": rows,
+            "n_parameters": trained.info["n_parameters"], "copies": COPIES, "epochs": epochs, "rows": rows,
         },
     )  # fmt: skip

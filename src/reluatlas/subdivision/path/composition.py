@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.compiled.structs import pack
-from reluatlas.subdivision.path.products import add_edge, copy_run
-from reluatlas.subdivision.program.blocks import LANES
+from reluatlas.subdivision.path.products import add_dense, add_dense_rows, add_gather, add_straight
+from reluatlas.subdivision.program.blocks import LANES, add_blocks
 from reluatlas.subdivision.program.layout import (
     BREAK,
     CUT,
+    DENSE,
     FIXED,
     INNER,
     M_EXACT_WORDS,
@@ -37,10 +38,37 @@ from reluatlas.subdivision.program.layout import (
 class State(NamedTuple):
     """One worker's state along the current path of the tree.
 
-    `rows`, `base`: (k + 1, rows of all tensors). `piece`: current piece or winner of every unit.
-    `settled`: whether it holds on the whole parent cell. `cut_*`: per level the rows that cut the
-    parent cell. `serial[l + 1]`: number of the current child at level l, for the exact cache
-    (`x_*`), which is filled on demand.
+    T tensors with R rows in all, the largest of Z; L levels, U units, Q rows that may cut; k coordinates of the domain.
+    What is computed on demand (`tight_*`, `x_*`) holds for one serial of its level: for one child.
+
+    | arrays | shape | what they hold | written by |
+    |---|---|---|---|
+    | `rows` | (k + 1, R) | rows of all tensors on the current path, constant last | `complete_block` |
+    | `base` | (k + 1, R) | the same without the units that cut | `prepare_block` |
+    | `piece` | (max(U, 1),) | piece or winner of each unit | `settle`, `close`, `choose`, `enter` |
+    | `settled` | (max(U, 1),) | 1 where it holds on the whole parent cell | `settle`, `enter`, `narrow` |
+    | `cut_unit`, `cut_knot` | (Q + 1,) | cutters of the parent cell: unit; knot, or WINDOW | `settle`, `list_window` |
+    | `cut_base` | (Q + 1,) | number of the unit's knots that are below the whole cell | `settle` |
+    | `cut_choice` | (Q + 1,) | side of the current child, or winner | `choose`, `narrow`, `tree` |
+    | `cut_at` | (L + 1,) | where a level's cutters begin | `new_state` |
+    | `n_cut` | (L + 1,) | number of a level's cutters | `settle`, `enter` |
+    | `serial` | (L + 1,) | number of the current child at level l, at entry l + 1 | `complete_block`, `touch` |
+    | `active` | (Z + 8,) | units whose row is not zero, listed | `prepare_block`, `complete_block` |
+    | `mark` | (Z,) | the same as 0 and 1, for blocks | `_add_edge` |
+    | `place`, `listed` | (w,) | entries of one block that are on | `add_blocks` |
+    | `values` | (k + 1, w) | rows of these | `add_blocks` |
+    | `part` | (k + 1, v) | sums of one block's rows | `add_blocks` |
+    | `tight_g`, `tight_c` | (R,) | as `err_g`, `err_c` of the program, for the current path | `path_bounds` |
+    | `tight_tensor` | (T,) | serial for which these hold | `tighten` |
+    | `x_words` | (X + 1,) | exact rows, in limbs of 64 bits; at `x_at` of the program | `exact_rows` |
+    | `x_len` | (R, k + 1) | limbs in use, negative for a negative number | `exact_rows` |
+    | `x_row` | (R,) | serial for which an exact row holds | `exact_rows` |
+    | `x_tensor` | (T,) | serial for which all exact rows of a tensor hold | `exact_rows` |
+    | `chain` | (16, 2) | cuts that follow each other directly: tensor, row | `exact_row` |
+    | `acc` | (4 * limbs + 8,) | sum of products, in limbs | `limbs` |
+    | `buf` | (2 * (k + 2) * (2 * limbs + 4),) | numbers of one or two lines, in slots | `load_line` |
+    | `buf_len` | (2 * (k + 2),) | limbs in use of each slot, with its sign | `load_line` |
+    | `stats` | (8,) | counts that are named `S_...` below | all |
     """
 
     rows: NDArray[np.float64]
@@ -73,6 +101,9 @@ class State(NamedTuple):
     buf_len: NDArray[np.int64]
     stats: NDArray[np.int64]
 
+
+MANY = 8
+"""Blocks are taken when more than one unit in so many is added."""
 
 # entries of State.stats
 S_COUNTER, S_SIGNS, S_ROWS, S_VERTICES, S_DOUBTS, S_VISITS, S_DOUBTFUL_VISITS = range(7)
@@ -132,6 +163,45 @@ def new_state(program: Program) -> State:
     prepare_block(*packed, -1)
     complete_block(*packed, -1)
     return state
+
+
+@inner
+def _add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
+    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute.
+
+    `copy` says whether `start` and `out` are not the same, `whole` whether all rows but those of the units are zero.
+    """
+    s = P.e_src[e]
+    at = P.e_at[e, 0]
+    lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
+    rows = S.rows
+    if P.e_kind[e] == DENSE:
+        weight = P.weight[at : at + (end - first) * (hi - lo)].reshape((end - first, hi - lo))
+        if rows.shape[0] != 3:
+            add_dense_rows(weight, units, n_units, rows, first, start, lo, out)
+            return
+        # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
+        add_dense(
+            weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
+            start[0][lo:hi], start[1][lo:hi], start[2][lo:hi], out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
+        )  # fmt: skip
+        return
+    if whole and P.e_straight[e] >= 0 and MANY * n_units > end - first:
+        for c in range(out.shape[0]):
+            add_straight(
+                P.weight[at : at + hi - lo], rows[c][first + P.e_straight[e] :], start[c][lo:hi], out[c][lo:hi]
+            )  # fmt: skip
+    elif P.q_edge[e + 1] > P.q_edge[e] and MANY * n_units > end - first:
+        for q in range(n_units):
+            S.mark[units[q]] = 1
+        add_blocks(P, S, e, lo, first, start, out)
+        for q in range(n_units):
+            S.mark[units[q]] = 0
+    else:
+        if copy:
+            for c in range(out.shape[0]):
+                copy_run(start[c], lo, out[c], lo, hi - lo)
+        add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
 
 
 @inner
@@ -227,6 +297,13 @@ def _write_settled(P, S, level):
 
 
 @inner
+def copy_run(source, at, target, to, n):
+    """Copy n entries of a vector to another (a sliced assignment would allocate)."""
+    for i in range(n):
+        target[to + i] = source[at + i]
+
+
+@inner
 def _start(base, bias, lo, hi):
     """Set rows to zero gradient and the bias as constant."""
     last = base.shape[0] - 1
@@ -245,14 +322,14 @@ def prepare_block(P, S, level):
         _start(S.base, P.bias, P.off[t], P.off[t + 1])
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT:
-                add_edge(P, S, e, t, S.active, n_on, S.base, S.base, False, True)
+                _add_edge(P, S, e, t, S.active, n_on, S.base, S.base, False, True)
     for b in range(first, end):
         t = P.block[b]
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == FIXED:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                add_edge(P, S, e, t, S.active, n, S.base, S.base, False, True)
+                _add_edge(P, S, e, t, S.active, n, S.base, S.base, False, True)
 
 
 @kernel
@@ -284,7 +361,7 @@ def complete_block(P, S, level):
         begun = False
         for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
             if P.e_stage[e] == CUT and n_on:
-                add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows, not begun, False)
+                _add_edge(P, S, e, t, S.active, n_on, S.rows if begun else S.base, S.rows, not begun, False)
                 begun = True
         if not begun:
             for c in range(S.rows.shape[0]):
@@ -295,7 +372,7 @@ def complete_block(P, S, level):
             if P.e_stage[e] == INNER:
                 s = P.e_src[e]
                 n = _not_zero(S.rows, P.off[s], P.size[s], S.active)
-                add_edge(P, S, e, t, S.active, n, S.rows, S.rows, False, True)
+                _add_edge(P, S, e, t, S.active, n, S.rows, S.rows, False, True)
 
 
 @kernel

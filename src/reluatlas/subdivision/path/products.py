@@ -1,13 +1,12 @@
-"""How is the product of a matrix with the rows of some units added to rows? Compiled, unit by unit in a fixed order."""
+"""How are units' rows added, times their weights? In the order of the units, and nothing is subtracted.
+
+Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
+the arrays themselves.
+"""
 
 from __future__ import annotations
 
 from reluatlas.compiled.jit import inner
-from reluatlas.subdivision.program.blocks import add_blocks
-from reluatlas.subdivision.program.layout import DENSE
-
-MANY = 8
-"""Blocks are taken when more than one unit in so many is added."""
 
 
 @inner(fastmath={"contract"}, error_model="numpy")
@@ -95,12 +94,8 @@ def add_dense_rows(weight, units, n_units, rows, first, start, lo, out):
                 target[lo + i] = source[lo + i]
 
 
-# Every access to an array inside a named tuple costs a reference count, so what loops over rows takes
-# the arrays themselves.
-
-
 @inner
-def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
+def add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
     """Add some units' rows through a gather: weight[g] times unit j to row target[g]."""
     for q in range(n_units):
         j = units[q]
@@ -112,53 +107,7 @@ def _add_gather(weight, target, pointers, units, n_units, first, lo, rows, out):
 
 
 @inner
-def _add_straight(weight, row, start, out):
+def add_straight(weight, row, start, out):
     """Write `start + weight * row`, entry by entry."""
     for i in range(weight.size):
         out[i] = start[i] + weight[i] * row[i]
-
-
-@inner
-def add_edge(P, S, e, t, units, n_units, start, out, copy, whole):
-    """Write tensor t's rows in `out`: those in `start` plus what some units of edge e's source contribute.
-
-    `copy` says whether `start` and `out` are not the same, `whole` whether all rows but those of the units are zero.
-    """
-    s = P.e_src[e]
-    at = P.e_at[e, 0]
-    lo, hi, first, end = P.off[t], P.off[t + 1], P.off[s], P.off[s + 1]
-    rows = S.rows
-    if P.e_kind[e] == DENSE:
-        weight = P.weight[at : at + (end - first) * (hi - lo)].reshape((end - first, hi - lo))
-        if rows.shape[0] != 3:
-            add_dense_rows(weight, units, n_units, rows, first, start, lo, out)
-            return
-        # rows one by one: a slice of a matrix's columns is not contiguous, and would not be vectorized
-        add_dense(
-            weight, units, n_units, rows[0][first:end], rows[1][first:end], rows[2][first:end],
-            start[0][lo:hi], start[1][lo:hi], start[2][lo:hi], out[0][lo:hi], out[1][lo:hi], out[2][lo:hi],
-        )  # fmt: skip
-        return
-    if whole and P.e_straight[e] >= 0 and MANY * n_units > end - first:
-        for c in range(out.shape[0]):
-            _add_straight(
-                P.weight[at : at + hi - lo], rows[c][first + P.e_straight[e] :], start[c][lo:hi], out[c][lo:hi]
-            )  # fmt: skip
-    elif P.q_edge[e + 1] > P.q_edge[e] and MANY * n_units > end - first:
-        for q in range(n_units):
-            S.mark[units[q]] = 1
-        add_blocks(P, S, e, lo, first, start, out)
-        for q in range(n_units):
-            S.mark[units[q]] = 0
-    else:
-        if copy:
-            for c in range(out.shape[0]):
-                copy_run(start[c], lo, out[c], lo, hi - lo)
-        _add_gather(P.weight, P.g_row, P.g_ptr[P.e_at[e, 1] :], units, n_units, first, lo, rows, out)
-
-
-@inner
-def copy_run(source, at, target, to, n):
-    """Copy n entries of a vector to another (a sliced assignment would allocate)."""
-    for i in range(n):
-        target[to + i] = source[at + i]

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.polygon import keep_side
-from reluatlas.subdivision.path.composition import complete_block, prepare_block
+from reluatlas.subdivision.path.composition import complete_block, copy_run, prepare_block
 from reluatlas.subdivision.path.exact_rows import line_reference
 from reluatlas.subdivision.path.pieces import WINDOW, close, rehash, write_cell
-from reluatlas.subdivision.path.products import copy_run
 from reluatlas.subdivision.polygons.chords import MOST, count_parts
 from reluatlas.subdivision.polygons.enter import enter, row_sides
 from reluatlas.subdivision.polygons.narrow import FEW, begin, choose, is_direct, narrow, touch
@@ -32,8 +31,26 @@ DONE, NO_ROOM, NO_OUTPUT_ROOM = 0, 1, 2
 class Work(NamedTuple):
     """One worker's buffers: the stack of frames, the polygons on it, and scratch space.
 
-    `arena_v`, `arena_e`: vertices and edge lines of all polygons on the stack; edge j runs from vertex j
-    to the next. `hash`: per level the hash of all pieces up to it, and of its settled pieces.
+    Polygons of at most s vertices, `room` on the stack in all; tensors of at most Z rows; L levels; Q rows that cut.
+
+    | arrays | shape | what they hold | written by |
+    |---|---|---|---|
+    | `frame` | (room // 4, 10) | stack: the numbers named `F_...` above | `subdivide`, `_split_window` |
+    | `list` | (4 * Q + room,) | runs of cutters and of open windows, used as a stack | `begin`, `narrow` |
+    | `stamp` | (Z + 8,) | clock at which a unit was last listed | `begin`, `narrow` |
+    | `clock` | (1,) | number of lists made | `begin`, `narrow` |
+    | `arena_v` | (room,) | vertices (places in the pool) of the polygons on the stack | `keep_side`, `_split_window` |
+    | `arena_e` | (room,) | reference of the line from each vertex to the next | `keep_side`, `_split_window` |
+    | `scratch_v`, `scratch_e` | (2 * s,) | the same of two polygons in work | `_split_window` |
+    | `value`, `bound` | (s,) | value of a row at each vertex; bound on its error | `polygon_signs` |
+    | `sign` | (s,) | -1, 0 or 1 where certain, else DOUBT | `polygon_signs` |
+    | `side` | (y,) | ABOVE, BELOW, ACROSS or DOUBTFUL, of each unit and knot | `classify`, `enter` |
+    | `low`, `high`, `error` | (Z + 8,) | least and largest value of each row, bound on their errors | `extremes` |
+    | `hash` | (L + 2,) | hash of all pieces up to a level | `rehash` |
+    | `settled_hash` | (L + 2,) | hash of a level's settled pieces | `rehash` |
+    | `chord_edge` | (24, 2) | edges on which a chord ends | `count_parts` |
+    | `chord_place`, `chord_slack` | (24, 2) | how far along the edge, 0 to 1; bound on its error | `count_parts` |
+    | `chord_cross` | (24, 24) | 1 where two chords cross | `count_parts` |
     """
 
     frame: NDArray[np.int64]

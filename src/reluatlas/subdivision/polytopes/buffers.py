@@ -13,8 +13,37 @@ from reluatlas.subdivision.program.layout import M_K, M_LEVELS, M_MAX_SIZE, M_RO
 class Work(NamedTuple):
     """The stack of frames, the polytopes on it, and scratch space.
 
-    `arena_v`, `arena_m`: vertices (numbers in the pool) and their masks, `arena_f`: tables of facets, of all
-    polytopes on the stack. `hash`: per level the hash of all pieces up to it, and of its settled pieces.
+    Polytopes in k dimensions of at most c vertices and 64 `words` facets, `room` vertices on the stack in all; tensors
+    of at most Z rows, L levels.
+
+    | arrays | shape | what they hold | written by |
+    |---|---|---|---|
+    | `frame` | (room // 8, 8) | stack: the numbers named `F_...` in `tree.py` | `subdivide`, `_split_window` |
+    | `arena_v` | (room,) | vertices (places in the pool) of the polytopes on the stack | `keep_part` |
+    | `arena_m` | (room, words) | mask of each: bit b for facet b of its polytope | `keep_part` |
+    | `arena_f` | (room,) | references of the facets, by bit; FREE for none | `keep_facets` |
+    | `part_v` | (2 * c,) | as `arena_v`, of two polytopes in work | `_split_window`, `keep_part` |
+    | `part_m` | (2 * c, words) | as `arena_m` | `_split_window`, `keep_part` |
+    | `part_f` | (128 * words,) | as `arena_f` | `_split_window`, `keep_facets` |
+    | `value`, `bound` | (c,) | value of a row at each vertex; bound on its error | `polytope_signs` |
+    | `sign` | (c,) | -1, 0 or 1 where certain, else DOUBT | `polytope_signs` |
+    | `holders` | (64 * words + 1, c // 64 + 1) | vertices on each facet, as bits | `crossed_edges` |
+    | `pairs` | (c, 2) | ends of the edges that a row crosses | `crossed_edges` |
+    | `common` | (words,) | facets that two vertices share, as bits | `count_common` |
+    | `alive` | (2, words) | facets of the parts below and above, as bits | `sides_alive` |
+    | `side` | (y,) | ABOVE, BELOW, ACROSS or DOUBTFUL, of each unit and knot | `classify`, `_enter_breaks` |
+    | `low`, `high`, `error` | (Z + 8,) | least and largest value of each row, bound on their errors | `extremes` |
+    | `hash` | (L + 2,) | hash of all pieces up to a level | `rehash` |
+    | `settled_hash` | (L + 2,) | hash of a level's settled pieces | `rehash` |
+    | `row` | (k + 1,) | the row in question | `load_row` |
+    | `system` | (3, k, k) | rows that meet in a vertex; scratch of the solver | `_place`, `solve_bounded` |
+    | `vector` | (4, k) | right side, errors of rows and of that, solution | `_place`, `solve_bounded` |
+    | `reduced` | (k + 1, k + 1) | rows modulo a prime, eliminated | `independent_rows` |
+    | `section` | (k + 2, 8) | stack of sections of the last layer | `count_parts` |
+    | `section_list` | (k + 2, y) | rows that cut each section | `count_parts` |
+    | `acc` | (a,) | sum of products, in limbs | `limbs` |
+    | `minor` | (2 << k, b) | minors of a vertex's rows, by the set of columns, in limbs | `_minors` |
+    | `minor_len` | (2 << k,) | limbs in use, negative for a negative number | `_minors` |
     """
 
     frame: NDArray[np.int64]

@@ -13,7 +13,14 @@ from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.extremes import extremes
 from reluatlas.geometry.vertices.polytope import keep_facets, keep_part
-from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, complete_block, prepare_block
+from reluatlas.subdivision.path.composition import (
+    S_DOUBTFUL_VISITS,
+    S_DOUBTS,
+    S_VISITS,
+    complete_block,
+    copy_run,
+    prepare_block,
+)
 from reluatlas.subdivision.path.exact_rows import line_reference
 from reluatlas.subdivision.path.pieces import (
     ABOVE,
@@ -29,7 +36,6 @@ from reluatlas.subdivision.path.pieces import (
     settle,
     write_cell,
 )
-from reluatlas.subdivision.path.products import copy_run
 from reluatlas.subdivision.polytopes.cuts import DONE, NO_OUTPUT_ROOM, NO_ROOM, find_cut, polytope_sides
 from reluatlas.subdivision.polytopes.sections import count_parts
 from reluatlas.subdivision.polytopes.signs import polytope_signs

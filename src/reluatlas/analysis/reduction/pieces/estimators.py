@@ -75,16 +75,23 @@ class _Pieces(BaseEstimator):
         n, d = sample.z.shape[1:]
         every = sample.z.reshape(-1, d)
         gate = prototype_gate(sample.z[0], self.n_pieces, random)
-        if self.epochs and not (ridge_last and len(gate[1]) == 1):
+
+        def ridge() -> tuple[NDArray, NDArray, NDArray]:
+            return refit(every, start.reshape(len(every), -1), gate, self.alpha)
+
+        if not self.epochs or (ridge_last and len(gate[1]) == 1):
+            slopes, offsets, count = ridge()
+        else:
             slopes, offsets, _ = refit(sample.z[0], start[0], gate, self.alpha)
             schedule = Schedule(self.epochs, max(16, min(500, n // 20)), self.learning_rate, self.weight_decay)
             generator = np.random.default_rng(random.randint(2**31 - 1))
             gate, (slopes, offsets) = train(
                 sample.z, sample.outputs, gate, (slopes, offsets), loss, schedule, generator
             )
-            count = np.bincount(pieces_of(every, gate), minlength=len(gate[1]))
-        if not self.epochs or ridge_last:
-            slopes, offsets, count = refit(every, start.reshape(len(every), -1), gate, self.alpha)
+            if ridge_last:
+                slopes, offsets, count = ridge()
+            else:
+                count = np.bincount(pieces_of(every, gate), minlength=len(gate[1]))
         used = count > 0
         return GatedPieces(sample.mean, sample.basis, gate[0][used], gate[1][used], slopes[used], offsets[used])
 

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from reluatlas.errors import DimensionError
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import along_axis
 from reluatlas.importers.lowering import tensors as lo
 from reluatlas.importers.lowering import windows as images
@@ -133,15 +134,15 @@ def _only_sums(low: Lowering, call: Call) -> None:
         raise low.unsupported(f"its p is {p}: the norm is piecewise linear for p = 1 only.")
 
 
-AXIS_OPERATORS: dict[str, Operator] = {
-    "CenterCropPad": _zeroed,
-    "CumSum": _cumulative,
-    "Einsum": _einsum,
-    "GlobalLpPool": _global_lp_pool,
-    "LpPool": _lp_pool,
-    "Scatter": _scattered,
-    "ScatterElements": _scattered,
-    "ScatterND": _scattered,
-    "TopK": _top,
-    "Trilu": _zeroed,
+AXIS_OPERATORS: dict[str, Row[Operator]] = {
+    "CenterCropPad": Row(_zeroed, group="moving entries"),
+    "CumSum": Row(_cumulative, group="means and sums"),
+    "Einsum": Row(_einsum, group="dense layers"),
+    "GlobalLpPool": Row(_global_lp_pool, group="norms"),
+    "LpPool": Row(_lp_pool, group="norms"),
+    "Scatter": Row(_scattered, group="moving entries"),
+    "ScatterElements": Row(_scattered, group="moving entries"),
+    "ScatterND": Row(_scattered, group="moving entries"),
+    "TopK": Row(_top, group="max pools, maxout, sorting"),
+    "Trilu": Row(_zeroed, group="moving entries"),
 }

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from reluatlas.errors import DimensionError
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import windows as images
 from reluatlas.importers.lowering.tensors import Lowering, Tensor
 from reluatlas.importers.lowering.windows import Window
-from reluatlas.importers.onnx.call import Call, Inputs, Refused, constant, tensor
+from reluatlas.importers.onnx.call import Call, Inputs, Operator, Refused, constant, tensor
 
 PER_LENGTH = 64  # what an output along an axis costs in numbers: its place and weights are computed one by one
 
@@ -229,18 +230,18 @@ def _nearest(low: Lowering, call: Call) -> Callable[[Fraction], int]:
     return known[mode]
 
 
-IMAGE_OPERATORS = {
-    "AveragePool": _average_pool,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "GlobalAveragePool": _global("mean"),
-    "GlobalMaxPool": _global("max"),
-    "MaxPool": _max_pool,
-    "ReduceL1": _reduce("l1"),
-    "ReduceMax": _reduce("max"),
-    "ReduceMean": _reduce("mean"),
-    "ReduceMin": _reduce("min"),
-    "ReduceSum": _reduce("sum"),
-    "Resize": _resize,
-    "Upsample": _upsample,
+IMAGE_OPERATORS: dict[str, Row[Operator]] = {
+    "AveragePool": Row(_average_pool, group="average pools"),
+    "Conv": Row(_conv, group="convolutions"),
+    "ConvTranspose": Row(_conv_transpose, group="convolutions"),
+    "GlobalAveragePool": Row(_global("mean"), group="average pools"),
+    "GlobalMaxPool": Row(_global("max"), group="max pools, maxout, sorting"),
+    "MaxPool": Row(_max_pool, group="max pools, maxout, sorting"),
+    "ReduceL1": Row(_reduce("l1"), group="norms"),
+    "ReduceMax": Row(_reduce("max"), group="max pools, maxout, sorting"),
+    "ReduceMean": Row(_reduce("mean"), group="means and sums"),
+    "ReduceMin": Row(_reduce("min"), group="max pools, maxout, sorting"),
+    "ReduceSum": Row(_reduce("sum"), group="means and sums"),
+    "Resize": Row(_resize, group="resizing"),
+    "Upsample": Row(_upsample, group="resizing"),
 }

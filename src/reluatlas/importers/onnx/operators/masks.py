@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import steps as st
 from reluatlas.importers.lowering.steps import Steps, Value
 from reluatlas.importers.lowering.tensors import Lowering, Tensor
@@ -65,20 +66,20 @@ def constant_tensor(low: Lowering, value: np.ndarray) -> Tensor:
     return low.affine([], [], low.coefficients(value, "a constant"), value.shape)
 
 
-MASK_OPERATORS: dict[str, Operator] = {
-    "And": _logical("and"),
-    "Equal": _compare("=="),
-    "Greater": _compare(">"),
-    "GreaterOrEqual": _compare(">="),
-    "Less": _compare("<"),
-    "LessOrEqual": _compare("<="),
-    "Not": _logical("not"),
-    "Or": _logical("or"),
-    "Shrink": _shrink,
-    "Sign": _sign,
-    "ThresholdedRelu": _thresholded,
-    "Where": _where,
-    "Xor": _logical("xor"),
+MASK_OPERATORS: dict[str, Row[Operator]] = {
+    "And": Row(_logical("and"), group="comparisons, masks, choices"),
+    "Equal": Row(_compare("=="), group="comparisons, masks, choices"),
+    "Greater": Row(_compare(">"), group="comparisons, masks, choices"),
+    "GreaterOrEqual": Row(_compare(">="), group="comparisons, masks, choices"),
+    "Less": Row(_compare("<"), group="comparisons, masks, choices"),
+    "LessOrEqual": Row(_compare("<="), group="comparisons, masks, choices"),
+    "Not": Row(_logical("not"), group="comparisons, masks, choices"),
+    "Or": Row(_logical("or"), group="comparisons, masks, choices"),
+    "Shrink": Row(_shrink, group="functions of one variable"),
+    "Sign": Row(_sign, group="comparisons, masks, choices"),
+    "ThresholdedRelu": Row(_thresholded, group="functions of one variable"),
+    "Where": Row(_where, group="comparisons, masks, choices"),
+    "Xor": Row(_logical("xor"), group="comparisons, masks, choices"),
 }
 
 # operators that read a mask as it is, before it is known to be continuous

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reluatlas.errors import DimensionError
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import steps as st
 from reluatlas.importers.lowering import tensors as lo
 from reluatlas.importers.lowering import windows
@@ -239,39 +240,36 @@ FINAL = ("LogSoftmax", "Sigmoid", "Softmax", "Tanh")
 # operators that a dropped softmax or sigmoid may still be followed by: they move its entries, or choose among them
 PASSING = frozenset(REARRANGING) | {"Cast", "CastLike", "Concat", "Dropout", "Identity"}
 
-OPERATORS: dict[str, Operator] = {
-    **dict.fromkeys(REARRANGING, _first_rearranged),
+OPERATORS: dict[str, Row[Operator]] = {
+    **dict.fromkeys(REARRANGING, Row(_first_rearranged, group="moving entries")),
+    **dict.fromkeys(FINAL, Row(_final, group="final activations")),
     **AXIS_OPERATORS,
     **IMAGE_OPERATORS,
     **MASK_OPERATORS,
-    "Abs": _abs,
-    "Add": _add,
-    "BatchNormalization": _batch_norm,
-    "Cast": _cast,
-    "CastLike": _cast_like,
-    "Clip": _clip,
-    "Concat": _concat,
-    "Div": _div,
-    "Dropout": _dropout,
-    "Gemm": _gemm,
-    "HardSigmoid": _hard_sigmoid,
-    "Identity": _unchanged,
-    "LeakyRelu": _leaky,
-    "LogSoftmax": _final,
-    "MatMul": _matmul,
-    "Max": _max,
-    "Mean": _mean,
-    "Min": _min,
-    "Mul": _mul,
-    "Neg": _neg,
-    "PRelu": _prelu,
-    "Pad": _pad,
-    "Relu": _relu,
-    "Sigmoid": _final,
-    "Softmax": _final,
-    "Sub": _sub,
-    "Sum": _add,
-    "Tanh": _final,
+    "Abs": Row(_abs, group="functions of one variable"),
+    "Add": Row(_add, group="arithmetic"),
+    "BatchNormalization": Row(_batch_norm, group="batch norm"),
+    "Cast": Row(_cast, group="casts, dropout, identity"),
+    "CastLike": Row(_cast_like, group="casts, dropout, identity"),
+    "Clip": Row(_clip, group="functions of one variable"),
+    "Concat": Row(_concat, group="moving entries"),
+    "Div": Row(_div, group="arithmetic"),
+    "Dropout": Row(_dropout, group="casts, dropout, identity"),
+    "Gemm": Row(_gemm, group="dense layers"),
+    "HardSigmoid": Row(_hard_sigmoid, group="functions of one variable"),
+    "Identity": Row(_unchanged, group="casts, dropout, identity"),
+    "LeakyRelu": Row(_leaky, group="functions of one variable"),
+    "MatMul": Row(_matmul, group="dense layers"),
+    "Max": Row(_max, group="the larger or smaller of tensors"),
+    "Mean": Row(_mean, group="means and sums"),
+    "Min": Row(_min, group="the larger or smaller of tensors"),
+    "Mul": Row(_mul, group="arithmetic"),
+    "Neg": Row(_neg, group="arithmetic"),
+    "PRelu": Row(_prelu, group="functions of one variable"),
+    "Pad": Row(_pad, group="moving entries"),
+    "Relu": Row(_relu, group="functions of one variable"),
+    "Sub": Row(_sub, group="arithmetic"),
+    "Sum": Row(_add, group="arithmetic"),
 }
 
 # operators that may be run on constants: the above, and those of shape and weight arithmetic

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import windows as images
 from reluatlas.importers.lowering.tensors import Lowering, Tensor
 from reluatlas.importers.lowering.windows import Window
@@ -142,31 +143,31 @@ def _average_all(low: Lowering, call: Call) -> Tensor:
     return images.reduced(low, tensor(low, call["self"], "argument"), None, keep=False, kind="mean")
 
 
-IMAGE_OPERATORS: dict[str, Operator] = {
-    "_adaptive_avg_pool2d": _adaptive_average,
-    "_adaptive_avg_pool3d": _adaptive_average,
-    "adaptive_avg_pool1d": _adaptive_average,
-    "adaptive_max_pool2d": _adaptive_max,
-    "adaptive_max_pool3d": _adaptive_max,
-    "amax": _reduce("max"),
-    "amin": _reduce("min"),
-    "avg_pool1d": _average_pool,
-    "avg_pool2d": _average_pool,
-    "avg_pool3d": _average_pool,
-    "constant_pad_nd": _pad,
-    "convolution": _convolution,
-    "max.default": _reduce("max"),
-    "max.dim": _reduce("max", pair=True),
-    "max_pool2d_with_indices": _max_pool,
-    "max_pool3d_with_indices": _max_pool,
-    "mean": _reduce("mean"),
-    "min.default": _reduce("min"),
-    "min.dim": _reduce("min", pair=True),
-    "pad": _pad,
-    "sum": _reduce("sum"),
-    "upsample_bilinear2d": _linear,
-    "upsample_linear1d": _linear,
-    "upsample_nearest1d": _nearest,
-    "upsample_nearest2d": _nearest,
-    "upsample_trilinear3d": _linear,
+IMAGE_OPERATORS: dict[str, Row[Operator]] = {
+    "_adaptive_avg_pool2d": Row(_adaptive_average, group="average pools"),
+    "_adaptive_avg_pool3d": Row(_adaptive_average, group="average pools"),
+    "adaptive_avg_pool1d": Row(_adaptive_average, group="average pools"),
+    "adaptive_max_pool2d": Row(_adaptive_max, group="max pools, maxout, sorting"),
+    "adaptive_max_pool3d": Row(_adaptive_max, group="max pools, maxout, sorting"),
+    "amax": Row(_reduce("max"), group="max pools, maxout, sorting"),
+    "amin": Row(_reduce("min"), group="max pools, maxout, sorting"),
+    "avg_pool1d": Row(_average_pool, group="average pools"),
+    "avg_pool2d": Row(_average_pool, group="average pools"),
+    "avg_pool3d": Row(_average_pool, group="average pools"),
+    "constant_pad_nd": Row(_pad, group="moving entries"),
+    "convolution": Row(_convolution, group="convolutions"),
+    "max.default": Row(_reduce("max"), group="max pools, maxout, sorting"),
+    "max.dim": Row(_reduce("max", pair=True), group="max pools, maxout, sorting"),
+    "max_pool2d_with_indices": Row(_max_pool, group="max pools, maxout, sorting"),
+    "max_pool3d_with_indices": Row(_max_pool, group="max pools, maxout, sorting"),
+    "mean": Row(_reduce("mean"), group="means and sums"),
+    "min.default": Row(_reduce("min"), group="max pools, maxout, sorting"),
+    "min.dim": Row(_reduce("min", pair=True), group="max pools, maxout, sorting"),
+    "pad": Row(_pad, group="moving entries"),
+    "sum": Row(_reduce("sum"), group="means and sums"),
+    "upsample_bilinear2d": Row(_linear, group="resizing"),
+    "upsample_linear1d": Row(_linear, group="resizing"),
+    "upsample_nearest1d": Row(_nearest, group="resizing"),
+    "upsample_nearest2d": Row(_nearest, group="resizing"),
+    "upsample_trilinear3d": Row(_linear, group="resizing"),
 }

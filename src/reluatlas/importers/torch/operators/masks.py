@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from reluatlas.importers.groups import Row
 from reluatlas.importers.lowering import steps
 from reluatlas.importers.lowering.along_axis import ordered, running
 from reluatlas.importers.lowering.steps import Steps, Value
@@ -110,27 +111,27 @@ def _cast(low: Lowering, call: Call) -> Value:
 
 
 # of tensors and of masks
-MASK_OPERATORS: dict[str, MaskOperator] = {
-    "bitwise_and": _logical("and"),
-    "bitwise_not": _logical("not"),
-    "bitwise_or": _logical("or"),
-    "bitwise_xor": _logical("xor"),
-    "ge": _compare(">="),
-    "gt": _compare(">"),
-    "hardshrink": _shrink(soft=False),
-    "heaviside": _heaviside,
-    "index_put": _index_put,
-    "le": _compare("<="),
-    "logical_and": _logical("and"),
-    "logical_not": _logical("not"),
-    "logical_or": _logical("or"),
-    "logical_xor": _logical("xor"),
-    "lt": _compare("<"),
-    "sgn": _sign,
-    "sign": _sign,
-    "softshrink": _shrink(soft=True),
-    "threshold": _threshold,
-    "where": _where,
+MASK_OPERATORS: dict[str, Row[MaskOperator]] = {
+    "bitwise_and": Row(_logical("and"), group="comparisons, masks, choices"),
+    "bitwise_not": Row(_logical("not"), group="comparisons, masks, choices"),
+    "bitwise_or": Row(_logical("or"), group="comparisons, masks, choices"),
+    "bitwise_xor": Row(_logical("xor"), group="comparisons, masks, choices"),
+    "ge": Row(_compare(">="), group="comparisons, masks, choices"),
+    "gt": Row(_compare(">"), group="comparisons, masks, choices"),
+    "hardshrink": Row(_shrink(soft=False), group="functions of one variable"),
+    "heaviside": Row(_heaviside, group="comparisons, masks, choices"),
+    "index_put": Row(_index_put, group="moving entries"),
+    "le": Row(_compare("<="), group="comparisons, masks, choices"),
+    "logical_and": Row(_logical("and"), group="comparisons, masks, choices"),
+    "logical_not": Row(_logical("not"), group="comparisons, masks, choices"),
+    "logical_or": Row(_logical("or"), group="comparisons, masks, choices"),
+    "logical_xor": Row(_logical("xor"), group="comparisons, masks, choices"),
+    "lt": Row(_compare("<"), group="comparisons, masks, choices"),
+    "sgn": Row(_sign, group="comparisons, masks, choices"),
+    "sign": Row(_sign, group="comparisons, masks, choices"),
+    "softshrink": Row(_shrink(soft=True), group="functions of one variable"),
+    "threshold": Row(_threshold, group="functions of one variable"),
+    "where": Row(_where, group="comparisons, masks, choices"),
 }
 
 # arithmetic, where an argument is a mask
@@ -192,13 +193,13 @@ def _norm(low: Lowering, call: Call) -> Tensor:
     return reduced(low, x, chosen, keep=bool(call.get("keepdim")), kind="l1" if order == 1 else "linf")
 
 
-AXIS_OPERATORS: dict[str, Operator] = {
-    "cummax": _running_extreme(1.0),
-    "cummin": _running_extreme(-1.0),
-    "cumsum": _running_sum,
-    "kthvalue": _at_rank,
-    "linalg_vector_norm": _norm,
-    "median.dim": _at_rank,
-    "sort": _sort,
-    "topk": _top,
+AXIS_OPERATORS: dict[str, Row[Operator]] = {
+    "cummax": Row(_running_extreme(1.0), group="max pools, maxout, sorting"),
+    "cummin": Row(_running_extreme(-1.0), group="max pools, maxout, sorting"),
+    "cumsum": Row(_running_sum, group="means and sums"),
+    "kthvalue": Row(_at_rank, group="max pools, maxout, sorting"),
+    "linalg_vector_norm": Row(_norm, group="norms"),
+    "median.dim": Row(_at_rank, group="max pools, maxout, sorting"),
+    "sort": Row(_sort, group="max pools, maxout, sorting"),
+    "topk": Row(_top, group="max pools, maxout, sorting"),
 }
