@@ -9,8 +9,8 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
+from reluatlas.testing import FAMILIES
 from tests.laws.test_solids import LAYERS
-from tests.zoo import FAMILIES
 
 
 def _network(family, k, widths, seed, n_outputs=2, *, centered=False):
