@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.testing.laws import check_facets, map_tolerance, outline
+from reluatlas.testing.facets import check_facets
+from reluatlas.testing.incidence import outline
+from reluatlas.testing.patterns import map_tolerance
 from tests.convert import to_problem
 from tests.oracles.adjacency import f_vector, linear_regions, n_affine_maps, neighbors
 from tests.oracles.rational import Cell, enumerate_cells

@@ -76,7 +76,9 @@ def test_an_incomplete_complex_obeys_the_laws_and_is_no_answer():
     with pytest.raises(AssertionError):
         assert_complex(part)
     open_facets = (part.facets.neighbor == -1) & (part.facets.unit >= 0)
-    part.facets.neighbor[open_facets], part.facets.level[open_facets] = -2, 0
+    lost = next(i for i, row in enumerate(cx.patterns.tolist()) if row not in part.patterns.tolist())
+    levels = cx.facets.level[np.repeat(np.arange(cx.n_cells), np.diff(cx.facets.offsets)) != lost]
+    part.facets.neighbor[open_facets], part.facets.level[open_facets] = -2, levels[open_facets]
     part.is_complete, part.stopped_by = False, "max_cells"
     for name, count in (("linear_regions", "n_linear_regions"), ("affine_map_ids", "n_affine_maps")):
         names, labels = np.unique(getattr(part, name), return_inverse=True)
