@@ -172,7 +172,7 @@ def layers_of(net: Network) -> list[Layer]:
     return out
 
 
-def bounds(net: Network, dim: int | None = None) -> list[Bound]:
+def count_bounds(net: Network, dim: int | None = None) -> list[Bound]:
     """Return what is known of the number of cells of networks of this architecture.
 
     Parameters
@@ -235,10 +235,14 @@ def bounds(net: Network, dim: int | None = None) -> list[Bound]:
     return out
 
 
+bounds = count_bounds
+"""The name that pages had for it first."""
+
+
 def smallest_upper(net: Network, dim: int | None = None) -> Bound:
-    """Return the smallest upper bound that applies; see `bounds`."""
+    """Return the smallest upper bound that applies; see `count_bounds`."""
     return min(
-        (b for b in bounds(net, dim) if b.kind == "upper" and b.value is not None),
+        (b for b in count_bounds(net, dim) if b.kind == "upper" and b.value is not None),
         key=lambda b: b.value if b.value is not None else 0,
     )
 

@@ -22,7 +22,7 @@ def require(holds: ArrayLike, cells: ArrayLike, what: str) -> None:
     if fine.all():
         return
     bad = np.unique(np.broadcast_to(np.asarray(cells), fine.shape)[~fine])
-    others = f" (and {bad.size - 1} other cells)" if bad.size > 1 else ""
+    others = f" (and {bad.size - 1} other cell{'s' if bad.size > 2 else ''})" if bad.size > 1 else ""
     raise AssertionError(f"cell {bad[0]}{others}: {what}")
 
 
