@@ -32,9 +32,9 @@ def broken_complexes(cx: Any) -> Iterator[tuple[str, SimpleNamespace]]:
     cx : PolyhedralComplex, or anything with its attributes
         Complete and right, in one to six dimensions. It stays as it was.
 
-    Returns
-    -------
-    iterator of (str, SimpleNamespace)
+    Yields
+    ------
+    str, SimpleNamespace
         The copies have the attributes of a `PolyhedralComplex` that `assert_complex` reads, and none of its methods.
         In the plane up to 16, beyond it up to 16 others; ways that a complex has no place for are left out.
 
@@ -42,6 +42,10 @@ def broken_complexes(cx: Any) -> Iterator[tuple[str, SimpleNamespace]]:
     ------
     ArgumentError
         When no two neighbors have different maps: nothing could be told apart.
+
+    Cost
+    ----
+    One copy of the complex at a time.
 
     Examples
     --------
@@ -55,7 +59,7 @@ def broken_complexes(cx: Any) -> Iterator[tuple[str, SimpleNamespace]]:
     'moved vertex'
     >>> assert_complex(bad)
     Traceback (most recent call last):
-    AssertionError: cell 0: a vertex is outside the domain
+    AssertionError: cell 0: its volume is not the area of its polygon
     """
     on, facets, cell_of = incidence(cx), cx.facets, owners(cx.facets.offsets)
     inner = np.flatnonzero(facets.neighbor >= 0)

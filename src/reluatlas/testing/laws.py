@@ -49,8 +49,15 @@ def assert_complex(cx: Any) -> None:
       domain and (-1)^k on a `Space`.
 
     Together, patterns and volumes leave no room for a lost cell that is larger than 1e-9 of a bounded domain. A lost
-    sliver below that, with all its facets mended, is found only by comparison with another answer. Costs about two
-    forward passes of k + 1 points for each cell and one for each vertex, in chunks of tens of MB.
+    sliver below that, with all its facets mended, is found only by comparison with another answer.
+
+    Cost
+    ----
+    About two forward passes of k + 1 points for each cell and one for each vertex, in chunks of tens of MB.
+
+    References
+    ----------
+    [GrigsbyLindsey2022] for the complex; [Higham2002] for bounds on what rounding does to sums.
 
     Examples
     --------
