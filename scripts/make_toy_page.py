@@ -22,8 +22,8 @@ STEPS: tuple[tuple[str, str], ...] = (
         """
 A ReLU network with two inputs cuts the plane into convex cells and is one affine map on each. This page trains such
 a network on a disc against an annulus ([Sattelberg2023](bibliography.md)), keeps its weights after every batch, and
-opens them exactly. It is made by `scripts/make_toy_page.py`, which runs all code below. The whole study, with several seeds, a
-minimal network beside the larger one and a report, is one command: `reluatlas study toy`.
+opens them exactly. It is made by `scripts/make_toy_page.py`, which runs all code below. The whole study, with several
+seeds, a minimal network beside the larger one and a report, is one command: `reluatlas study toy`.
 
 ## Train
 

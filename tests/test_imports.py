@@ -119,6 +119,15 @@ def test_the_table_of_lazy_names_is_the_imports_for_types(package):
     assert [name for name in package.__all__ if not hasattr(package, name)] == []
 
 
+def test_every_public_name_is_in_the_file_that_checks_types():
+    """`make types` reads it; what it does not name could have any type."""
+    tree = ast.parse(ROOT.joinpath("typing_tests", "public_names.py").read_text(encoding="utf-8"))
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for place in (reluatlas, reluatlas.analysis, reluatlas.certify, reluatlas.testing):
+        name = place.__name__.replace("reluatlas", "ra")
+        assert [known for known in place.__all__ if f"{name}.{known}" not in used] == []
+
+
 def test_commands_begin_where_the_project_says():
     assert PROJECT["project"]["scripts"] == {"reluatlas": "reluatlas.cli.main:main"}
     assert problem_of("reluatlas.cli.main:main") == ""
