@@ -9,7 +9,7 @@ process, one thread.
    place, the best batch size) and ours at as many points as there are breakpoints. They are timed in turn; the figures
    are medians of the processor time, which others on the machine disturb least, and their ratios.
 2. Convolutional networks between two images: MNIST test images 0 and 1, or noise and noise for CIFAR networks.
-3. Random segments through small networks of all degenerate families of `tests/zoo.py`, and random problems of
+3. Random segments through small networks of all degenerate families of `reluatlas.testing`, and random problems of
    `tests/oracles`: every piece, change and class is compared with rational arithmetic. None may be missing or extra.
 """
 
@@ -35,8 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import reluatlas as ra
 from benchmarks._record import machine, write
 from reluatlas.network.network import Affine
+from reluatlas.testing import FAMILIES
 from tests.compare_paths import assert_path_matches_oracle
-from tests.zoo import FAMILIES
 
 BATCHES = (256, 1024, 4096)
 CONVOLUTIONAL = ("Convnet_maxpool", "resnet_2b", "cifar_base_kw")

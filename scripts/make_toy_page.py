@@ -21,9 +21,9 @@ STEPS: tuple[tuple[str, str], ...] = (
     (
         """
 A ReLU network with two inputs cuts the plane into convex cells and is one affine map on each. This page trains such
-a network on a disc against an annulus (Sattelberg et al., 2023), keeps its weights after every batch, and opens them
-exactly. It is made by `scripts/make_toy_page.py`, which runs all code below. The whole study, with several seeds, a
-minimal network beside the larger one and a report, is one command: `reluatlas study toy`.
+a network on a disc against an annulus ([Sattelberg2023](bibliography.md)), keeps its weights after every batch, and
+opens them exactly. It is made by `scripts/make_toy_page.py`, which runs all code below. The whole study, with several
+seeds, a minimal network beside the larger one and a report, is one command: `reluatlas study toy`.
 
 ## Train
 
@@ -87,10 +87,8 @@ accuracy, and the zeros of each layer. Its page holds everything it needs; a nam
 video instead. [Open the film](toy/film.html).
 """,
         """
-from reluatlas.figures.film.make import still
-
 ra.plot.film(trajectory, "toy/film.html", times=np.arange(0, 1001, 20))
-still(trajectory).savefig("toy/last.png", dpi=80)
+ra.plot.still(trajectory).savefig("toy/last.png", dpi=80)
 """,
     ),
     ("![the eight panels after the last batch](toy/last.png)", ""),
@@ -116,10 +114,9 @@ Put the dual points into k groups, by k-means weighted by area, and let each poi
 group. Distances between dual points are root-mean-square differences of the maps over the square.
 """,
         """
-from reluatlas.analysis.maps.dual_points import dual_points
 from reluatlas.studies.toy.alike import reduction_curve
 
-points = dual_points(trajectory.complex(-1))
+points = ra.analysis.dual_points(trajectory.complex(-1))
 print(len(points), "maps;", "accuracy with 1, 2, ... of them:")
 print(*(f"{accuracy:.3f}" for accuracy in reduction_curve(trajectory, points, up_to=12)))
 """,
@@ -133,14 +130,14 @@ network that starts from another seed is compared, and two levels of chance: ran
 and covariance, and the network before its training.
 """,
         """
-from reluatlas.analysis.maps.transport import transport_distance
 from reluatlas.studies.toy.alike import scattered
 
-other = dual_points(train_toy(problem, (2, 8, 8, 8, 2), seed=1).trajectory.complex(-1))
-print(f"another seed:             {transport_distance(points, other):.2f}")
+other = ra.analysis.dual_points(train_toy(problem, (2, 8, 8, 8, 2), seed=1).trajectory.complex(-1))
+print(f"another seed:             {ra.analysis.transport_distance(points, other):.2f}")
 chance = scattered(other, np.random.default_rng(0))
-print(f"same mean and covariance: {transport_distance(points, chance):.2f}")
-print(f"untrained:                {transport_distance(points, dual_points(trajectory.complex(0))):.2f}")
+print(f"same mean and covariance: {ra.analysis.transport_distance(points, chance):.2f}")
+start = ra.analysis.dual_points(trajectory.complex(0))
+print(f"untrained:                {ra.analysis.transport_distance(points, start):.2f}")
 """,
     ),
 )

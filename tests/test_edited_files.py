@@ -18,7 +18,7 @@ from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.cells.certificate import certificate_of
 from reluatlas.certify.archive import load_certificates, save_certificates
 from reluatlas.errors import ResultFileError
-from tests.zoo import FAMILIES, domain_for
+from reluatlas.testing import FAMILIES, domain_for
 
 ROOT = Path(__file__).parents[1]
 COMPLEXES = {

@@ -13,6 +13,8 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 import reluatlas
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,8 @@ SAID = re.compile(r"`(reluatlas(?:\.\w+)+)")
 BY_NAME = {"import_module", "__import__", "find_spec", "spec_from_file_location"}
 COMPUTED = {
     ("reluatlas", "import_module"),  # names of the package, by a table that is checked here
+    ("reluatlas.analysis", "import_module"),  # so are these
+    ("reluatlas._moved", "import_module"),  # `tests/unit/test_moved.py`
     ("reluatlas.cli.models", "import_module"),  # what users name
     ("reluatlas.cli.models", "spec_from_file_location"),
 }
@@ -99,9 +103,10 @@ def test_nothing_else_is_imported_by_name():
     assert {(module, call) for module, tree in TREES.items() for call in computed_in(tree)} == COMPUTED
 
 
-def test_the_table_of_lazy_names_is_the_imports_for_types():
-    """What a type checker sees of the package is what is imported when it is first used, and all of it is public."""
-    guarded = next(node for node in TREES["reluatlas"].body if isinstance(node, ast.If))
+@pytest.mark.parametrize("package", [reluatlas, reluatlas.analysis], ids=lambda package: package.__name__)
+def test_the_table_of_lazy_names_is_the_imports_for_types(package):
+    """What a type checker sees of a package is what is imported when it is first used, and all of it is public."""
+    guarded = next(node for node in TREES[package.__name__].body if isinstance(node, ast.If))
     assert ast.unparse(guarded.test) == "TYPE_CHECKING"
     typed = {}
     for node in guarded.body:
@@ -109,9 +114,18 @@ def test_the_table_of_lazy_names_is_the_imports_for_types():
         for alias in node.names:
             as_module = f"{node.module}.{alias.name}"
             typed[alias.asname or alias.name] = as_module if as_module in SOURCES else f"{node.module}:{alias.name}"
-    assert typed == reluatlas._HOME_OF_LAZY_NAME
-    assert set(typed) <= set(reluatlas.__all__) and len(set(reluatlas.__all__)) == len(reluatlas.__all__)
-    assert [name for name in reluatlas.__all__ if not hasattr(reluatlas, name)] == []
+    assert typed == package._HOME_OF_LAZY_NAME
+    assert set(typed) <= set(package.__all__) and len(set(package.__all__)) == len(package.__all__)
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+
+
+def test_every_public_name_is_in_the_file_that_checks_types():
+    """`make types` reads it; what it does not name could have any type."""
+    tree = ast.parse(ROOT.joinpath("typing_tests", "public_names.py").read_text(encoding="utf-8"))
+    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for place in (reluatlas, reluatlas.analysis, reluatlas.certify, reluatlas.testing):
+        name = place.__name__.replace("reluatlas", "ra")
+        assert [known for known in place.__all__ if f"{name}.{known}" not in used] == []
 
 
 def test_commands_begin_where_the_project_says():

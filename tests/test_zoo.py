@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from reluatlas.domain import Box
 from reluatlas.network.network import Affine, Breakpoints, Dense, Max
 from reluatlas.network.values.float64 import values
+from reluatlas.testing import FAMILIES, assert_complex, domain_for
 from tests.assembled import complex_from_oracle
-from tests.compare import assert_laws, assert_matches_oracle
+from tests.compare import assert_matches_oracle
 from tests.convert import to_problem
 from tests.oracles.brute import all_patterns
 from tests.oracles.rational import Cell, area, enumerate_cells
 from tests.strategies import problems
-from tests.zoo import FAMILIES, domain_for
 
 SEEDS = range(12)
 
@@ -122,4 +122,4 @@ def test_oracles_agree_on_drawn_networks(drawn):
 def test_drawn_complexes_obey_the_laws(drawn):
     cx = complex_from_oracle(*drawn)
     assert_matches_oracle(cx)
-    assert_laws(cx)
+    assert_complex(cx)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from reluatlas import errors
+from reluatlas._moved import find_moved_modules
 from reluatlas._version import __version__
 from reluatlas.affine import AffineMaps
 from reluatlas.deadline import time_limit
@@ -17,6 +18,7 @@ from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.network.network import Network
 
 if TYPE_CHECKING:
+    from reluatlas import analysis, certify, testing
     from reluatlas.analysis.reduction.reduce import ReducedModel, reduce
     from reluatlas.analysis.similarity.compare_maps import similarity, similarity_table
     from reluatlas.analysis.trajectories.trajectory import Trajectory
@@ -49,8 +51,10 @@ __all__ = [
     "Space",
     "Trajectory",
     "__version__",
+    "analysis",
     "cell_at",
     "cells_at",
+    "certify",
     "count_cells",
     "enumerate_cells",
     "errors",
@@ -63,6 +67,7 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "testing",
     "time_limit",
     "trace",
 ]
@@ -76,8 +81,10 @@ _HOME_OF_LAZY_NAME = {
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Trajectory": "reluatlas.analysis.trajectories.trajectory:Trajectory",
+    "analysis": "reluatlas.analysis",
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
+    "certify": "reluatlas.certify",
     "count_cells": "reluatlas.complexes.count:count_cells",
     "enumerate_cells": "reluatlas.complexes.enumerate:enumerate_cells",
     "explore": "reluatlas.cells.explore:explore",
@@ -89,8 +96,11 @@ _HOME_OF_LAZY_NAME = {
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",
     "similarity_table": "reluatlas.analysis.similarity.compare_maps:similarity_table",
+    "testing": "reluatlas.testing",
     "trace": "reluatlas.paths.trace:trace",
 }
+
+find_moved_modules()
 
 
 def __getattr__(name: str) -> Any:

@@ -181,12 +181,30 @@ def time_limit(seconds: float) -> Iterator[None]:
     For what has no `max_seconds` of its own, such as `cx.n_affine_maps` or `cx.decision_boundary()`: when the time is
     over it raises, and what was computed before is kept. Verbs with a limit of their own give what they have by then.
 
+    Returns
+    -------
+    context manager
+
     Raises
     ------
     TimeLimitError
         When something was not there in time.
     ArgumentError
         When `seconds` is no number above 0.
+
+    Cost
+    ----
+    None: the clock is looked at now and then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])
+    >>> cx = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
+    >>> with ra.time_limit(60):
+    ...     cx.n_affine_maps
+    4
     """
     with under(Deadline.after(seconds)):
         yield

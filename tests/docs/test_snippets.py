@@ -19,7 +19,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/exactness.md", "docs/files.md", "docs/cli.md", "docs/any-dimension.md", "docs/figures.md"]
+PAGES = [
+    "README.md",
+    "docs/exactness.md",
+    "docs/files.md",
+    "docs/cli.md",
+    "docs/any-dimension.md",
+    "docs/figures.md",
+    "docs/testing.md",
+]
 RUNS_SHELL = {"docs/cli.md"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TIME = re.compile(r"^(time +).*$", re.MULTILINE)

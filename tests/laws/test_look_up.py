@@ -10,11 +10,11 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
+from reluatlas.testing import FAMILIES, domain_for
 from tests.convert import fractions, to_nodes, to_problem
 from tests.oracles.anywhere import cells
 from tests.oracles.plain import Affine, Input, dense
 from tests.oracles.rational import enumerate_cells
-from tests.zoo import FAMILIES, domain_for
 
 ON_FACES = ("biasless", "ternary", "max_identical", "leaky_abs_clip", "pruned")
 """Families with rows so simple that points of a grid lie on them."""

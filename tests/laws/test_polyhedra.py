@@ -11,10 +11,10 @@ import pytest
 import reluatlas as ra
 from reluatlas.domain import Space
 from reluatlas.subdivision.constraints.tree import Tree
+from reluatlas.testing import FAMILIES
 from tests.convert import to_nodes
 from tests.data import data_folder
 from tests.oracles import anywhere
-from tests.zoo import FAMILIES
 
 SEEDS = (0, 1, 3, 4, 5, 7, 8, 11)
 MOST_UNITS = {"leaky_abs_clip": 4, "max_identical": 12}

@@ -9,8 +9,8 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
+from reluatlas.testing import FAMILIES, assert_complex
 from tests.laws.test_solids import LAYERS
-from tests.zoo import FAMILIES
 
 
 def _network(family, k, widths, seed, n_outputs=2, *, centered=False):
@@ -28,6 +28,7 @@ def _network(family, k, widths, seed, n_outputs=2, *, centered=False):
 
 def _check(net, cx, *, near=False):
     """Check what must hold on every complete complex; `near` when cells may be thinner than rounding."""
+    assert_complex(cx)
     k, domain = cx.domain.dim, cx.domain
     assert cx.is_complete and cx.exactness.status == "exact"
     assert cx.n_cells == ra.count_cells(net, domain).n_cells == len(np.unique(cx.patterns, axis=0))

@@ -14,11 +14,11 @@ from reluatlas.geometry.vertices.volume import new_scratch, volumes
 from reluatlas.subdivision.constraints.tree import Tree
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.subdivision.runner.run import run
+from reluatlas.testing import FAMILIES
 from tests.convert import to_nodes
 from tests.data import data_folder
 from tests.laws.test_polyhedra import MOST_UNITS, SEEDS, _box_rows
 from tests.oracles import anywhere
-from tests.zoo import FAMILIES
 
 
 def _generic(rng, m, n):

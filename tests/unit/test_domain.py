@@ -7,9 +7,9 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import DomainError, NonFiniteError
+from reluatlas.testing import FAMILIES
 from tests.convert import to_problem
 from tests.oracles.rational import area, enumerate_cells
-from tests.zoo import FAMILIES
 
 FAR, NARROW = 2.0**500, 2.0**-500
 

@@ -80,7 +80,26 @@ class Layer:
 def zaslavsky(n_hyperplanes: int, dim: int) -> int:
     """Return the largest number of regions that hyperplanes cut R^dim into: sum of C(n, j), j = 0, ..., dim.
 
-    Attained in general position. T. Zaslavsky, "Facing up to arrangements", Memoirs of the AMS 154 (1975).
+    Attained in general position.
+
+    Returns
+    -------
+    int
+        Exact.
+
+    Cost
+    ----
+    `dim` binomial coefficients.
+
+    References
+    ----------
+    [Zaslavsky1975].
+
+    Examples
+    --------
+    >>> from reluatlas.analysis import zaslavsky
+    >>> zaslavsky(3, 2)  # three lines: a triangle, three pieces at its sides, three at its corners
+    7
     """
     _require_counts(n_hyperplanes=n_hyperplanes, dim=dim)
     return sum(comb(n_hyperplanes, j) for j in range(min(dim, n_hyperplanes) + 1))
@@ -90,8 +109,7 @@ def one_by_one(hyperplanes: Sequence[int], dim: int) -> int:
     """Return the product over layers of the regions of so many hyperplanes in R^dim: an upper bound for any graph.
 
     A cell of the first layers is convex and the layer's rows are affine on it, whatever they read. In this form, of
-    ReLU networks: M. Raghu, B. Poole, J. Kleinberg, S. Ganguli, J. Sohl-Dickstein, "On the expressive power of deep
-    neural networks", ICML 2017, theorem 1.
+    ReLU networks: [RaghuEtAl2017], theorem 1.
     """
     return prod(zaslavsky(n, dim) for n in hyperplanes)
 
@@ -99,8 +117,7 @@ def one_by_one(hyperplanes: Sequence[int], dim: int) -> int:
 def montufar_upper(widths: Sequence[int], dim: int, hyperplanes: Sequence[int] | None = None) -> int:
     """Return the product over layers of the regions of n_l hyperplanes in min(dim, n_1, ..., n_(l-1)) dimensions.
 
-    An upper bound where each layer reads the one before only. G. Montufar, "Notes on the number of linear regions of
-    deep neural networks", SampTA 2017, proposition 3.
+    An upper bound where each layer reads the one before only: [Montufar2017], proposition 3.
 
     Parameters
     ----------
@@ -125,8 +142,7 @@ def serra_upper(widths: Sequence[int], dim: int) -> int:
     Allowed is 0 <= j_l <= min(dim, n_1 - j_1, ..., n_(l-1) - j_(l-1), n_l).
 
     An upper bound for ReLU networks whose layers read the one before only: units that are off lower the dimension of
-    what later layers see. T. Serra, C. Tjandraatmadja, S. Ramalingam, "Bounding and counting linear regions of deep
-    neural networks", ICML 2018, theorem 1.
+    what later layers see: [SerraEtAl2018], theorem 1.
     """
     _require_counts(dim=dim)
     # by the dimension that is left: how many ways
@@ -144,8 +160,8 @@ def serra_upper(widths: Sequence[int], dim: int) -> int:
 def montufar_lower(widths: Sequence[int], dim: int) -> int:
     """Return (product of floor(n_l / dim)^dim over all layers but the last) times the regions of n_L hyperplanes.
 
-    Some ReLU network of these widths has at least so many linear regions; widths are at least dim. G. Montufar,
-    R. Pascanu, K. Cho, Y. Bengio, "On the number of linear regions of deep neural networks", NIPS 2014, theorem 4.
+    Some ReLU network of these widths has at least so many linear regions; widths are at least dim:
+    [MontufarEtAl2014], theorem 4.
     """
     _require_counts(dim=dim)
     if dim < 1 or not widths or min(widths) < dim:
@@ -172,7 +188,7 @@ def layers_of(net: Network) -> list[Layer]:
     return out
 
 
-def bounds(net: Network, dim: int | None = None) -> list[Bound]:
+def count_bounds(net: Network, dim: int | None = None) -> list[Bound]:
     """Return what is known of the number of cells of networks of this architecture.
 
     Parameters
@@ -180,6 +196,11 @@ def bounds(net: Network, dim: int | None = None) -> list[Bound]:
     net : Network
     dim : int, optional
         Dimension k of the domain; that of the input space when None.
+
+    Returns
+    -------
+    list of Bound
+        Upper bounds, then lower ones, with where each is proved.
 
     Raises
     ------
@@ -190,6 +211,22 @@ def bounds(net: Network, dim: int | None = None) -> list[Bound]:
     ----------
     Exact whole numbers. A bound that is not proved for the architecture has the value None and says why. A convolution
     counts as a dense layer with as many units: the bound holds, and is not sharp.
+
+    Cost
+    ----
+    About k binomial coefficients a layer, and k^2 products of whole numbers for the bound with units that are off.
+
+    References
+    ----------
+    [RaghuEtAl2017], [Montufar2017] and [SerraEtAl2018] for upper bounds, [MontufarEtAl2014] for the lower one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> [(bound.kind, bound.value) for bound in ra.analysis.count_bounds(net)]  # two lines: at most four cells
+    [('upper', 4), ('upper', 4), ('upper', 4), ('lower', 4)]
     """
     require_network(net)
     k = net.n_inputs if dim is None else dim
@@ -235,10 +272,14 @@ def bounds(net: Network, dim: int | None = None) -> list[Bound]:
     return out
 
 
+bounds = count_bounds
+"""The name that pages had for it first."""
+
+
 def smallest_upper(net: Network, dim: int | None = None) -> Bound:
-    """Return the smallest upper bound that applies; see `bounds`."""
+    """Return the smallest upper bound that applies; see `count_bounds`."""
     return min(
-        (b for b in bounds(net, dim) if b.kind == "upper" and b.value is not None),
+        (b for b in count_bounds(net, dim) if b.kind == "upper" and b.value is not None),
         key=lambda b: b.value if b.value is not None else 0,
     )
 

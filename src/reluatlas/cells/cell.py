@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.cells.answer_at import Answer, perturbed
 from reluatlas.cells.cells_at import between
+from reluatlas.cells.certificate import certificate_of, check_cell
 from reluatlas.cells.measures import Volume, chebyshev, is_bounded, volume
 from reluatlas.cells.nearest_class import NearestOther, nearest_other_class
 from reluatlas.cells.neighbor import pattern_across
 from reluatlas.cells.record import CellRecord
 from reluatlas.cells.sampling import sample
+from reluatlas.certify.check import CheckReport
+from reluatlas.certify.form import CellCertificate
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.network.decision import ranked
@@ -125,6 +128,20 @@ class Cell(CellRecord):
     def nearest_other_class(self) -> NearestOther | None:
         """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.nearest_class`."""
         return nearest_other_class(self)
+
+    def certificate(self) -> CellCertificate:
+        """Return what proves the list of facets; `reluatlas.certify` writes, reads and checks it.
+
+        Raises
+        ------
+        ArgumentError
+            When rows are undecided: the search was stopped.
+        """
+        return certificate_of(self)
+
+    def check(self) -> CheckReport:
+        """Return what a check that shares nothing with the search says of the facets: from the weights, exactly."""
+        return check_cell(self)
 
     def __repr__(self) -> str:
         where = "" if isinstance(self.domain, Space) else f" on {self.domain!r}"

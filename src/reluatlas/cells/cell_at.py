@@ -56,6 +56,11 @@ def cell_at(
         Limit on finding the cell, and again on the search for its facets, which begins when they are first asked for:
         facets not decided by then are counted as undecided.
 
+    Returns
+    -------
+    Cell
+        Its facets are found when they are first asked for.
+
     Raises
     ------
     OnFaceError
@@ -73,6 +78,24 @@ def cell_at(
     ----------
     Pattern, facets, boundedness and neighbors are exact (see `Cell.exactness`); coordinates, maps, distances and the
     inscribed ball are float64. Deterministic.
+
+    Cost
+    ----
+    Finding the cell composes its rows: units times inputs, in time and memory. Its facets take at most a linear
+    program for each row that no ray and no bound decides.
+
+    References
+    ----------
+    [Clarkson1994] for facets that rays from inside meet first; [Farkas1902] for rows that others imply.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cell = ra.cell_at(net, [0.5, -0.25])  # right of x = 0 and below y = 0
+    >>> cell.pattern.tolist(), cell.affine.A.tolist(), len(cell.facets), cell.is_bounded
+    ([1, 0], [[[1.0, 0.0]]], 2, False)
     """
     if ties not in ("raise", "perturb"):
         raise ArgumentError(f'`ties={ties!r}` is unknown. Pass "raise" or "perturb".')
@@ -122,9 +145,35 @@ def cells_at(
     max_seconds : float, optional
         As in `cell_at`; and after so long no further cell is looked for, and a TimeLimitError raised.
 
+    Yields
+    ------
+    Cell
+        One after another; nothing is computed before the first is asked for but the point's pattern.
+
+    Raises
+    ------
+    DomainError, DimensionError, NonFiniteError, ArgumentError, TimeLimitError, OutOfMemoryError
+        As `cell_at`, whose points on faces are welcome here.
+
     Guarantees
     ----------
     Exact and deterministic; all of them, each once, unless a limit stops.
+
+    Cost
+    ----
+    That of `cell_at` for each cell, and a linear program in rational numbers for each facet that may hold the point.
+
+    References
+    ----------
+    [GrigsbyLindsey2022] for the faces that cells share.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> [cell.pattern.tolist() for cell in ra.cells_at(net, [0.0, 3.0])]  # on the half line x = 0, y > 0
+    [[1, 1], [0, 1]]
     """
     limit = Deadline.after(max_seconds)
     with under(limit):

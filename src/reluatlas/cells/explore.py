@@ -177,6 +177,11 @@ def explore(
     progress : callable, optional
         Called with the number of cells.
 
+    Returns
+    -------
+    Exploration
+        Cells in the order in which they were met, and the facets known to join them.
+
     Raises
     ------
     OnFaceError
@@ -189,6 +194,23 @@ def explore(
     Every cell, and that two cells share a facet, is exact; deterministic, also over stops. Along a line the facet met
     first is chosen in float64: where the line passes within rounding of a face of lower dimension, the way may go
     around it.
+
+    Cost
+    ----
+    That of `cell_at` with all its facets, for each cell that is expanded; along a line, for each cell on it.
+
+    References
+    ----------
+    [GrigsbyLindsey2022] for the complex whose cells these are; [Clarkson1994] and [Farkas1902] for their facets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> found = ra.explore(net, [0.5, 0.25], max_cells=10)
+    >>> found.n_cells, found.depth.tolist(), found.is_complete  # one facet to two quadrants, two to the last
+    (4, [0, 1, 1, 2], True)
     """
     require_network(net)
     limits = Limits(max_cells, max_seconds)

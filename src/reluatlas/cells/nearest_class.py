@@ -38,7 +38,7 @@ def nearest_other_class(cell: CellRecord) -> NearestOther | None:
 
     The class is the output that decides (`Network.classes`), or the sign of a single one; None, too, where outputs
     are no classes. A point in another cell may be nearer. float64: a
-    least-distance program by non-negative least squares (C. L. Lawson, R. J. Hanson, 1974).
+    least-distance program by non-negative least squares [LawsonHanson1974].
     """
     network = cell.chart.network
     if network.classes is None:

@@ -20,7 +20,7 @@ _GROUPS = 8
 def sample(cell: CellRecord, is_bounded: Callable[[], bool], n: int, *, seed: int = 0) -> FloatArray:
     """Return points of a cell, approximately uniform: shape (n, k), in the domain's coordinates.
 
-    Hit and run: from a point, a random direction, and a uniform point of the chord (R. L. Smith, 1984). The
+    Hit and run: from a point, a random direction, and a uniform point of the chord [Smith1984]. The
     distribution tends to the uniform one with the number of steps; it is never exactly it, and in long thin cells of
     many dimensions it may still be far from it.
 
@@ -61,7 +61,7 @@ def estimate_volume(cell: CellRecord, *, n_chains: int = 512, seed: int = 0) -> 
     """Return an estimate of the volume of a bounded cell, and its standard error.
 
     The cell is brought into a rounder shape, then cut by balls that grow by a factor 2 in volume; the share of each
-    in the next is estimated by walks (M. Dyer, A. Frieze, R. Kannan, 1991). Groups of chains give the error.
+    in the next is estimated by walks [DyerFriezeKannan1991]. Groups of chains give the error.
     """
     rng = np.random.default_rng(seed)
     A, b, start = _polytope(cell)

@@ -1,1 +1,20 @@
-"""Certificates: their form, their files, and a check that shares nothing with the search."""
+"""Certificates of cells: their form, their files, and a check that shares nothing with the search.
+
+`Cell.certificate()` gives one, and `Cell.check()` checks it at once; what is here reads only a network, a domain and
+a file, so that a certificate can be checked by others, at any time.
+"""
+
+from __future__ import annotations
+
+from reluatlas.certify.archive import check_file, load_certificates, save_certificates
+from reluatlas.certify.check import CheckReport, check_certificate
+from reluatlas.certify.form import CellCertificate
+
+__all__ = [
+    "CellCertificate",
+    "CheckReport",
+    "check_certificate",
+    "check_file",
+    "load_certificates",
+    "save_certificates",
+]

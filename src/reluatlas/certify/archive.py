@@ -58,6 +58,10 @@ def packed(given: CellCertificate) -> Packed:
 def save_certificates(path: str | Path, domain: Domain, given: Sequence[CellCertificate | Packed]) -> None:
     """Write certificates of cells of one network on one domain (under a temporary name, then renamed).
 
+    Returns
+    -------
+    None
+
     Raises
     ------
     ResultFileError
@@ -66,6 +70,23 @@ def save_certificates(path: str | Path, domain: Domain, given: Sequence[CellCert
     Guarantees
     ----------
     Every number is kept exactly; equal certificates give equal files.
+
+    Cost
+    ----
+    A few bytes for each number of a certificate; points that float64 does not hold take their digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cell = ra.cell_at(net, [0.5, -0.25])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ra.certify.save_certificates(Path(folder) / "cells.npz", cell.domain, [cell.certificate()])
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['cells.npz']
     """
     kept = [c if isinstance(c, Packed) else packed(c) for c in given]
     head = {"domain": type(domain).__name__, "n_inputs": domain.n_inputs}
@@ -103,10 +124,33 @@ def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
 def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
     """Return the domain and the certificates that `save_certificates` wrote.
 
+    Returns
+    -------
+    Domain, list of CellCertificate
+        Where the cells lie, and what proves their facets.
+
     Raises
     ------
     ResultFileError
         When the file is missing, truncated, of another version, not such a file, or changed since it was written.
+
+    Cost
+    ----
+    Reads the file once, and checks its sums.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cell = ra.cell_at(net, [0.5, -0.25])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ra.certify.save_certificates(Path(folder) / "cells.npz", cell.domain, [cell.certificate()])
+    ...     domain, (proof,) = ra.certify.load_certificates(Path(folder) / "cells.npz")
+    >>> domain, proof.pattern.tolist()
+    (Space(n_inputs=2), [1, 0])
     """
     with ARCHIVE.opening(path) as (head, arrays):
         domain = _domain(head, arrays)
@@ -116,12 +160,38 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
 def check_file(net: Graph, path: str | Path) -> list[CheckReport]:
     """Return what an independent check says of each certificate in a file: from the weights, in whole numbers.
 
+    Returns
+    -------
+    list of CheckReport
+        One for each certificate, in the order of the file; true when nothing is wrong.
+
     Raises
     ------
     ResultFileError
         When the file cannot be read.
     DimensionError
         When its cells are those of a network with other inputs or units.
+
+    Cost
+    ----
+    That of `check_certificate` for each.
+
+    References
+    ----------
+    [Farkas1902], as for `check_certificate`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cell = ra.cell_at(net, [0.5, -0.25])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ra.certify.save_certificates(Path(folder) / "cells.npz", cell.domain, [cell.certificate()])
+    ...     [bool(report) for report in ra.certify.check_file(net, Path(folder) / "cells.npz")]
+    [True]
     """
     domain, given = load_certificates(path)
     n_units = sum(prod(net.nodes[t].shape) for t in net.cuts)

@@ -50,11 +50,38 @@ class CheckReport:
 def check_certificate(net: Graph, domain: Domain, given: CellCertificate) -> CheckReport:
     """Return what is wrong with a certificate; nothing, when its facets are those of the cell of its pattern.
 
+    Returns
+    -------
+    CheckReport
+        Is true when nothing is wrong.
+
     Guarantees
     ----------
     Exact. A certificate is accepted only when the rows that it lists as facets are the facets of the cell, each with
     all rows that are the same halfspace, and the cell has an interior. One that cannot be checked at all, as its
     numbers are of other types, out of range or too few, has problems too: no certificate ends in an exception.
+
+    Cost
+    ----
+    Composes the rows of the cell once in whole numbers; one product of row and point for each row and each facet.
+
+    References
+    ----------
+    [Farkas1902]: a row is implied when it is a sum of others with multipliers of at least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cell = ra.cell_at(net, [0.5, -0.25])
+    >>> proof = cell.certificate()
+    >>> ra.certify.check_certificate(net, cell.domain, proof).n_facets
+    2
+    >>> proof.facets.pop()[0]  # the second row: its side of the first unit
+    [(0, 1, 0, 1)]
+    >>> bool(ra.certify.check_certificate(net, cell.domain, proof))
+    False
     """
     report = CheckReport()
     say = report.problems.append

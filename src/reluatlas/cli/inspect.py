@@ -80,7 +80,7 @@ def _meaning(network: facts.Facts) -> str:
 
 
 def _bounds(net: Network) -> list[facts.Facts]:
-    from reluatlas.analysis.bounds import bounds
+    from reluatlas.analysis.bounds import count_bounds
 
     return [
         {
@@ -93,7 +93,7 @@ def _bounds(net: Network) -> list[facts.Facts]:
             "reason": bound.reason,
         }
         for k in dict.fromkeys((min(1, net.n_inputs), min(2, net.n_inputs), net.n_inputs))
-        for bound in bounds(net, k)
+        for bound in count_bounds(net, k)
     ]
 
 

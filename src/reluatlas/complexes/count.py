@@ -90,6 +90,11 @@ def count_cells(
         on from there, also after the process was killed. Limits and `jobs` may differ from run to run: `max_cells` is
         of all runs together, `max_seconds` of this one.
 
+    Returns
+    -------
+    CellCount
+        How many there are, whether these are all, and how much of the domain's volume they fill.
+
     Raises
     ------
     DomainError, DimensionError
@@ -103,6 +108,24 @@ def count_cells(
     ----------
     Exact (see `Exactness`), complete unless marked, the same for any number of jobs and over any number of stops.
     Memory does not grow with the number of cells.
+
+    Cost
+    ----
+    As `enumerate_cells`, of which it takes a part of the time: cells of the last layer are counted and not made.
+
+    References
+    ----------
+    [GrigsbyLindsey2022], [Yap1997], [Shewchuk1997], as for `enumerate_cells`; [Zaslavsky1975] for counting the parts
+    that hyperplanes cut a cell into.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> count = ra.count_cells(net, ra.Space(2))  # one cell a quadrant
+    >>> count.n_cells, count.is_complete
+    (4, True)
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
     if check_domain(net, domain).dim > MAX_DIMENSION:

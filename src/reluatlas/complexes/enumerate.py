@@ -55,6 +55,11 @@ def enumerate_cells(
         enumeration goes on from there, also after the process was killed. Limits and `jobs` may differ from run to
         run: `max_cells` is of all runs together, `max_seconds` of this one.
 
+    Returns
+    -------
+    PolyhedralComplex
+        Its cells with their maps, vertices and neighbors; a `FacetComplex`, without vertices, beyond six dimensions.
+
     Raises
     ------
     DomainError, DimensionError
@@ -71,6 +76,25 @@ def enumerate_cells(
     of jobs. A stop by a limit or Ctrl-C gives what was found until then. With a checkpoint, the last run of several
     gives what one alone would have given, bit for bit; unless one of them was stopped within its first piece of work:
     then cells there may come in another order, with maps that differ by rounding.
+
+    Cost
+    ----
+    Time and memory grow with the number of cells, each of which meets each layer once; one layer of n units makes about
+    n^k / k! of them in k dimensions. Beyond six dimensions each cell takes about one linear program a neuron.
+
+    References
+    ----------
+    [GrigsbyLindsey2022] for the complex; [Yap1997] and [Shewchuk1997] for signs that are certain by a bound, or else
+    settled in whole numbers; [CohenHickey1979] for volumes beyond the plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> cx = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
+    >>> cx.n_cells, cx.volumes.tolist(), cx.f_vector  # a square, cut into four
+    (4, [1.0, 1.0, 1.0, 1.0], (9, 12, 4))
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)
     if check_domain(net, domain).dim > MAX_DIMENSION:

@@ -32,6 +32,10 @@ from reluatlas.subdivision.runner.run import MAX_DIMENSION, is_plane
 def load_complex(path: str | Path) -> PolyhedralComplex:
     """Return the complex that `PolyhedralComplex.save` wrote.
 
+    Returns
+    -------
+    PolyhedralComplex
+
     Raises
     ------
     ResultFileError
@@ -42,6 +46,23 @@ def load_complex(path: str | Path) -> PolyhedralComplex:
     A file that anything changed since it was written is refused, and so is one whose arrays do not make a complex: by
     types, lengths, ranges, finiteness, and facets and their twins. Nothing is made room for that the file's parts do
     not hold. The network in it is not compared with its model again.
+
+    Cost
+    ----
+    Reads the file once, and checks its sums.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ra.enumerate_cells(net, ra.Box(-1, 1, dim=2)).save(Path(folder) / "cells.npz")
+    ...     again = ra.load_complex(Path(folder) / "cells.npz")
+    >>> again.n_cells, again.domain
+    (4, Box(low=[-1, -1], high=[1, 1]))
     """
     with ARCHIVE.opening(path) as (head, arrays):
         return _assembled(head, arrays)

@@ -1,6 +1,6 @@
 """Which toy problems are there? Two classes of points in the square [-1, 1] x [-1, 1], drawn from a seed.
 
-Circle and circles follow Sattelberg et al. (2023): points uniform in the square, label 1 where `|x|^2 < r^2`,
+Circle and circles follow [Sattelberg2023]: points uniform in the square, label 1 where `|x|^2 < r^2`,
 label 0 where `2 r^2 < |x|^2 < 3 r^2`, all others rejected; the test set is a grid of 101 x 101 points that is
 filtered by the same rule. "circles" has this pair in each quadrant, at half the size, classes alternating.
 XOR, two moons and the spiral are laid into the same square.

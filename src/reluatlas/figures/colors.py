@@ -2,8 +2,8 @@
 
 Lines (of layers, neurons, groups) take eight colors that were found by a search: at least 16.5 apart in CIEDE2000 under
 normal vision, deuteranopia and protanopia, and with 3:1 to white paper. Regions take the qualitative scheme "light" of
-P. Tol (2021), "Colour schemes", SRON/EPS/TN/09-002.
-Affine maps are placed in the color space Oklab (B. Ottosson, 2020): the axis along which the maps differ most
+[Tol2021].
+Affine maps are placed in the color space Oklab [Ottosson2020]: the axis along which the maps differ most
 is lightness, the next one runs from blue to yellow, both of which nearly every eye can tell apart.
 """
 
@@ -134,7 +134,7 @@ def _principal_scores(vectors: FloatArray, weight: FloatArray) -> FloatArray:
     if scale == 0 or not np.isfinite(scale):
         return scores
     centered = centered / scale
-    if centered.shape[1] > _MANY_COORDINATES:  # distances survive a random projection (Johnson and Lindenstrauss, 1984)
+    if centered.shape[1] > _MANY_COORDINATES:  # distances survive a random projection [JohnsonLindenstrauss1984]
         mix = np.random.default_rng(0).standard_normal((centered.shape[1], _MANY_COORDINATES))
         centered = centered @ mix / np.sqrt(_MANY_COORDINATES)
     axes = np.linalg.svd(centered * np.sqrt(weight)[:, None], full_matrices=False)[2][:3]

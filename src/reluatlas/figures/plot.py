@@ -14,7 +14,7 @@ from reluatlas.figures.class_colors import class_colors
 from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
-from reluatlas.figures.film.make import film
+from reluatlas.figures.film.make import film, still
 from reluatlas.figures.layers import layers
 from reluatlas.figures.path import path, path_density
 from reluatlas.figures.surface import surface
@@ -32,6 +32,7 @@ __all__ = [
     "layers",
     "path",
     "path_density",
+    "still",
     "surface",
     "trajectory",
     "walk",

@@ -63,6 +63,10 @@ def load(
         The network takes inputs in the user's units and the model gets `(x - mean) / std`. Numbers,
         one number per channel, or arrays of the input's shape; of several inputs, also by name.
 
+    Returns
+    -------
+    Network
+
     Raises
     ------
     ModelFileError
@@ -78,17 +82,26 @@ def load(
     MissingDependencyError
         The model needs a package that is not installed.
 
+    Guarantees
+    ----------
+    Exact coefficients but for the roundings in `Network.notes`; deterministic. The user's model is never changed, and
+    no code stored in a file is ever run.
+
+    Cost
+    ----
+    One copy of the weights in float64, and forward passes of network and model at a few random inputs.
+
+    Notes
+    -----
     A model with several inputs gives a network of one joint input: their entries, one after another
     (`Network.input_parts`). `net.join({"x": ..., "y": ...})` and `net.box({"x": (-1, 1), ...})` make points and
     boxes of it; the network's own methods take such mappings of points, too.
 
-    Guarantees: exact coefficients but for the roundings in `Network.notes`; deterministic. The
-    user's model is never changed, and no code stored in a file is ever run.
-
     Examples
     --------
     >>> import numpy as np
-    >>> net = load([(np.array([[1.0], [-1.0]]), np.zeros(2)), (np.array([[1.0, 1.0]]), np.zeros(1))])
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.array([[1.0], [-1.0]]), np.zeros(2)), (np.array([[1.0, 1.0]]), np.zeros(1))])
     >>> float(net([-3.0])[0])  # relu(x) + relu(-x) = |x|
     3.0
     """

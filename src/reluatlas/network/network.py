@@ -18,6 +18,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network import parts as named_parts
+from reluatlas.network.layers import dense_layers
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse
 from reluatlas.network.record import (
     Affine,
@@ -100,6 +101,29 @@ class Network(Graph):
             When `ranges` does not name each of `input_parts`, shapes do not fit, or a side is empty.
         """
         return Box(*named_parts.joined_sides(self.input_parts, ranges))
+
+    def dense_layers(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Return the layers of a network that is a chain of dense layers with ReLU between: `load` takes them again.
+
+        Returns
+        -------
+        list of (weight, bias)
+            Arrays of shapes (out, in) and (out,), from the input on; copies.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            When there is any other node, such as a convolution, a window, another activation or a branch.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import reluatlas as ra
+        >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.array([3.0]))])
+        >>> [(weight.shape, bias.tolist()) for weight, bias in net.dense_layers()]
+        [((2, 2), [0.0, 0.0]), ((1, 2), [3.0])]
+        """
+        return dense_layers(self)
 
     def __call__(self, X: ArrayLike) -> FloatArray:
         """Return the outputs at `X` in float64: (N, *output_shape), or output_shape for one point.

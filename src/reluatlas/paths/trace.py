@@ -89,12 +89,18 @@ def trace(
     `Exactness`), complete unless marked; breakpoints and maps are float64, with bounds. The order and the numbers of
     pieces do not depend on `jobs`. After a limit or an interrupt: the first part of each path, as far as it was done.
 
-    Cost: layer by layer, two products per interval so far and one for the error bounds; over all layers about as much
+    Cost
+    ----
+    Layer by layer, two products per interval so far and one for the error bounds; over all layers about as much
     as a forward pass at the breakpoints. Memory grows with what is kept of each piece, not with the network times
     the number of pieces.
 
-    Example
-    -------
+    References
+    ----------
+    [Yap1997] for the order of breakpoints, certain by a bound or settled in whole numbers.
+
+    Examples
+    --------
     >>> import reluatlas as ra
     >>> net = ra.load([([[1.0], [1.0]], [0.0, -0.5]), ([[1.0, -2.0]], [0.0])])  # relu(x) - 2 relu(x - 0.5)
     >>> path = ra.trace(net, ra.Segment([-1.0], [1.0]))

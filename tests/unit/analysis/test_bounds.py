@@ -20,8 +20,8 @@ from reluatlas.analysis.bounds import (
     zaslavsky,
 )  # fmt: skip
 from reluatlas.errors import ArgumentError
+from reluatlas.testing import FAMILIES, domain_for
 from tests.architectures import architecture
-from tests.zoo import FAMILIES, domain_for
 
 
 def random_network(widths, n, seed, spread=1.0):

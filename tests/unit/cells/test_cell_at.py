@@ -13,7 +13,7 @@ import reluatlas as ra
 from reluatlas.cells.certificate import certificate_of, check_cell
 from reluatlas.certify.check import check_certificate
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, NonFiniteError, OnFaceError
-from tests.zoo import FAMILIES, domain_for
+from reluatlas.testing import FAMILIES, domain_for
 
 
 def random_net(*sizes, seed=0):

@@ -7,7 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.domain import Space
-from tests.zoo import FAMILIES
+from reluatlas.testing import FAMILIES
 
 POINT = [0.0123, -0.0457]
 

@@ -7,7 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
-from tests.zoo import FAMILIES, domain_for
+from reluatlas.testing.zoo import FAMILIES, domain_for
 
 
 @pytest.mark.parametrize("family", FAMILIES)

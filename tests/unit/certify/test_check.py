@@ -14,10 +14,10 @@ import reluatlas as ra
 from reluatlas.cells.certificate import certificate_of
 from reluatlas.certify.check import check_certificate
 from reluatlas.certify.form import CellCertificate
+from reluatlas.testing import FAMILIES
 from tests.convert import fractions, to_nodes
 from tests.oracles.cell_facets import facets
 from tests.unit.certify.test_archive import DOMAINS
-from tests.zoo import FAMILIES
 
 SQUARE = ra.Box(-1, [1, 0.75])
 CASES = {

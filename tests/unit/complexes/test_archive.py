@@ -9,9 +9,9 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ResultFileError
+from reluatlas.testing import FAMILIES, domain_for
 from tests.compare import assert_matches_oracle
 from tests.edits import renewed
-from tests.zoo import FAMILIES, domain_for
 
 
 @pytest.mark.parametrize("family", ["generic", "max_identical", "leaky_abs_clip", "concat"])

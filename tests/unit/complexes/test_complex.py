@@ -10,9 +10,9 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
+from reluatlas.testing import FAMILIES, domain_for
 from tests.convert import to_problem
 from tests.oracles.rational import enumerate_cells as oracle_cells
-from tests.zoo import FAMILIES, domain_for
 
 BOX = ra.Box(-1, 1, dim=2)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from reluatlas.network.archive import digest_of, pack_network, unpack_network
 from reluatlas.network.network import Affine, Breakpoints, Gather, Network, Note
-from tests.zoo import FAMILIES
+from reluatlas.testing import FAMILIES
 
 
 def test_all_families_and_seeds_differ():

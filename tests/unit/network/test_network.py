@@ -3,11 +3,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError, UnsupportedLayerError
+from reluatlas.importers.load import load
 from reluatlas.network.archive import pack_network, unpack_network
 from reluatlas.network.balance import balanced
 from reluatlas.network.build import Builder
@@ -31,6 +33,55 @@ def test_sizes_and_shapes():
     assert net.cuts == (2, 3, 4)
     assert net.pattern_slices() == {2: slice(0, 4), 3: slice(4, 8), 4: slice(8, 11)}
     assert repr(net) == "Network((1, 2) -> (3, 1), 8 neurons, 3 max windows, from a test)"
+
+
+def test_a_chain_of_dense_layers_gives_back_what_it_was_made_of():
+    rng = np.random.default_rng(0)
+    for widths in ((2, 3), (2, 4, 1), (3, 5, 4, 2)):
+        layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairwise(widths)]
+        given = load(layers).dense_layers()
+        assert all(np.array_equal(W, V) and np.array_equal(b, c) for (W, b), (V, c) in zip(given, layers, strict=True))
+        given[0][0][:] = 0
+        assert load(layers).dense_layers()[0][0].any()
+
+
+def test_other_networks_are_no_chain_of_dense_layers():
+    b = Builder((2,))
+    z = b.dense(0, np.eye(2))
+    others = {
+        "clip": b.dense(b.clip(z, 0, 1), np.eye(2)),
+        "ends in ReLU": b.relu(z),
+        "two affine nodes": b.dense(z, np.eye(2)),
+        "branch": b.dense(b.add([b.relu(z), 0]), np.eye(2)),
+        "windows": b.dense(b.max_windows(z, [[0, 1]], shape=(1,)), [[1.0]]),
+        "no layer": 0,
+    }
+    for name, output in others.items():
+        with pytest.raises(UnsupportedLayerError, match="no chain of dense layers"):
+            _alone(b, output).dense_layers()
+            pytest.fail(name)
+    with pytest.raises(UnsupportedLayerError, match="no chain of dense layers"):
+        small().dense_layers()
+
+
+def _alone(b: Builder, output: int) -> Network:
+    """Return the network of the nodes that an output needs, in their order."""
+    wanted, stack = {0}, [output]
+    while stack:
+        t = stack.pop()
+        wanted.add(t)
+        node = b.nodes[t]
+        stack += list(node.inputs) if isinstance(node, Affine) else [] if isinstance(node, Input) else [node.input]
+    place = {t: i for i, t in enumerate(sorted(wanted))}
+    nodes = []
+    for t in sorted(wanted):
+        node = b.nodes[t]
+        if isinstance(node, Affine):
+            node = dataclasses.replace(node, inputs=tuple(place[s] for s in node.inputs))
+        elif not isinstance(node, Input):
+            node = dataclasses.replace(node, input=place[node.input])
+        nodes.append(node)
+    return Network(tuple(nodes), place[output])
 
 
 def test_networks_are_frozen():

@@ -9,7 +9,7 @@ import reluatlas as ra
 from reluatlas.datasets.demo import load_demo_digits
 from reluatlas.network.build import Builder
 from reluatlas.network.unit_names import column_name, layer_names, listed, unit_name, unit_of
-from tests.zoo import FAMILIES
+from reluatlas.testing.zoo import FAMILIES
 
 
 def test_units_bear_the_model_s_names_where_it_has_them():

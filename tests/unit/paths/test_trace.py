@@ -11,10 +11,10 @@ import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.network.build import Builder
 from reluatlas.paths.trace import trace
+from reluatlas.testing import FAMILIES
 from tests.architectures import ARCHITECTURES, architecture
 from tests.compare_paths import assert_path_matches_oracle
 from tests.strategies import networks, weights
-from tests.zoo import FAMILIES
 
 TENT = [(np.array([[1.0], [1.0]]), np.array([0.0, -0.5])), (np.array([[1.0, -2.0]]), np.zeros(1))]
 

@@ -24,8 +24,8 @@ from reluatlas.subdivision.program.layout import (
     Program,
 )
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.testing.zoo import FAMILIES
 from tests.unit.subdivision.program.test_blocks import wide
-from tests.zoo import FAMILIES
 
 TABLES = [Program, State, polygons.Work, polytopes.Work]
 ROOM, WORDS = 1 << 10, 2

@@ -52,6 +52,27 @@ def dual_points(cx: PolyhedralComplex) -> DualPoints:
     The decision function is output 1 minus output 0 of two outputs, the output itself of one, and
     all outputs together of more. Over a box with center c and half sides h, the difference of two
     maps `w u + b` has mean square `(w c + b)^2 + sum_i (w_i h_i)^2 / 3`: these are the coordinates.
+
+    Returns
+    -------
+    DualPoints
+        One for each label of `cx.affine_map_ids`, without those that hold on no area.
+
+    Cost
+    ----
+    One pass over the maps.
+
+    References
+    ----------
+    [Sattelberg2023], whose dual points are here measured in output units.
+
+    Examples
+    --------
+    >>> import reluatlas as ra
+    >>> line = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
+    >>> points = ra.analysis.dual_points(ra.enumerate_cells(line, ra.Box(-3, 3, dim=1)))
+    >>> points.shares.tolist(), round(points.spread, 6)  # -x and x: each off its mean by 3 / sqrt(3)
+    ([0.5, 0.5], 1.732051)
     """
     slopes, constants = decision_maps(cx.affine)
     ids, first = np.unique(np.asarray(cx.affine_map_ids), return_index=True)

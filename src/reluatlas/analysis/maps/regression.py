@@ -94,7 +94,7 @@ def choose_penalty(
 def leading_directions(T: FloatArray, gram: FloatArray, rank: int) -> FloatArray:
     """Return V (q, rank) such that T V V' is the best T of each rank up to `rank`: by its first columns.
 
-    The columns are the right singular vectors of F T, the fitted values: reduced-rank regression (Izenman 1975).
+    The columns are the right singular vectors of F T, the fitted values: reduced-rank regression [Izenman1975].
     """
     values = np.linalg.multi_dot([T.T, gram, T])
     _, vectors = np.linalg.eigh((values + values.T) / 2)

@@ -14,8 +14,11 @@ def transport_distance(first: DualPoints, second: DualPoints) -> float:
 
     The least root-mean-square change of the affine map over all ways to match every share of area
     of one set with a share of area of the other: zero if and only if both carry the same maps on
-    the same areas, wherever the cells lie. (Kantorovich's transport problem; see Peyré and Cuturi,
-    "Computational Optimal Transport", 2019.)
+    the same areas, wherever the cells lie. (Kantorovich's transport problem.)
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -25,6 +28,23 @@ def transport_distance(first: DualPoints, second: DualPoints) -> float:
     Guarantees
     ----------
     The optimum of a linear program, solved in float64 by HiGHS; deterministic.
+
+    Cost
+    ----
+    A linear program of n_first times n_second variables.
+
+    References
+    ----------
+    [PeyreCuturi2019].
+
+    Examples
+    --------
+    >>> import reluatlas as ra
+    >>> box = ra.Box(-1, 1, dim=1)
+    >>> one, four = (ra.load([([[1.0]], [5.0]), ([[0.0]], [c])]) for c in (1.0, 4.0))  # constant: 1, and 4
+    >>> first, second = (ra.analysis.dual_points(ra.enumerate_cells(net, box)) for net in (one, four))
+    >>> ra.analysis.transport_distance(first, second)
+    3.0
     """
     return float(np.sqrt(max(_solve(first, second)[0], 0.0)))
 

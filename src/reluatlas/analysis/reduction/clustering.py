@@ -1,4 +1,4 @@
-"""Which k points stand for many? Mini-batch k-means, and the nearest center of each point."""
+"""Which k points stand for many? Mini-batch k-means [Sculley2010], and the nearest center of each point."""
 
 from __future__ import annotations
 

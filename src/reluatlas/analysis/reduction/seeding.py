@@ -17,7 +17,7 @@ def spread_points(points: NDArray[Any], k: int, rng: Generator, *, batch: int | 
     """Return the positions of k of the points, as k-means++ draws them.
 
     The first is drawn evenly, each later one with probability in proportion to D(x)^2, its squared distance to the
-    nearest point drawn before (Arthur and Vassilvitskii, "k-means++", 2007). Candidates are drawn in batches with the
+    nearest point drawn before [ArthurVassilvitskii2007]. Candidates are drawn in batches with the
     weights w(x) of the batch's start, and then accepted one after the other with probability D(x)^2 / w(x): the ones
     accepted follow exactly the law of one draw at a time, and the distances to all points become a matrix product.
     When every point is at a center already, up to rounding, the rest are drawn evenly among the points not drawn yet.

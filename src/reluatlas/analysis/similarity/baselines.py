@@ -18,7 +18,7 @@ def linear_cka(gram: FloatArray, other: FloatArray, cross: FloatArray) -> float:
 
     `|F'G|^2 / (|F'F| |G'G|)` in Frobenius norms, F and G with the mean of each column taken off: 1 when they agree up
     to rotation, scale and shift, 0 when no column of one correlates with one of the other; NaN when one is constant.
-    (Kornblith, Norouzi, Lee, Hinton, "Similarity of neural network representations revisited", 2019.)
+    [KornblithEtAl2019].
     """
     below = float(np.linalg.norm(gram) * np.linalg.norm(other))
     return float(np.linalg.norm(cross)) ** 2 / below if below > 0 else float("nan")

@@ -84,12 +84,26 @@ def similarity(
     ----------
     float64 throughout, from maps as they are stored; deterministic up to the order of summation in BLAS. Singular
     values count when their squares exceed p max(eps, u^2) of the largest square (`regression.spectrum`), where u is
-    the rounding of the stored maps: 4e-7 of the largest for 785 numbers in float64, 3e-6 in float32. One pass over
-    the maps at the fit points, and 2 N (n + 1)^2 operations per output and product of two networks.
+    the rounding of the stored maps: 4e-7 of the largest for 785 numbers in float64, 3e-6 in float32.
+
+    Cost
+    ----
+    One pass over the maps at the fit points, and 2 N (n + 1)^2 operations per output and product of two networks.
 
     References
     ----------
-    Sattelberg, Cavalieri, Kirby, Peterson, Beveridge, "Locally linear attributes of ReLU neural networks", 2023.
+    [Sattelberg2023]; [Izenman1975] for mappings of a given rank.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> f = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
+    >>> g = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[2.0, 2.0]], [0.0])])  # 2 |x|: twice each map
+    >>> X = np.linspace(-1, 1, 8)[:, None]
+    >>> answer = ra.similarity(f, g, X, X)
+    >>> answer.r2.round(6).tolist(), answer.agreement
+    ([1.0], 1.0)
     """
     options = Options((bias,), ridge, ranks, tuple(chance), held_back, seed, memory, jobs, progress)
     table = compare_pairs({"f": f, "g": g}, [("f", "g")], X_fit, X_test, y_fit, y_test, options)
@@ -132,6 +146,25 @@ def similarity_table(
     ------
     ArgumentError, DimensionError, NonFiniteError
         As in `similarity`; and when there are fewer than two networks.
+
+    Cost
+    ----
+    Maps are read once a network; 2 N (n + 1)^2 operations per output for each pair, of which both directions use one.
+
+    References
+    ----------
+    [Sattelberg2023], whose tables these are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> f = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
+    >>> g = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[2.0, 2.0]], [0.0])])  # 2 |x|: twice each map
+    >>> X = np.linspace(-1, 1, 8)[:, None]
+    >>> table = ra.similarity_table({"f": f, "g": g}, X, X)
+    >>> sorted(table.pairs)
+    [('f', 'g', 'mapped'), ('f', 'g', 'not mapped'), ('g', 'f', 'mapped'), ('g', 'f', 'not mapped')]
     """
     names = list(networks)
     if len(names) < 2:

@@ -1,9 +1,9 @@
 """Do these rows leave a direction open? Proved either way, or not known: float64 guesses, and is checked exactly.
 
 The only d with `G d <= 0` is 0 if and only if the rows span the space and some positive multiples of them add up to
-zero (E. Stiemke, 1915). A linear program gives multiples that nearly do; the small rest is taken up by k independent
-rows, whose multiples must stay positive. How much they change is bounded by an approximate inverse (S. M. Rump,
-*Verification methods*, 2010, section 10). A direction that is left open is moved exactly into the null space of the
+zero [Stiemke1915]. A linear program gives multiples that nearly do; the small rest is taken up by k independent
+rows, whose multiples must stay positive. How much they change is bounded by an approximate inverse ([Rump2010],
+section 10). A direction that is left open is moved exactly into the null space of the
 rows that do not change along it.
 """
 

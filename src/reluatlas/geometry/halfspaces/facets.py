@@ -2,7 +2,7 @@
 
 A point that violates one constraint and satisfies all others strictly, together with a point strictly inside,
 proves a facet: the segment between them meets it in its relative interior. A constraint that the others imply is
-left out, one after another; its multipliers (Farkas) refer to constraints that were not left out before. Float64
+left out, one after another; its multipliers [Farkas1902] refer to constraints that were not left out before. Float64
 finds these, and they are checked by error bounds or in whole numbers; what float64 does not find is decided by a
 linear program in rational numbers.
 """

@@ -1,4 +1,4 @@
-"""Which facets can be seen from inside? Points just beyond the first constraint that a ray meets."""
+"""Which facets can be seen from inside? Points just beyond the first constraint that a ray meets [Clarkson1994]."""
 
 from __future__ import annotations
 

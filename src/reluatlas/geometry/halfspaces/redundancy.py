@@ -1,4 +1,4 @@
-"""Do these multipliers prove that a constraint is implied? Float64 with bounds on every rounding, or fractions."""
+"""Do these multipliers prove that a constraint is implied [Farkas1902]? By bounds on every rounding, or fractions."""
 
 from __future__ import annotations
 

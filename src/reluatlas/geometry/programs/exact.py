@@ -1,7 +1,7 @@
 """Where is a linear function largest on a polyhedron? Exactly, in rational numbers, for what float64 leaves open.
 
 Slow and certain. Rows are lists of whole numbers: `(a_1, ..., a_k, b)` stands for `a . z <= b`, times any positive
-factor. A basis that float64 found is tried first; then Bland's rule, which cannot cycle, decides (Bland, 1977).
+factor. A basis that float64 found is tried first; then Bland's rule, which cannot cycle, decides [Bland1977].
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Where are the vertices of a small polytope, and how large is it? Double description in whole numbers, exact.
 
-For polytopes of up to about six dimensions and a few dozen facets.
+For polytopes of up to about six dimensions and a few dozen facets. The method is that of [MotzkinEtAl1953], with the
+combinatorial test for edges of [FukudaProdon1996].
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ MAX_SORTED = 64  # entries of an axis that is sorted: longer ones make more max 
 def ordered(low: Lowering, t: Tensor, axis: int, *, descending: bool = False) -> Tensor:
     """Return the tensor sorted along an axis, by a network of comparators: the larger and the smaller of two.
 
-    The network is Batcher's odd-even merge sort (Batcher, 1968); two entries take one max and one min.
+    The network is Batcher's odd-even merge sort [Batcher1968]; two entries take one max and one min.
     """
     at = _axis(low, t, axis)
     length = t.shape[at]

@@ -115,7 +115,7 @@ def product(a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, bool]:
     with np.errstate(over="ignore"):
         value = left * right
     m, n = np.frexp(left)[0], np.frexp(right)[0]
-    # the error of a float product is a float itself (Dekker, 1971); mantissas cannot overflow
+    # the error of a float product is a float itself [Dekker1971]; mantissas cannot overflow
     high_m, high_n = _upper_half(m), _upper_half(n)
     low_m, low_n = m - high_m, n - high_n
     p = m * n

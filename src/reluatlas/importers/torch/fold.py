@@ -61,7 +61,7 @@ def holds_floats(value: Any) -> bool:
 
 
 def _sum_is_rounded(a: np.ndarray, b: np.ndarray) -> bool:
-    # the error of a float sum is a float itself (Knuth's two-sum)
+    # the error of a float sum is a float itself (the two-sum of [Knuth1997])
     total = a + b
     rest = total - a
     return bool(np.any((a - (total - rest)) + (b - rest) != 0))

@@ -43,6 +43,21 @@ def load_maps(path: str | os.PathLike[str], *, input_shape: tuple[int, ...] | No
     Guarantees
     ----------
     The numbers are those that were written, to the bit.
+
+    Cost
+    ----
+    Nothing is read of an `.npy` file but its head, until numbers are asked for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import reluatlas as ra
+    >>> net = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = net.affine_at([[-2.0], [3.0]], out=Path(folder) / "maps.npy")
+    ...     ra.load_maps(Path(folder) / "maps.npy").A[:, 0, 0].tolist()
+    [-1.0, 1.0]
     """
     source = Path(path)
     ending = source.suffix.lower()

@@ -1,7 +1,8 @@
 """Which points are easy? A quick float64 pass with one error bound per point and node, before any careful one.
 
-What it calls decided is decided: the bound holds for any order of summation. Points with a unit in doubt are left to
-`Walk`, and so is a whole batch where the bounds have grown too wide to be of use.
+The floating-point filter of exact geometric computation [Yap1997]. What it calls decided is decided: the bound holds
+for any order of summation. Points with a unit in doubt are left to `Walk`, and so is a whole batch where the
+bounds have grown too wide to be of use.
 """
 
 from __future__ import annotations

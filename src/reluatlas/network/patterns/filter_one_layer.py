@@ -4,7 +4,7 @@ The few units that it leaves open are computed again in float64; what that leave
 
 The bound. Let u = 2^-24, and x and w have n entries. Rounding them to float32 changes each entry by a factor within
 1 +- u; a sum of products in any order, fused or not, is off by at most g(n) times the sum of |w_i| |x_i|, where
-g(k) = k u / (1 - k u) (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); rounding and adding
+g(k) = k u / (1 - k u) ([Higham2002], section 3.1); rounding and adding
 the bias b counts two more. Together, and with the sum of |w_i| |x_i| at most |w| |x| (Cauchy and Schwarz), the computed
 value of w x + b is within g(n + 4) (|w| |x| + |b|) of the exact one. For n up to 2^17, g(n + 4) is at most
 1.009 (n + 8) u, and a float32 norm of x is at most a share of (n / 2 + 2) u = 0.4 % too small; the factor 1.02 covers

@@ -3,7 +3,8 @@
 Entries are first followed back through pieces of slope 0 and 1, winners and copies: what is constant, or one entry
 after all, is settled without derivatives, and what reads the input through one affine map has the same derivative at
 every point. The others are pulled back as sparse rows, as large as what the entries see, in float64 with one bound;
-whole numbers decide what that leaves open.
+whole numbers decide what that leaves open. A point is moved by an infinitesimal amount, in the first input most, as in
+[EdelsbrunnerMuecke1990].
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is the study's Inception network? Version 3 without its auxiliary head (Szegedy et al., 2016), and a small one.
+"""What is the study's Inception network? Version 3 without its auxiliary head [SzegedyEtAl2016], and a small one.
 
 Imported only once torch is known to be there. Blocks A to E are those of the published network; `share` scales all
 their channels.

@@ -1,6 +1,6 @@
 """Which networks does the study train, and how? The paper's five, and two small ones of the same kinds of block.
 
-Sattelberg et al. (2023): Dense and Conv by SGD with learning rate 0.01, momentum 0.5, weight decay 0.01, batches of 64,
+[Sattelberg2023]: Dense and Conv by SGD with learning rate 0.01, momentum 0.5, weight decay 0.01, batches of 64,
 30 epochs; Inception v3 and a residual network with learning rate 0.1, momentum 0.9, weight decay 1e-4, batches of 50,
 60 epochs. The small ones have a schedule of their own: the same optimizer, a few epochs, and a learning rate that falls
 to 0 along a half cosine.

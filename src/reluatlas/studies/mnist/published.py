@@ -1,7 +1,6 @@
 """What did the paper find? Its tables: correct out of 10,000 test images of MNIST.
 
-Sattelberg, Cavalieri, Kirby, Peterson, Beveridge: "Locally linear attributes of ReLU neural networks", Frontiers in
-Artificial Intelligence 6:1255192 (2023), doi 10.3389/frai.2023.1255192.
+The paper is [Sattelberg2023].
 """
 
 from __future__ import annotations

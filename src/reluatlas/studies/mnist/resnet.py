@@ -1,4 +1,4 @@
-"""What is the study's residual network? Basic blocks of two 3x3 convolutions around a shortcut (He et al., 2016).
+"""What is the study's residual network? Basic blocks of two 3x3 convolutions around a shortcut [HeEtAl2016].
 
 Imported only once torch is known to be there.
 """

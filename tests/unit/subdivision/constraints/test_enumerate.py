@@ -8,7 +8,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.domain import Space
 from reluatlas.subdivision.constraints.enumerate import UNEXPLORED, count_everywhere, enumerate_everywhere
-from tests.zoo import FAMILIES
+from reluatlas.testing import FAMILIES
 
 
 def _small(k=3, widths=(4, 3), seed=0):

@@ -3,8 +3,7 @@
 The model picks piece j at z with probability p_j = softmax(scores / T)_j. What is minimized is the expected loss,
 sum_j p_j loss_j: each piece is fitted to the points that are likely to fall to it, and the gate moves points to the
 piece that is better at them. As T falls to nearly zero the expectation becomes the loss of the hard gate, which is the
-model. (Jacobs, Jordan, Nowlan, Hinton, "Adaptive mixtures of local experts", 1991, with their competitive loss;
-annealing as in Rose, "Deterministic annealing", 1998; steps by Adam, Kingma and Ba, 2015.)
+model. (The competitive loss of [JacobsEtAl1991]; annealing as in [Rose1998]; steps by Adam [KingmaBa2015].)
 """
 
 from __future__ import annotations

@@ -21,7 +21,24 @@ WIDEST = {1: 10, 2: 8, 3: 6, 4: 5}
 
 
 def domain_for(seed: int) -> Box | Slice:
-    """Return the domain of a seed's networks: half are [-1, 1]^2, else another box or a slice of 3 to 5 inputs."""
+    """Return the domain of a seed's networks: half are [-1, 1]^2, else another box or a slice of 3 to 5 inputs.
+
+    Returns
+    -------
+    Box or Slice
+
+    Cost
+    ----
+    None to speak of.
+
+    Examples
+    --------
+    >>> from reluatlas.testing import FAMILIES, domain_for
+    >>> domain_for(0)
+    Box(low=[-1, -1], high=[1, 1])
+    >>> FAMILIES["ternary"](0).n_inputs == domain_for(0).n_inputs
+    True
+    """
     n = _n_inputs(seed)
     rng = np.random.default_rng([seed, 7])
     if n == 2:
