@@ -28,6 +28,7 @@ from reluatlas.cells.program import (
     M_ROWS,
     M_TENSORS,
     M_UNITS,
+    MAX,
     Program,
 )
 from reluatlas.kernels import inner, kernel
@@ -314,6 +315,25 @@ def _write_relu(rows, to, source, size, piece, settled, active):
 
 
 @inner
+def _write_windows(rows, to, source, size, pointers, candidates, piece, settled, active):
+    """Write the rows of a max node's settled windows, zero the others; list the settled ones."""
+    k = rows.shape[0] - 1
+    n = 0
+    for j in range(size):
+        if settled[j]:
+            active[n] = j
+            n += 1
+            i = source + candidates[pointers[j] + piece[j]]
+            for c in range(k):
+                rows[c, to + j] = rows[c, i]
+            rows[k, to + j] = rows[k, i] + 0.0
+        else:
+            for c in range(k + 1):
+                rows[c, to + j] = 0.0
+    return n
+
+
+@inner
 def write_unit(P, S, level, j):
     """Write the row of unit j of a cut from its current piece; return whether it is not zero."""
     rows = S.rows
@@ -364,6 +384,11 @@ def _write_settled(P, S, level):
     if P.relu[t]:
         return _write_relu(
             S.rows, P.off[t], P.off[P.src[t]], size, S.piece[at : at + size], S.settled[at : at + size], S.active
+        )  # fmt: skip
+    if P.kind[t] == MAX:
+        return _write_windows(
+            S.rows, P.off[t], P.off[P.src[t]], size, P.m_ptr[P.m_at[t] :], P.m_cand, S.piece[at : at + size],
+            S.settled[at : at + size], S.active,
         )  # fmt: skip
     n = 0
     for j in range(size):

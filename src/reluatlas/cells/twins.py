@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from reluatlas.cells.behind import side_behind, write_level
 from reluatlas.cells.exact import line_reference, split_reference
 from reluatlas.cells.program import BREAK, M_K, M_LEVELS, MAX
+from reluatlas.geometry.bits import EMPTY, load_word
 from reluatlas.geometry.polygons import NEAREST, ROUNDOFF
 from reluatlas.kernels import inner, kernel
 
 SAME, APART, OPEN = 1, 0, -1
 _ALWAYS, _NEVER, _WHERE, _UNKNOWN = range(4)
-_BLOCK = 64
+_BLOCK = 512  # bytes of a pattern that are compared at once
 
 
 class Places(NamedTuple):
@@ -97,19 +98,24 @@ def sides_of(facets: NDArray[np.int64], line: NDArray[np.int64], is_break: NDArr
 def list_differences(pattern, i, j, columns):
     """List the columns in which two patterns differ, as many as there is room for; return how many were listed."""
     n = pattern.shape[1]
+    width = n * pattern.itemsize
+    here, there = i * width, j * width
+    step = _BLOCK // pattern.itemsize
     found = 0
-    for start in range(0, n, _BLOCK):
-        end = min(start + _BLOCK, n)
-        differ = 0
-        for c in range(start, end):
-            differ |= pattern[i, c] ^ pattern[j, c]
-        if differ != 0:
-            for c in range(start, end):
-                if pattern[i, c] != pattern[j, c]:
-                    if found == columns.size:
-                        return found
-                    columns[found] = c
-                    found += 1
+    for block in range(0, width, _BLOCK):
+        if block + _BLOCK <= width:
+            differ = EMPTY
+            for word in range(block, block + _BLOCK, 8):
+                differ |= load_word(pattern, here + word) ^ load_word(pattern, there + word)
+            if differ == EMPTY:
+                continue
+        first = block // pattern.itemsize
+        for c in range(first, min(first + step, n)):
+            if pattern[i, c] != pattern[j, c]:
+                if found == columns.size:
+                    return found
+                columns[found] = c
+                found += 1
     return found
 
 
@@ -200,7 +206,7 @@ def _zero_set(P, pattern, level, unit, first, second):
 
 @inner
 def _read_off(P, pattern, line, level, unit, first, second):
-    """Return whether a row vanishes on a facet of a cell, `SAME` or `APART`, as far as the pattern tells; else `OPEN`."""
+    """Return whether a row vanishes on a facet of a cell (`SAME` or `APART`), or `OPEN` when the pattern does not tell."""
     if line == line_reference(level, unit, first, second) or line == line_reference(level, unit, second, first):
         return SAME
     kind, t, i, value = _zero_set(P, pattern, level, unit, first, second)

@@ -40,6 +40,8 @@ class Work(NamedTuple):
     row: NDArray[np.float64]
     system: NDArray[np.float64]
     vector: NDArray[np.float64]
+    column: NDArray[np.int64]
+    order: NDArray[np.int64]
     reduced: NDArray[np.uint64]
     section: NDArray[np.int64]
     section_list: NDArray[np.int64]
@@ -96,7 +98,9 @@ def new_work(program: Program, room: int, words: int) -> Work:
         settled_hash=np.zeros(levels, dtype=np.uint64),
         row=np.zeros(k + 1),
         system=np.zeros((3, k, k)),
-        vector=np.zeros((4, k)),
+        vector=np.zeros((7, k)),
+        column=np.zeros(k, dtype=np.int64),
+        order=np.zeros(k, dtype=np.int64),
         reduced=np.zeros((k + 1, k + 1), dtype=np.uint64),
         section=np.zeros((k + 2, 8), dtype=np.int64),
         section_list=np.zeros((k + 2, size * knots), dtype=np.int64),
