@@ -193,7 +193,7 @@ def _match_several(
     cells = Cells(pattern, np.repeat(np.arange(offsets.size - 1), np.diff(offsets)), line)
     corners = np.zeros((int(np.diff(places.offsets).max(initial=1)), k + 2))
     scratch = np.zeros(pattern.shape[1], dtype=np.int64), np.zeros(k + 1), corners
-    packed = lowered.packed, pack(new_state(program))
+    packed = lowered.packed, pack(new_state(program, lowered.packed))
     given = pack(cells), pack(places)
     try:
         with flagged(stop):

@@ -41,10 +41,12 @@ class Worker:
     pool: Pool = field(init=False)
     work: tree.Work = field(init=False)
     corners: int = _CORNERS_PER_CELL * BUDGET
+    measures: bool = True
+    """Whether the areas of what is found are worked out; else they are 0."""
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, self.lowered.packed)
         self.packed_state = pack(self.state)
         self.out = self._cells(0)
         self.packed_out = pack(self.out)
@@ -98,7 +100,7 @@ class Worker:
             else:
                 self.corners *= 2
         rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
-        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest)
+        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest) if self.measures else 0.0
         cells = None
         if collect:
             shown = [a[:n_cells] for a in self.out[:4]] + [a[:corners] for a in self.out[4:]]

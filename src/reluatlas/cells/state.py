@@ -32,7 +32,7 @@ from reluatlas.cells.program import (
     Program,
 )
 from reluatlas.kernels import inner, kernel
-from reluatlas.packs import pack
+from reluatlas.packs import Pack, pack
 
 
 class State(NamedTuple):
@@ -93,8 +93,11 @@ def state_bytes(program: Program) -> int:
     return 8 * (2 * columns * n + int(meta[M_EXACT_WORDS]) + 4 * cutters) + n * (4 * columns + 24) + 5 * units
 
 
-def new_state(program: Program) -> State:
-    """Return a fresh state for a worker, with the block before the first cut composed."""
+def new_state(program: Program, packed_program: Pack | None = None) -> State:
+    """Return a fresh state for a worker, with the block before the first cut composed.
+
+    `packed_program` is the program as kernels take it, if that is there.
+    """
     meta = program.meta
     k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])
     knots = np.maximum(program.n_knots, 1)
@@ -132,7 +135,7 @@ def new_state(program: Program) -> State:
         buf_len=np.zeros(2 * (k + 2), dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
-    packed = pack(program), pack(state)
+    packed = packed_program or pack(program), pack(state)
     prepare_block(*packed, -1)
     complete_block(*packed, -1)
     return state

@@ -28,7 +28,7 @@ from reluatlas.kernels import inner, kernel
 
 SAME, APART, OPEN = 1, 0, -1
 _ALWAYS, _NEVER, _WHERE, _UNKNOWN = range(4)
-_BLOCK = 512  # bytes of a pattern that are compared at once
+_BLOCK = 256  # bytes of a pattern that are compared at once
 
 
 class Places(NamedTuple):
@@ -95,28 +95,38 @@ def sides_of(facets: NDArray[np.int64], line: NDArray[np.int64], is_break: NDArr
 
 
 @inner
+def _scan(pattern, i, j, start, end, columns, found):
+    """List the columns from `start` to `end` in which two patterns differ, while there is room; return how many are."""
+    for c in range(start, end):
+        if pattern[i, c] != pattern[j, c] and found < columns.size:
+            columns[found] = c
+            found += 1
+    return found
+
+
+@inner
 def list_differences(pattern, i, j, columns):
     """List the columns in which two patterns differ, as many as there is room for; return how many were listed."""
-    n = pattern.shape[1]
-    width = n * pattern.itemsize
+    size = pattern.itemsize
+    n, width = pattern.shape[1], pattern.shape[1] * size
     here, there = i * width, j * width
-    step = _BLOCK // pattern.itemsize
-    found = 0
-    for block in range(0, width, _BLOCK):
-        if block + _BLOCK <= width:
+    found = np.int64(0)
+    at = np.int64(0)
+    while at + 8 <= width and found < columns.size:
+        if at + _BLOCK <= width:
             differ = EMPTY
-            for word in range(block, block + _BLOCK, 8):
+            for word in range(at, at + _BLOCK, 8):
                 differ |= load_word(pattern, here + word) ^ load_word(pattern, there + word)
             if differ == EMPTY:
+                at += _BLOCK
                 continue
-        first = block // pattern.itemsize
-        for c in range(first, min(first + step, n)):
-            if pattern[i, c] != pattern[j, c]:
-                if found == columns.size:
-                    return found
-                columns[found] = c
-                found += 1
-    return found
+        # a block that differs, or what is left after the last one, word by word
+        end = min(at + _BLOCK, width - width % 8)
+        while at < end:
+            if load_word(pattern, here + at) != load_word(pattern, there + at):
+                found = _scan(pattern, i, j, at // size, (at + 8) // size, columns, found)
+            at += 8
+    return _scan(pattern, i, j, at // size, n, columns, found)
 
 
 @inner
@@ -206,7 +216,7 @@ def _zero_set(P, pattern, level, unit, first, second):
 
 @inner
 def _read_off(P, pattern, line, level, unit, first, second):
-    """Return whether a row vanishes on a facet of a cell (`SAME` or `APART`), or `OPEN` when the pattern does not tell."""
+    """Return whether a row vanishes on a facet of a cell, `SAME` or `APART`; `OPEN` when the pattern does not tell."""
     if line == line_reference(level, unit, first, second) or line == line_reference(level, unit, second, first):
         return SAME
     kind, t, i, value = _zero_set(P, pattern, level, unit, first, second)

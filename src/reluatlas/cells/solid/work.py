@@ -76,13 +76,13 @@ def new_work(program: Program, room: int, words: int) -> Work:
     knots = max(1, int(program.n_knots.max(initial=1)))
     number = exact_limbs(program)
     return Work(
-        frame=np.zeros((room // 8, 8), dtype=np.int64),
-        arena_v=np.zeros(room, dtype=np.int64),
-        arena_m=np.zeros((room, words), dtype=np.uint64),
-        arena_f=np.zeros(room, dtype=np.int64),
-        part_v=np.zeros(2 * corners, dtype=np.int64),
-        part_m=np.zeros((2 * corners, words), dtype=np.uint64),
-        part_f=np.zeros(2 * facets, dtype=np.int64),
+        frame=np.empty((room // 8, 8), dtype=np.int64),
+        arena_v=np.empty(room, dtype=np.int64),
+        arena_m=np.empty((room, words), dtype=np.uint64),
+        arena_f=np.empty(room, dtype=np.int64),
+        part_v=np.empty(2 * corners, dtype=np.int64),
+        part_m=np.empty((2 * corners, words), dtype=np.uint64),
+        part_f=np.empty(2 * facets, dtype=np.int64),
         value=np.zeros(corners),
         bound=np.zeros(corners),
         sign=np.zeros(corners, dtype=np.int64),

@@ -51,10 +51,12 @@ class Worker:
     pool: Corners = field(init=False)
     work: Work = field(init=False)
     words: int = 1
+    measures: bool = True
+    """Whether the volumes of items that are left are worked out; else they are 0."""
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, self.lowered.packed)
         self.packed_state = pack(self.state)
         self.k = int(self.lowered.program.meta[M_K])
         self.corners = (4 << self.k) * BUDGET // 4
@@ -170,7 +172,7 @@ class Worker:
         )
 
     def _volume(self, x: NDArray[np.float64], mask: NDArray[np.uint64], n_facets: int) -> float:
-        if isinstance(self.lowered.domain, Space):
+        if isinstance(self.lowered.domain, Space) or not self.measures:
             return 0.0
         if len(x) > self.scratch.members.shape[1] or mask.shape[1] != self.scratch.closure.shape[1]:
             self.scratch = new_scratch(self.k, 2 * len(x), mask.shape[1])
