@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
 
 import numba
 import numpy as np
@@ -144,44 +143,32 @@ def test_neighbors_of_the_first_cells_are_those_of_all():
         assert_laws(part)
 
 
-def test_corners_of_boxes_are_exact():
-    """Sides of the domain give their coordinates to a vertex as they are."""
-    rng = np.random.default_rng(3)
-    low, high = np.array([-0.1, -1 / 3, -0.7, -1.1]), np.array([0.3, 2 / 3, 0.9, 1.7])
-    net = ra.load([(rng.normal(size=(7, 4)), rng.normal(size=7) / 4), (rng.normal(size=(1, 7)), np.zeros(1))])
-    cx = ra.enumerate_cells(net, ra.Box(low, high), jobs=1)
-    starts, index = cx.corners
-    on_side = np.zeros((len(cx.vertices.radii), 4, 2), dtype=bool)
-    for j in np.flatnonzero(cx.facets.line < 0).tolist():
-        side = -int(cx.facets.line[j]) - 1
-        on_side[index[starts[j] : starts[j + 1]], side >> 1, side & 1] = True
-    for axis, (end, value) in product(range(4), enumerate(zip(low, high, strict=True))):
-        held = on_side[:, axis, end]
-        assert held.any() and np.all(cx.vertices.points[held, axis] == value[axis])
-    W, b = (np.vectorize(Fraction)(a) for a in (net_layer(net)))
-    # each vertex lies where its rows vanish, up to its radius
+@pytest.mark.parametrize(("k", "m"), [(3, 12), (4, 8), (5, 6), (6, 4)])
+def test_vertices_lie_where_their_rows_vanish_up_to_their_radii(k, m):
+    """Solved in fractions; many lie on sides of the box, whose coordinates no row is solved for."""
+    rng = np.random.default_rng(k)
+    low, high = -rng.uniform(0.1, 1.0, k), rng.uniform(0.1, 1.0, k)
+    weight, bias = rng.normal(size=(m, k)), rng.normal(size=m) / 4
+    layers = [(weight, bias), (rng.normal(size=(2, m)), rng.normal(size=2))]
+    cx = ra.enumerate_cells(ra.load(layers), ra.Box(low, high), jobs=1)
+    W, c = np.vectorize(Fraction)(weight), np.vectorize(Fraction)(bias)
+    sides = 0
     for v in rng.permutation(len(cx.vertices.radii))[:60].tolist():
         rows, right = [], []
         for line in cx.vertices.rows[v].tolist():
             if line < 0:
-                side = -line - 1
-                rows.append([Fraction(int(c == side >> 1)) for c in range(4)])
-                right.append(Fraction((low, high)[side & 1][side >> 1]))
+                axis, end = divmod(-line - 1, 2)
+                rows.append([Fraction(int(i == axis)) for i in range(k)])
+                right.append(Fraction((low, high)[end][axis]))
+                sides += 1
             else:
                 unit = line >> 20 & 0x3FFFFFFF
                 rows.append(list(W[unit]))
-                right.append(-b[unit])
-        exact = solve(rows, right)
-        assert all(
-            abs(Fraction(x) - e) <= Fraction(cx.vertices.radii[v])
-            for x, e in zip(cx.vertices.points[v].tolist(), exact, strict=True)
-        )
-
-
-def net_layer(net):
-    """Return the first weights and biases of a network that was made of arrays."""
-    node = net.nodes[1]
-    return node.operators[0].weight, node.bias
+                right.append(-c[unit])
+        radius = Fraction(cx.vertices.radii[v])
+        for x, exact in zip(cx.vertices.points[v].tolist(), solve(rows, right), strict=True):
+            assert abs(Fraction(x) - exact) <= radius <= Fraction(1, 10**9)
+    assert sides > 0
 
 
 def solve(rows, right):
