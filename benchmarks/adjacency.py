@@ -54,7 +54,7 @@ def doubled() -> tuple[str, ra.Network, ra.Box]:
         weight, bias = rng.uniform(-bound, bound, (m, n)), rng.uniform(-bound, bound, m)
         weight = np.concatenate([weight / copies] * copies, axis=1)
         copies = 2
-        layers.append((weight, bias) if m == 1 else (np.concatenate([weight, -3 * weight]), np.append(bias, -3 * bias)))
+        layers.append((weight, bias) if m == 1 else (np.concatenate([weight, -2 * weight]), np.append(bias, -2 * bias)))
     return "2-48-48-1, doubled", ra.load(layers), ra.Box(-1, 1, dim=2)
 
 

@@ -26,7 +26,6 @@ from numba.extending import (
 )
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
-from numpy.typing import NDArray
 
 _WORDS = 4  # per array: address and up to three sides
 _NO_SIDES = (0,) * (_WORDS - 1)
@@ -52,7 +51,7 @@ class Pack:
         self.address = _address(self.table)
 
 
-def _address(array: NDArray) -> int:
+def _address(array: Any) -> int:
     """Return where an array's first entry lies."""
     if array.size and array.flags.writeable:
         # a twentieth of the time that the other way takes
