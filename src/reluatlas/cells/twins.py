@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.behind import side_behind, write_level
-from reluatlas.cells.exact import line_reference, split_reference
-from reluatlas.cells.program import BREAK, M_K, M_LEVELS, MAX
-from reluatlas.geometry.bits import EMPTY, load_word
-from reluatlas.geometry.polygons import NEAREST, ROUNDOFF
-from reluatlas.kernels import inner, kernel
+from reluatlas.arithmetic.bits import EMPTY, load_word
+from reluatlas.compiled.jit import inner, kernel
+from reluatlas.complexes.neighbor import side_behind, write_level
+from reluatlas.geometry.vertices.polygon import NEAREST, ROUNDOFF
+from reluatlas.subdivision.path.exact_rows import line_reference, split_reference
+from reluatlas.subdivision.program.layout import BREAK, M_K, M_LEVELS, MAX
 
 SAME, APART, OPEN = 1, 0, -1
 _ALWAYS, _NEVER, _WHERE, _UNKNOWN = range(4)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells import adjacency
 from reluatlas.cells.twins import list_differences
+from reluatlas.complexes import facets as adjacency
 from reluatlas.network.build import Builder
 from tests.compare import assert_laws, assert_matches_oracle
 
