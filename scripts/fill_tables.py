@@ -336,6 +336,23 @@ def solids(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def adjacency(record: Record) -> str:
+    """Return the table of enumerating against counting where several units turn together."""
+    head = ["network", "cells", "facets where several turn", "count, ms", "enumerate, ms", "enumerate / count"]
+    rows = [
+        [
+            f"`{row['network']}`",
+            f"{row['n_cells']:,}",
+            f"{row['share_of_facets_with_several']:.0%}",
+            f"{1e3 * row['count_s']:.1f}",
+            f"{1e3 * row['enumerate_s']:.1f}",
+            f"{row['ratio']:.2f}",
+        ]
+        for row in record["rows"]
+    ]
+    return _lines(head, rows) + _made(record)
+
+
 def cell_at(record: Record) -> str:
     """Return the table of cells of single points."""
     rows = [[str(v) if not isinstance(v, float) else _digits(v) for v in row.values()] for row in record["rows"]]
@@ -391,6 +408,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "one_center_epochs": one_center_epochs,
     "trace": trace,
     "solids": solids,
+    "adjacency": adjacency,
     "cell_at": cell_at,
     "acas_box": acas_box,
 }

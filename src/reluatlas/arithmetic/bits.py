@@ -1,4 +1,4 @@
-"""Bit sets in compiled kernels: how many bits are set, and which is the lowest."""
+"""Bit sets in compiled kernels: how many bits are set, and which is the lowest; and arrays read as words of 64 bits."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ def _lowest(typingctx, a):
     return types.int64(types.uint64), codegen
 
 
+@intrinsic
+def _word(typingctx, array, at):
+    """Return the 8 bytes from byte `at` of a contiguous array on, as a uint64."""
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        place = builder.gep(builder.bitcast(data, ir.IntType(8).as_pointer()), [args[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(array, types.int64), codegen
+
+
+load_word: Any = _word
 popcount: Any = _count
 lowest_bit: Any = _lowest
 ONE_BIT = np.uint64(1)

@@ -7,6 +7,7 @@ shapes instead; inside kernels its arrays are attributes, as those of the tuple 
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,7 @@ from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
 _WORDS = 4  # per array: address and up to three sides
+_NO_SIDES = (0,) * (_WORDS - 1)
 
 
 class Pack:
@@ -35,20 +37,26 @@ class Pack:
     The arrays are shared, not copied, and live as long as the pack.
     """
 
-    __slots__ = ("address", "arrays", "layout", "table")
+    __slots__ = ("address", "arrays", "kind", "table")
 
     def __init__(self, arrays: Any) -> None:
         self.arrays = arrays
-        self.table = np.zeros((len(arrays), _WORDS), dtype=np.int64)
-        layout: list[tuple[str, str, int]] = []
-        for row, name, array in zip(self.table, arrays._fields, arrays, strict=True):
+        rows: list[tuple[int, ...]] = []
+        for name, array in zip(arrays._fields, arrays, strict=True):
             if not array.flags.c_contiguous or array.ndim > _WORDS - 1:
                 raise ValueError(f"`{name}` must be C-contiguous with at most three axes.")
-            row[0] = array.__array_interface__["data"][0]
-            row[1 : 1 + array.ndim] = array.shape
-            layout.append((name, array.dtype.str, array.ndim))
-        self.layout = tuple(layout)
-        self.address: int = self.table.ctypes.data
+            rows.append((_address(array), *array.shape, *_NO_SIDES[array.ndim :]))
+        self.table = np.array(rows, dtype=np.int64)
+        self.kind = _kind_of(arrays._fields, tuple([(array.dtype, array.ndim) for array in arrays]))
+        self.address = _address(self.table)
+
+
+def _address(array: Any) -> int:
+    """Return where an array's first entry lies."""
+    if array.size and array.flags.writeable:
+        # a twentieth of the time that the other way takes
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    return array.__array_interface__["data"][0]
 
 
 def pack(arrays: Any) -> Pack:
@@ -72,12 +80,12 @@ class PackType(types.Type):
 
 @typeof_impl.register(Pack)
 def _typeof_pack(value: Pack, context: Any) -> PackType:
-    return _kind_of(value.layout)
+    return value.kind
 
 
 @cache
-def _kind_of(layout: tuple[tuple[str, str, int], ...]) -> PackType:
-    return PackType(layout)
+def _kind_of(names: tuple[str, ...], kinds: tuple[tuple[np.dtype, int], ...]) -> PackType:
+    return PackType(tuple((name, dtype.str, ndim) for name, (dtype, ndim) in zip(names, kinds, strict=True)))
 
 
 @register_model(PackType)

@@ -3,21 +3,20 @@
 Nearly always one unit alone changes its piece across a facet: the one whose row made it. If a cell with that one
 change exists, it is the neighbor: on the facet all other rows have the same (closed) signs on both sides, so the
 facet belongs to both cells. It is found by its hash and confirmed on its pattern. Else several units change
-together, or a window has more than two that tie there: `neighbor` works out which.
+together, or a window has more than two that tie there: `twins` compares the facets that one unit made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.compiled.structs import pack
-from reluatlas.complexes.neighbor import facet_named, pattern_behind
+from reluatlas.complexes.twins import Cells, Places, list_differences, match_sides, settle_pairs, sides_of
 from reluatlas.deadline import flagged, interruptible
 from reluatlas.errors import InternalError
 from reluatlas.subdivision.path.composition import new_state
@@ -58,22 +57,6 @@ class Facets:
     line: NDArray[np.int64]
 
 
-class Places(NamedTuple):
-    """Where facets are: those of facet j are the vertices `index[offsets[j]:offsets[j + 1]]` of `x`.
-
-    Attributes
-    ----------
-    x : ndarray, shape (V, k + 1)
-        Homogeneous coordinates: the last is 1, or 0 for a direction.
-    radius : ndarray, shape (V,)
-    """
-
-    offsets: NDArray[np.int64]
-    index: NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
-    x: NDArray[np.float64]
-    radius: NDArray[np.float64]
-
-
 @inner
 def _insert(table, hashes, cell):
     mask = np.uint64(table.size - 1)
@@ -81,14 +64,6 @@ def _insert(table, hashes, cell):
     while table[at] >= 0:
         at = (at + np.uint64(1)) & mask
     table[at] = cell
-
-
-@inner
-def _differs_only_at(pattern, i, j, column):
-    n = 0
-    for c in range(pattern.shape[1]):
-        n += pattern[i, c] != pattern[j, c]
-    return n == 1 and pattern[i, column] != pattern[j, column]
 
 
 @inner
@@ -109,8 +84,11 @@ def _facet_on(line, begin, end, wanted):
 
 
 @kernel
-def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neighbor, twin):
-    """Match facets across which one unit alone changes its piece; return the number left open."""
+def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neighbor, twin, columns):
+    """Match facets across which one unit alone changes its piece; return the number left open.
+
+    `columns` is room for two columns of the patterns.
+    """
     n_cells = hashes.size
     mask = np.uint64(table.size - 1)
     for cell in range(n_cells):
@@ -134,7 +112,7 @@ def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neigh
                 if (
                     hashes[there] == key
                     and pattern[there, column] == other
-                    and _differs_only_at(pattern, cell, there, column)
+                    and list_differences(pattern, cell, there, columns) == 1
                 ):
                     match = _facet_on(line, offsets[there], offsets[there + 1], wanted)
                     if match >= 0:
@@ -144,51 +122,6 @@ def match_single(table, is_break, pat_off, pattern, hashes, offsets, line, neigh
                 at = (at + np.uint64(1)) & mask
             n_open += twin[j] < 0
     return n_open
-
-
-@kernel
-def match_several(P, S, table, pieces, row, corners, pattern, hashes, offsets, line, places, neighbor, twin, stop):
-    """Match the facets left open by working out the pattern behind each, until `stop[0]` is set."""
-    mask = np.uint64(table.size - 1)
-    units = pattern.shape[1]
-    k = P.meta[M_K]
-    for cell in range(hashes.size):
-        for j in range(offsets[cell], offsets[cell + 1]):
-            if twin[j] >= 0 or line[j] < 0:
-                continue
-            neighbor[j] = -2
-            if stop[0] != 0:
-                continue
-            first_corner, n_corners = places.offsets[j], places.offsets[j + 1] - places.offsets[j]
-            for v in range(n_corners):
-                at = places.index[first_corner + v]
-                for c in range(k + 1):
-                    corners[v, c] = places.x[at, c]
-                corners[v, k + 1] = places.radius[at]
-            for c in range(units):
-                pieces[c] = pattern[cell, c]
-            inside = pattern_behind(P, S, pieces, line[j], row, corners[:n_corners])
-            key = np.uint64(0)
-            for c in range(units):
-                key ^= piece_key(c, pieces[c])
-            slot = key & mask
-            while table[slot] >= 0:
-                there = table[slot]
-                if hashes[there] == key:
-                    same = True
-                    for c in range(units):
-                        if pattern[there, c] != pieces[c]:
-                            same = False
-                            break
-                    if same:
-                        match = facet_named(
-                            P, S, line, offsets[there], offsets[there + 1], line[j], inside, row, corners[:n_corners]
-                        )
-                        if match >= 0:
-                            neighbor[j], twin[j] = there, match
-                            neighbor[match], twin[match] = cell, j
-                        break
-                slot = (slot + np.uint64(1)) & mask
 
 
 def match_facets(
@@ -224,8 +157,9 @@ def match_facets(
 
     Guarantees
     ----------
-    Exact. Time is proportional to the number of facets where one unit changes across each, and adds a pass through
-    the network for each facet where several do.
+    Exact. Time is proportional to the number of facets, to the lengths of the patterns that are compared for those
+    across which several units change, and to one pass through the network for each cell with such a facet of which
+    the patterns alone do not tell what lies behind.
     """
     program = lowered.program
     stop = np.zeros(1, dtype=np.int64) if stop is None else stop
@@ -233,25 +167,52 @@ def match_facets(
     neighbor, twin = np.full(line.size, _OPEN), np.full(line.size, -1)
     table = np.full(1 << max(2, int(2 * n).bit_length()), -1, dtype=np.int64)
     is_break = (program.kind[program.cut] == BREAK).astype(np.uint8)
-    n_open = match_single(table, is_break, program.pat_off, pattern, hashes, offsets, line, neighbor, twin)
+    n_open = match_single(
+        table, is_break, program.pat_off, pattern, hashes, offsets, line, neighbor, twin, np.zeros(2, dtype=np.int64)
+    )  # fmt: skip
     if n_open:
-        k, at = int(program.meta[M_K]), places()
-        pieces, row = np.zeros(pattern.shape[1], dtype=np.int32), np.zeros(k + 1)
-        corners = np.zeros((int(np.diff(at.offsets).max(initial=1)), k + 2))
-        try:
-            with flagged(stop):
-                interruptible(
-                    match_several, lowered.packed, pack(new_state(program)), table, pieces, row, corners, pattern,
-                    hashes, offsets, line, pack(at), neighbor, twin, stop, flag=stop,
-                )  # fmt: skip
-        except KeyboardInterrupt:
-            stop[0] = 2
+        neighbor[(twin < 0) & (line >= 0)] = UNEXPLORED
+        _match_several(lowered, pattern, offsets, line, places(), neighbor, twin, stop)
     if is_complete and not stop[0] and np.any(neighbor == UNEXPLORED):
         raise InternalError(
             f"{int(np.sum(neighbor == UNEXPLORED))} facets inside the domain have no cell behind them. "
             "This is a bug in reluatlas: please report it with the network."
         )
     return named_facets(neighbor, twin, offsets, line)
+
+
+def _match_several(
+    lowered: Lowered, pattern: NDArray[np.integer], offsets: NDArray[np.int64], line: NDArray[np.int64], places: Places,
+    neighbor: NDArray[np.int64], twin: NDArray[np.int64], stop: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Match facets across which several units change, until `stop[0]` is set."""
+    program = lowered.program
+    k = int(program.meta[M_K])
+    is_break = (program.kind[program.cut] == BREAK).astype(np.uint8)
+    sides = sides_of(np.flatnonzero(neighbor == UNEXPLORED), line, is_break, places)
+    cells = Cells(pattern, np.repeat(np.arange(offsets.size - 1), np.diff(offsets)), line)
+    corners = np.zeros((int(np.diff(places.offsets).max(initial=1)), k + 2))
+    scratch = np.zeros(pattern.shape[1], dtype=np.int64), np.zeros(k + 1), corners
+    packed = lowered.packed, pack(new_state(program, lowered.packed))
+    given = pack(cells), pack(places)
+    try:
+        with flagged(stop):
+            room = sides.facet.size
+            while True:
+                pairs = np.zeros((room, 2), dtype=np.int64)
+                n_pairs = interruptible(
+                    match_sides, *packed, pack(sides), *given, neighbor, twin, *scratch, pairs, stop, flag=stop
+                )
+                if n_pairs <= room:
+                    break
+                room = n_pairs
+            # one cell after another: its path is composed once
+            pairs = pairs[:n_pairs]
+            pairs = np.ascontiguousarray(pairs[np.lexsort(pairs.T[::-1])])
+            if n_pairs:
+                interruptible(settle_pairs, *packed, *given, neighbor, twin, *scratch, pairs, stop, flag=stop)
+    except KeyboardInterrupt:
+        stop[0] = 2
 
 
 def named_facets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from os import PathLike
 from typing import TypeVar
@@ -118,7 +118,7 @@ def _plane(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
     parts = [found.cells for found in outcome.found if found.cells is not None]
     if not parts:
         parts = [tree.new_cells(lowered.program, 0, 0, lowered.n_outputs, lowered.piece_dtype)]
-    cells = tree.Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    cells = tree.Cells._make(_joint(columns) for columns in zip(*parts, strict=True))
     if most is not None:
         n_corners = int(cells.n_vertices[:most].sum())
         cells = tree.Cells._make([*(a[:most] for a in cells[:4]), *(a[:n_corners] for a in cells[4:])])
@@ -138,8 +138,11 @@ def _solid(lowered: Lowered, outcome: Run, most: int | None) -> Joined:
     if not parts:
         parts = [buffers.new_cells(lowered.program, 0, 0, lowered.n_outputs, 1, lowered.piece_dtype, 0)]
     words = max(part.mask.shape[1] for part in parts)
-    parts = [p._replace(mask=np.pad(p.mask, ((0, 0), (0, words - p.mask.shape[1])))) for p in parts]
-    cells = buffers.Cells._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+    parts = [
+        p if p.mask.shape[1] == words else p._replace(mask=np.pad(p.mask, ((0, 0), (0, words - p.mask.shape[1]))))
+        for p in parts
+    ]
+    cells = buffers.Cells._make(_joint(columns) for columns in zip(*parts, strict=True))
     if most is not None:
         ends = [most] * 5 + [int(cells.n_vertices[:most].sum())] * 4 + [int(cells.n_facets[:most].sum())]
         cells = buffers.Cells._make(a[:n] for a, n in zip(cells, ends, strict=True))
@@ -179,6 +182,10 @@ def _without_sides(cells: buffers.Cells) -> buffers.Cells:
         mask[which, bit // 64] |= np.uint64(1) << (bit % 64).astype(np.uint64)
     n_facets = before[starts[1:]] - before[starts[:-1]]
     return cells._replace(mask=mask, line=cells.line[kept], n_facets=n_facets)
+
+
+def _joint(columns: Sequence[NDArray]) -> NDArray:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,7 +1,6 @@
-"""Which cell lies behind a facet, when more than one unit changes its piece there? Decided exactly.
+"""Does a row vanish on a facet, and which sign has it behind? Decided exactly.
 
-Behind a facet, in topological order, only rows that vanish on the facet can change their piece. A row on the
-far side that vanishes there is a multiple of the facet's line, so one coefficient gives its sign.
+A row that vanishes on a facet is a multiple of the facet's line, so one coefficient gives its sign on either side.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.arithmetic import limbs
-from reluatlas.compiled.jit import inner, kernel
+from reluatlas.compiled.jit import inner
 from reluatlas.subdivision.path.composition import complete_block, prepare_block
-from reluatlas.subdivision.path.exact_rows import line_reference, load_line, slot_of, split_reference
+from reluatlas.subdivision.path.exact_rows import line_reference, load_line, slot_of
 from reluatlas.subdivision.polytopes.signs import bound_factors, load_row
-from reluatlas.subdivision.program.layout import BREAK, M_K, M_LEVELS, M_ROW_LIMBS
+from reluatlas.subdivision.program.layout import M_K, M_LEVELS, M_ROW_LIMBS
 
 IDENTICAL = 2
 """Sign of a row that is zero on the whole cell behind the facet."""
@@ -79,35 +78,7 @@ def side_behind(P, S, level, unit, first, second, line, inside, row, corners):
 
 
 @inner
-def _break_piece(P, S, level, unit, old, line, inside, row, corners):
-    """Return the piece of a unit behind the facet."""
-    t = P.cut[level]
-    for knot in range(P.n_knots[t]):
-        if P.knot[P.k_at[t] + unit * P.n_knots[t] + knot] == np.inf:
-            break
-        side = side_behind(P, S, level, unit, knot, np.int64(0), line, inside, row, corners)
-        if side != 0:
-            return knot + 1 if side == 1 else knot
-    return old
-
-
-@inner
-def _winner(P, S, level, unit, old, line, inside, row, corners):
-    """Return the winner of a window behind the facet: the largest there of those that tie on it."""
-    pointer = P.m_at[P.cut[level]] + unit
-    count = P.m_ptr[pointer + 1] - P.m_ptr[pointer]
-    best = old
-    for candidate in range(count):
-        if candidate == best:
-            continue
-        side = side_behind(P, S, level, unit, candidate, best, line, inside, row, corners)
-        if side == 1 or (side == IDENTICAL and candidate < best):
-            best = candidate
-    return best
-
-
-@inner
-def _write_level(P, S, level, pieces):
+def write_level(P, S, level, pieces):
     """Set the pieces of one level and compose the block behind it."""
     t = P.cut[level]
     at = P.pat_off[level]
@@ -118,53 +89,3 @@ def _write_level(P, S, level, pieces):
     if level < P.meta[M_LEVELS] - 1:
         prepare_block(P, S, level)
         complete_block(P, S, level)
-
-
-@kernel
-def pattern_behind(P, S, pieces, line, row, corners):
-    """Overwrite a cell's pieces by those of the cell behind its facet on `line`.
-
-    Returns the sign of the line's row in the cell.
-    """
-    first_level, unit, first, _ = split_reference(line)
-    at = P.pat_off[first_level] + unit
-    inside = -1 if P.kind[P.cut[first_level]] == BREAK and pieces[at] <= first else 1
-    for level in range(P.meta[M_LEVELS]):
-        if level >= first_level:
-            t = P.cut[level]
-            start = P.pat_off[level]
-            for j in range(P.size[t]):
-                if P.kind[t] == BREAK:
-                    pieces[start + j] = _break_piece(
-                        P, S, level, j, np.int64(pieces[start + j]), line, inside, row, corners
-                    )
-                else:
-                    pieces[start + j] = _winner(P, S, level, j, np.int64(pieces[start + j]), line, inside, row, corners)
-        _write_level(P, S, level, pieces)
-    return inside
-
-
-@inner
-def facet_named(P, S, lines, begin, end, line, inside, row, corners):
-    """Return which of the facets `begin:end` of the cell behind a facet on `line` is that facet; -1 when none is.
-
-    Call after `pattern_behind`. What separates two cells first is one cut of one unit, so the facet has the same level
-    and unit from both sides, and a knot names one row. A window's facet is named by the winner and one of those that
-    tie with it there, which may be others from the two sides: the row decides.
-    """
-    level, unit, _, _ = split_reference(line)
-    is_break = P.kind[P.cut[level]] == BREAK
-    for j in range(begin, end):
-        if lines[j] < 0:
-            continue
-        at_level, at_unit, first, second = split_reference(lines[j])
-        if at_level != level or at_unit != unit:
-            continue
-        if is_break:
-            if lines[j] == line:
-                return j
-            continue
-        side = side_behind(P, S, level, unit, first, second, line, inside, row, corners)
-        if side == 1 or side == -1:
-            return j
-    return -1

@@ -52,13 +52,13 @@ class Corners(NamedTuple):
 def new_corners(capacity: int, k: int, limbs: int) -> Corners:
     """Return an empty pool for `capacity` vertices in k dimensions, exact to `limbs` limbs a number."""
     return Corners(
-        x=np.zeros((capacity, k + 1)),
-        size=np.zeros(capacity),
-        r=np.zeros(capacity),
-        rows=np.zeros((capacity, k), dtype=np.int64),
+        x=np.empty((capacity, k + 1)),
+        size=np.empty(capacity),
+        r=np.empty(capacity),
+        rows=np.empty((capacity, k), dtype=np.int64),
         known=np.zeros(capacity, dtype=np.uint8),
-        words=np.zeros((capacity, (2 * k + 1) * limbs), dtype=np.uint64),
-        length=np.zeros((capacity, 2 * k + 1), dtype=np.int32),
+        words=np.empty((capacity, (2 * k + 1) * limbs), dtype=np.uint64),
+        length=np.empty((capacity, 2 * k + 1), dtype=np.int32),
     )
 
 
@@ -96,12 +96,13 @@ def _is_simple(mask, v, k):
 
 
 @inner
-def _list_holders(mask, sign, n, holders, n_words):
+def _list_holders(mask, sign, n, n_facets, holders, n_words):
     """Write, for each facet, the set of vertices above that lie on it; the last entry is the set of all of them."""
     top = holders.shape[0] - 1
-    for b in range(top + 1):
-        for w in range(n_words):
+    for w in range(n_words):
+        for b in range(n_facets):
             holders[b, w] = EMPTY
+        holders[top, w] = EMPTY
     for j in range(n):
         if sign[j] <= 0:
             continue
@@ -137,13 +138,14 @@ def _edges_of_simple(mask, p, holders, n_words, found, pairs):
 
 
 @inner
-def crossed_edges(mask, sign, n, k, holders, common, pairs):
+def crossed_edges(mask, sign, n, n_facets, k, holders, common, pairs):
     """Write the edges whose ends have opposite signs, as (negative end, positive end); return how many.
 
-    -1 when they do not fit in `pairs`. `holders` has room for a set of vertices for each bit, and one more.
+    -1 when they do not fit in `pairs`. Facets are the bits below `n_facets`. `holders` has room for a set of vertices
+    for each bit, and one more.
     """
     n_words = (n + WORD - 1) // WORD
-    _list_holders(mask, sign, n, holders, n_words)
+    _list_holders(mask, sign, n, n_facets, holders, n_words)
     found = 0
     for p in range(n):
         if sign[p] >= 0:

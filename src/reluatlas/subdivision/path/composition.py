@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
-from reluatlas.compiled.structs import pack
+from reluatlas.compiled.structs import Pack, pack
 from reluatlas.subdivision.path.products import add_dense, add_dense_rows, add_gather, add_straight
 from reluatlas.subdivision.program.blocks import LANES, add_blocks
 from reluatlas.subdivision.program.layout import (
@@ -31,6 +31,7 @@ from reluatlas.subdivision.program.layout import (
     M_ROWS,
     M_TENSORS,
     M_UNITS,
+    MAX,
     Program,
 )
 
@@ -120,8 +121,11 @@ def state_bytes(program: Program) -> int:
     return 8 * (2 * columns * n + int(meta[M_EXACT_WORDS]) + 4 * cutters) + n * (4 * columns + 24) + 5 * units
 
 
-def new_state(program: Program) -> State:
-    """Return a fresh state for a worker, with the block before the first cut composed."""
+def new_state(program: Program, packed_program: Pack | None = None) -> State:
+    """Return a fresh state for a worker, with the block before the first cut composed.
+
+    `packed_program` is the program as kernels take it, if that is there.
+    """
     meta = program.meta
     k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])
     knots = np.maximum(program.n_knots, 1)
@@ -159,7 +163,7 @@ def new_state(program: Program) -> State:
         buf_len=np.zeros(2 * (k + 2), dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
-    packed = pack(program), pack(state)
+    packed = packed_program or pack(program), pack(state)
     prepare_block(*packed, -1)
     complete_block(*packed, -1)
     return state
@@ -234,6 +238,25 @@ def _write_relu(rows, to, source, size, piece, settled, active):
 
 
 @inner
+def _write_windows(rows, to, source, size, pointers, candidates, piece, settled, active):
+    """Write the rows of a max node's settled windows, zero the others; list the settled ones."""
+    k = rows.shape[0] - 1
+    n = 0
+    for j in range(size):
+        if settled[j]:
+            active[n] = j
+            n += 1
+            i = source + candidates[pointers[j] + piece[j]]
+            for c in range(k):
+                rows[c, to + j] = rows[c, i]
+            rows[k, to + j] = rows[k, i] + 0.0
+        else:
+            for c in range(k + 1):
+                rows[c, to + j] = 0.0
+    return n
+
+
+@inner
 def write_unit(P, S, level, j):
     """Write the row of unit j of a cut from its current piece; return whether it is not zero."""
     rows = S.rows
@@ -284,6 +307,11 @@ def _write_settled(P, S, level):
     if P.relu[t]:
         return _write_relu(
             S.rows, P.off[t], P.off[P.src[t]], size, S.piece[at : at + size], S.settled[at : at + size], S.active
+        )  # fmt: skip
+    if P.kind[t] == MAX:
+        return _write_windows(
+            S.rows, P.off[t], P.off[P.src[t]], size, P.m_ptr[P.m_at[t] :], P.m_cand, S.piece[at : at + size],
+            S.settled[at : at + size], S.active,
         )  # fmt: skip
     n = 0
     for j in range(size):

@@ -41,11 +41,15 @@ class Worker:
     pool: Pool = field(init=False)
     work: tree.Work = field(init=False)
     corners: int = _CORNERS_PER_CELL * BUDGET
+    measures: bool = True
+    """Whether the areas of what is found are worked out; else they are 0."""
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, self.lowered.packed)
         self.packed_state = pack(self.state)
+        self.out = self._cells(0)
+        self.packed_out = pack(self.out)
         self._buffers(_ROOM)
 
     def _buffers(self, room: int) -> None:
@@ -60,15 +64,12 @@ class Worker:
         packed, pieces = self.lowered.packed, np.zeros(0, dtype=np.int32)
         restore_path(packed, self.packed_state, 0, pieces)
         pattern_key(pieces, 0)
-        out = tree.new_cells(self.lowered.program, 0, 0, self.lowered.n_outputs, self.lowered.piece_dtype)
         stop = np.zeros(1, dtype=np.int64)
-        tree.subdivide(packed, self.packed_state, *self.packed_buffers, pack(out), 0, 1, stop, False, self.coarse)
+        tree.subdivide(packed, self.packed_state, *self.packed_buffers, self.packed_out, 0, 1, stop, False, self.coarse)
 
     def do(self, item: Polygon, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
-        program = self.lowered.program
         before = self.state.stats.copy()
-        out = tree.new_cells(program, 0, 0, self.lowered.n_outputs, self.lowered.piece_dtype)
         while True:
             n = item.x.size
             if n + 8 > self.room // 4:
@@ -87,9 +88,9 @@ class Worker:
             if collect:
                 if item.level > 0:
                     self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
-                out = tree.new_cells(program, budget, self.corners, self.lowered.n_outputs, self.lowered.piece_dtype)
+                self._make_room(budget)
             status, n_cells, corners, depth = tree.subdivide(
-                packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse
+                packed, state, pool, work, self.packed_out, 1, budget, stop, collect, self.coarse
             )
             if status == tree.DONE:
                 break
@@ -99,12 +100,23 @@ class Worker:
             else:
                 self.corners *= 2
         rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
-        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest)
+        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest) if self.measures else 0.0
         cells = None
         if collect:
-            shown = [a[:n_cells] for a in out[:4]] + [a[:corners] for a in out[4:]]
+            shown = [a[:n_cells] for a in self.out[:4]] + [a[:corners] for a in self.out[4:]]
             cells = tree.Cells._make(a.copy() for a in shown)
         return Found(item.id, n_cells, area, cells, rest, self.state.stats - before)
+
+    def _make_room(self, budget: int) -> None:
+        """Have room for a budget of cells: what was made for an item before it is used again."""
+        if self.out.hash.size < budget or self.out.radius.size < self.corners:
+            self.out = self._cells(budget)
+            self.packed_out = pack(self.out)
+
+    def _cells(self, budget: int) -> tree.Cells:
+        lowered = self.lowered
+        corners = self.corners if budget else 0
+        return tree.new_cells(lowered.program, budget, corners, lowered.n_outputs, lowered.piece_dtype)
 
     def _item(self, id: tuple[int, ...], frame: NDArray[np.int64]) -> Polygon:
         level, lo, hi = int(frame[tree.F_LEVEL]), int(frame[tree.F_LOW]), int(frame[tree.F_HIGH])

@@ -69,6 +69,8 @@ class Work(NamedTuple):
     row: NDArray[np.float64]
     system: NDArray[np.float64]
     vector: NDArray[np.float64]
+    column: NDArray[np.int64]
+    order: NDArray[np.int64]
     reduced: NDArray[np.uint64]
     section: NDArray[np.int64]
     section_list: NDArray[np.int64]
@@ -103,13 +105,13 @@ def new_work(program: Program, room: int, words: int) -> Work:
     knots = max(1, int(program.n_knots.max(initial=1)))
     number = exact_limbs(program)
     return Work(
-        frame=np.zeros((room // 8, 8), dtype=np.int64),
-        arena_v=np.zeros(room, dtype=np.int64),
-        arena_m=np.zeros((room, words), dtype=np.uint64),
-        arena_f=np.zeros(room, dtype=np.int64),
-        part_v=np.zeros(2 * corners, dtype=np.int64),
-        part_m=np.zeros((2 * corners, words), dtype=np.uint64),
-        part_f=np.zeros(2 * facets, dtype=np.int64),
+        frame=np.empty((room // 8, 8), dtype=np.int64),
+        arena_v=np.empty(room, dtype=np.int64),
+        arena_m=np.empty((room, words), dtype=np.uint64),
+        arena_f=np.empty(room, dtype=np.int64),
+        part_v=np.empty(2 * corners, dtype=np.int64),
+        part_m=np.empty((2 * corners, words), dtype=np.uint64),
+        part_f=np.empty(2 * facets, dtype=np.int64),
         value=np.zeros(corners),
         bound=np.zeros(corners),
         sign=np.zeros(corners, dtype=np.int64),
@@ -125,7 +127,9 @@ def new_work(program: Program, room: int, words: int) -> Work:
         settled_hash=np.zeros(levels, dtype=np.uint64),
         row=np.zeros(k + 1),
         system=np.zeros((3, k, k)),
-        vector=np.zeros((4, k)),
+        vector=np.zeros((7, k)),
+        column=np.zeros(k, dtype=np.int64),
+        order=np.zeros(k, dtype=np.int64),
         reduced=np.zeros((k + 1, k + 1), dtype=np.uint64),
         section=np.zeros((k + 2, 8), dtype=np.int64),
         section_list=np.zeros((k + 2, size * knots), dtype=np.int64),

@@ -22,7 +22,7 @@ def polytope_sides(P, S, pool, W, level, unit, first, second, lo, hi, flo, fhi):
 @inner
 def find_cut(P, S, pool, W, n_pool, line, vertices, mask, n, facets, n_facets, coarse):
     """Make the vertices of a cut from the signs; return (status, number of new vertices, bit of the cut)."""
-    n_new = crossed_edges(mask, W.sign, n, P.meta[M_K], W.holders, W.common, W.pairs)
+    n_new = crossed_edges(mask, W.sign, n, n_facets, P.meta[M_K], W.holders, W.common, W.pairs)
     if n_new < 0 or n_pool + n_new > pool.r.size or 2 * n + n_new > W.sign.size:
         return NO_ROOM, 0, 0
     sides_alive(mask, W.sign, n, W.alive[0], W.alive[1])

@@ -46,20 +46,6 @@ def load_row(P, S, level, unit, first, second, row):
 
 
 @inner
-def load_side(P, S, line, row):
-    """Write the row of a line reference, a side of the domain too; see `load_row`."""
-    if line >= 0:
-        level, unit, first, second = split_reference(line)
-        return load_row(P, S, level, unit, first, second, row)
-    k = P.meta[M_K]
-    side = -line - 1
-    for c in range(k):
-        row[c] = 1.0 if c == side >> 1 else 0.0
-    row[k] = -P.side_val[side]
-    return 0.0, 0.0
-
-
-@inner
 def bound_factors(row, err_g, err_c):
     """Return (a, b, c): the value of a row at a vertex is off by at most a w + b size + c radius.
 
@@ -166,25 +152,64 @@ def polytope_signs(P, S, pool, W, level, unit, first, second, vertices, mask, n,
 
 @inner
 def _place(P, S, pool, W, v):
-    """Place vertex v where its k rows vanish, if that gives a smaller radius."""
+    """Place vertex v where its k rows vanish, if that gives a smaller radius.
+
+    Sides of the domain give their coordinates, exactly; the other rows are solved for the others.
+    """
     k = P.meta[M_K]
+    place, column = W.vector[6], W.column
+    for c in range(k):
+        column[c] = 0
     infinite = is_infinite(P, pool, v)
     for i in range(k):
+        if pool.rows[v, i] < 0:
+            side = -pool.rows[v, i] - 1
+            place[side >> 1] = P.side_val[side]
+            column[side >> 1] = 1
+    # the fixed coordinates last, each part in order
+    n = np.int64(0)
+    reach = 0.0
+    last = k
+    for c in range(k - 1, -1, -1):
+        if column[c] != 0:
+            reach += abs(place[c])
+            last -= 1
+            W.order[last] = c
+    for c in range(k):
+        if column[c] == 0:
+            W.order[n] = c
+            n += 1
+    m = np.int64(0)
+    for i in range(k):
         line = pool.rows[v, i]
-        err_g, err_c = load_side(P, S, line, W.row)
-        for c in range(k):
-            W.system[0, i, c] = W.row[c]
-        W.vector[1, i] = err_g
-        if infinite:
-            # the factors of M: a side is at +-M, all else has none
-            W.vector[0, i], W.vector[2, i] = (-W.row[k] if line < 0 else 0.0), 0.0
-        else:
-            W.vector[0, i], W.vector[2, i] = -W.row[k], err_c
+        if line < 0:
+            continue
+        level, unit, first, second = split_reference(line)
+        err_g, err_c = load_row(P, S, level, unit, first, second, W.row)
+        # at infinity, of a vertex's numbers the factors of M: a row's constant has none
+        constant = 0.0 if infinite else W.row[k]
+        size = abs(constant)
+        for q in range(n, k):
+            term = W.row[W.order[q]] * place[W.order[q]]
+            constant += term
+            size += abs(term)
+        for q in range(n):
+            W.system[0, m, q] = W.row[W.order[q]]
+        W.vector[0, m], W.vector[1, m] = -constant, err_g
+        W.vector[2, m] = (0.0 if infinite else err_c) + err_g * reach
+        if n < k:
+            W.vector[2, m] += (k + 4.0) * UNIT_ROUNDOFF * size
+        m += 1
+    if m != n:
+        return
     radius = solve_bounded(
-        W.system[0], W.vector[0], W.vector[1], W.vector[2], k, W.system[1], W.system[2], W.vector[3]
+        W.system[0], W.vector[0], W.vector[1], W.vector[2], n, W.system[1], W.system[2], W.vector[4], W.vector[5],
+        W.vector[3],
     )  # fmt: skip
     if radius < pool.r[v] and radius < FARTHEST:
-        set_place(pool, v, W.vector[3], radius + NEAREST, infinite)
+        for q in range(n):
+            place[W.order[q]] = W.vector[3, q]
+        set_place(pool, v, place, radius + NEAREST, infinite)
 
 
 @inner

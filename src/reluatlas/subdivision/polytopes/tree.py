@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD
+from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD, lowest_bit
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.extremes import extremes
 from reluatlas.geometry.vertices.polytope import keep_facets, keep_part
@@ -139,33 +139,52 @@ def _enter(P, S, pool, W, level, lo, hi, flo, fhi):
 
 
 @inner
+def _number_facets(W, lo, hi, n_facets, numbers):
+    """Write the numbers of the facets that hold a vertex; return (how many, whether their bits are their numbers)."""
+    for w in range(W.common.size):
+        bits = EMPTY
+        for j in range(lo, hi):
+            bits |= W.arena_m[j, w]
+        W.common[w] = bits
+    found = last = 0
+    for b in range(n_facets):
+        if W.common[b // WORD] & (ONE_BIT << np.uint64(b % WORD)) != EMPTY:
+            numbers[b] = found
+            found += 1
+            last = b + 1
+    return found, found == last
+
+
+@inner
 def _emit(P, S, pool, W, out, cell, corner, facet, lo, hi, flo, fhi):
     """Write a finished cell, its facets numbered anew; return the next free corner and facet, or -1 without room."""
-    n, n_facets = hi - lo, fhi - flo
+    n, n_facets, numbers = hi - lo, fhi - flo, W.part_f
     if cell >= out.hash.size or corner + n > out.radius.size or facet + n_facets > out.line.size:
         return -1, -1
     write_cell(P, S, W, out, cell)
-    words = out.mask.shape[1]
-    for j in range(n):
-        v = W.arena_v[lo + j]
-        for c in range(out.x.shape[1]):
-            out.x[corner + j, c] = pool.x[v, c]
-        for c in range(out.rows.shape[1]):
-            out.rows[corner + j, c] = pool.rows[v, c]
-        out.radius[corner + j] = pool.r[v]
-        for w in range(words):
-            out.mask[corner + j, w] = EMPTY
-    found = 0
+    found, kept = _number_facets(W, lo, hi, n_facets, numbers)
     for b in range(n_facets):
-        word, flag = b // WORD, ONE_BIT << np.uint64(b % WORD)
-        used = False
-        for j in range(n):
-            if W.arena_m[lo + j, word] & flag:
-                used = True
-                out.mask[corner + j, found // WORD] |= ONE_BIT << np.uint64(found % WORD)
-        if used:
-            out.line[facet + found] = W.arena_f[flo + b]
-            found += 1
+        if W.common[b // WORD] & (ONE_BIT << np.uint64(b % WORD)) != EMPTY:
+            out.line[facet + numbers[b]] = W.arena_f[flo + b]
+    x, rows, mask = out.x, out.rows, out.mask
+    k, words = rows.shape[1], mask.shape[1]
+    for j in range(n):
+        v, at = W.arena_v[lo + j], corner + j
+        for c in range(k):
+            x[at, c] = pool.x[v, c]
+            rows[at, c] = pool.rows[v, c]
+        x[at, k] = pool.x[v, k]
+        out.radius[at] = pool.r[v]
+        for w in range(words):
+            mask[at, w] = W.arena_m[lo + j, w] if kept else EMPTY
+        if kept:
+            continue
+        for w in range(words):
+            bits = W.arena_m[lo + j, w]
+            while bits != EMPTY:
+                number = numbers[w * WORD + lowest_bit(bits)]
+                mask[at, number // WORD] |= ONE_BIT << np.uint64(number % WORD)
+                bits &= bits - ONE_BIT
     out.n_vertices[cell], out.n_facets[cell] = n, found
     return corner + n, facet + found
 

@@ -51,13 +51,17 @@ class Worker:
     pool: Corners = field(init=False)
     work: Work = field(init=False)
     words: int = 1
+    measures: bool = True
+    """Whether the volumes of items that are left are worked out; else they are 0."""
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, self.lowered.packed)
         self.packed_state = pack(self.state)
         self.k = int(self.lowered.program.meta[M_K])
         self.corners = (4 << self.k) * BUDGET // 4
+        self.out = self._cells(0)
+        self.packed_out = pack(self.out)
         self._buffers(_ROOM)
 
     def _buffers(self, room: int) -> None:
@@ -74,14 +78,12 @@ class Worker:
         restore_path(packed, self.packed_state, 0, pieces)
         pattern_key(pieces, 0)
         stop = np.zeros(1, dtype=np.int64)
-        out = pack(self._cells(0))
-        tree.subdivide(packed, self.packed_state, *self.packed_buffers, out, 0, 1, stop, False, self.coarse)
+        tree.subdivide(packed, self.packed_state, *self.packed_buffers, self.packed_out, 0, 1, stop, False, self.coarse)
 
     def do(self, item: Polytope, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Found:
         """Subdivide an item up to a budget of cells; buffers grow and it starts again when they are full."""
         before = self.state.stats.copy()
         coarse = self.coarse * (_SHOWN if collect else _COUNTED)
-        out = self._cells(0)
         while True:
             n, n_facets = item.radius.size, item.facets.size
             if 2 * n > self.work.sign.size or 2 * n > self.room:
@@ -97,9 +99,9 @@ class Worker:
             if collect:
                 if item.level > 0:
                     self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
-                out = self._cells(budget)
+                self._make_room(budget)
             status, n_cells, corners, facets, depth = tree.subdivide(
-                packed, state, pool, work, pack(out), 1, budget, stop, collect, coarse
+                packed, state, pool, work, self.packed_out, 1, budget, stop, collect, coarse
             )
             if status == cuts.DONE:
                 break
@@ -108,6 +110,7 @@ class Worker:
         rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
         cells = None
         if collect:
+            out = self.out
             shown = [a[:n_cells] for a in out[:5]] + [a[:corners] for a in out[5:9]] + [out.line[:facets]]
             cells = Cells._make(a.copy() for a in shown)
         done = float(item.volume[0]) - sum(float(p.volume[0]) for p in rest)
@@ -137,6 +140,13 @@ class Worker:
                 "This is a bug in reluatlas: please report it with the network."
             )
 
+    def _make_room(self, budget: int) -> None:
+        """Have room for a budget of cells: what was made for an item before it is used again."""
+        out = self.out
+        if out.hash.size < budget or out.radius.size < self.corners or out.mask.shape[1] != self.words:
+            self.out = self._cells(budget)
+            self.packed_out = pack(self.out)
+
     def _cells(self, budget: int) -> Cells:
         lowered = self.lowered
         corners = self.corners if budget else 0
@@ -162,7 +172,7 @@ class Worker:
         )
 
     def _volume(self, x: NDArray[np.float64], mask: NDArray[np.uint64], n_facets: int) -> float:
-        if isinstance(self.lowered.domain, Space):
+        if isinstance(self.lowered.domain, Space) or not self.measures:
             return 0.0
         if len(x) > self.scratch.members.shape[1] or mask.shape[1] != self.scratch.closure.shape[1]:
             self.scratch = new_scratch(self.k, 2 * len(x), mask.shape[1])

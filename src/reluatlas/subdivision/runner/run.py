@@ -34,7 +34,8 @@ _PULSE = 0.1
 class Run:
     """The outcome of a run, over all its parts when it went on from a checkpoint: what was found, and how it ended.
 
-    `found` is in order, and empty where cells are only counted.
+    `found` is in order, and empty where cells are only counted. `volume` says nothing where cells are collected without
+    a checkpoint and nobody is told the progress.
     """
 
     found: list[Found]
@@ -98,17 +99,24 @@ def _check_memory(lowered: Lowered, jobs: int, *, collect: bool) -> None:
 class _Crew:
     """Worker threads with their buffers, each made when it is first needed, and what they are working on."""
 
-    def __init__(self, new_worker: Callable[[Lowered], Any], lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
-        self.n_jobs, self.collect = n_jobs, collect
+    def __init__(
+        self, new_worker: Callable[[Lowered], Any], lowered: Lowered, n_jobs: int, *, collect: bool, measure: bool
+    ) -> None:
+        self.n_jobs, self.collect, self._measure = n_jobs, collect, measure
         self.stop = np.zeros(1, dtype=np.int64)
         self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
         self._new_worker, self._lowered = new_worker, lowered
-        self._idle = [new_worker(lowered)]
+        self._idle = [self._worker()]
         self._idle[0].load_kernels()
         # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
         self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
         # one job has its thread, too: the main thread waits, and hears of Ctrl-C meanwhile
         self._executor = ThreadPoolExecutor(n_jobs, thread_name_prefix="reluatlas")
+
+    def _worker(self) -> Any:
+        worker = self._new_worker(self._lowered)
+        worker.measures = self._measure
+        return worker
 
     @property
     def is_free(self) -> bool:
@@ -117,7 +125,7 @@ class _Crew:
 
     def begin(self, item: Item) -> None:
         """Begin an item."""
-        worker = self._idle.pop() if self._idle else self._new_worker(self._lowered)
+        worker = self._idle.pop() if self._idle else self._worker()
         budget = self._later_budget if item.id else FIRST_BUDGET
         future = self._executor.submit(worker.do, item, budget, self.stop, collect=self.collect)
         self.running[future] = (item, budget, worker)
@@ -157,7 +165,9 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
     kind = _kind(lowered)
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
-        crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect)
+        # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
+        measure = not collect or limits.progress is not None or file is not None
+        crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
         stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)
