@@ -82,7 +82,7 @@ def _compare(
 
 
 class TorchRows:
-    """Carries rows (N or 1, m, size) of coefficients backward in torch, and adds up the constants; see `interpret.pull`."""
+    """Carries rows (N or 1, m, size) of coefficients backward in torch, and adds up constants; see `interpret.pull`."""
 
     def __init__(
         self, torch: Any, device: str, dtype: np.dtype, n_points: int, n_rows: int, cache: dict[int, tuple]
