@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.figures import colors, paint
+from reluatlas.figures import colors, keys, paint
 from reluatlas.figures.axes import axes_or_new
 
 if TYPE_CHECKING:
@@ -110,10 +110,7 @@ def _label(ax: Axes, names: list[str], n_layers: int, hues: Any, *, has_boundary
         )
         handles.append(marker)
     if handles:
-        ax.legend(
-            handles=handles, fontsize="small", ncols=min(4, len(handles)), loc="lower center",
-            bbox_to_anchor=(0.5, 1.0), frameon=False,
-        )  # fmt: skip
+        keys.above(ax, handles)
     for y in np.arange(len(names) - 1) + 0.5:
         ax.axhline(y, color="#E0E0E0", linewidth=0.8, zorder=paint.FILLS)
     ax.set_ylim(-0.5, len(names) - 0.5)

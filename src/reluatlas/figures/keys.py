@@ -1,9 +1,12 @@
-"""What do the colors mean? A key beside its axes, that covers neither them nor others."""
+"""What do the colors mean? A key beside or above its axes, that covers neither them nor others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.figures.class_colors import halo
 
@@ -11,9 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+FloatArray = NDArray[np.float64]
+
 MAX_ENTRIES = 16
 _GAP = 0.02  # of the width of the axes
-_LEAST_WIDTH = 0.25  # of its place, that axes keep beside a key
+_LEAST_SIZE = 0.25  # of its place, that axes keep beside a key
 _ROW = 1.45  # heights of letters
 
 
@@ -74,19 +79,39 @@ def _rows(ax: Axes) -> int:
     return max(int(height * ax.get_position(original=True).height / (_ROW * letter)), 2)
 
 
-def make_room(ax: Axes, beside: Sequence[Artist]) -> None:
-    """Make axes narrower until what is to their right fits in their old place, unless a layout of the figure does."""
-    figure = ax.figure
-    if figure.get_layout_engine() is not None or not beside:
+def above(ax: Axes, handles: Sequence[Any]) -> None:
+    """Put a key above axes without a title, in as many columns as are no wider than their place; as `beside` else."""
+    place = ax.get_position(original=True)
+    for columns in range(min(4, len(handles)), 0, -1):
+        key = ax.legend(
+            handles=handles, fontsize="small", ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0),
+            frameon=False,
+        )  # fmt: skip
+        if columns == 1 or _extent(ax, key)[1, 0] - _extent(ax, key)[0, 0] <= place.width:
+            make_room(ax, [key])
+            return
+
+
+def make_room(ax: Axes, outside: Sequence[Artist]) -> None:
+    """Make axes smaller until what is above them and to their right fits in their old place.
+
+    Where the figure has a layout, that does it.
+    """
+    if ax.figure.get_layout_engine() is not None or not outside:
         return
     place = ax.get_position(original=True)
     for _ in range(3):  # equal scales: narrower axes are lower, and move
         ax.apply_aspect()
-        ends = [figure.transSubfigure.inverted().transform(a.get_window_extent().p1)[0] for a in beside]
-        over = max(ends) - place.x1
+        over = np.maximum(np.max([_extent(ax, a)[1] for a in outside], axis=0) - place.max, 0.0)
         now = ax.get_position(original=True)
-        width = max(now.width - over, _LEAST_WIDTH * place.width)
-        if over <= 0 or width == now.width:
+        size = np.maximum(now.size - over, _LEAST_SIZE * np.asarray(place.size))
+        if np.array_equal(size, now.size):
             return
-        ax.set_position((now.x0, now.y0, width, now.height))
+        ax.set_position((*now.p0, *size))
         ax.set_in_layout(True)  # a layout that is asked for later still counts them
+
+
+def _extent(ax: Axes, artist: Artist) -> FloatArray:
+    """Return the corners (2, 2) of what is drawn, as shares of the figure."""
+    figure = ax.figure
+    return figure.transSubfigure.inverted().transform(artist.get_window_extent().get_points())
