@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.figures import raster
-from reluatlas.figures.class_colors import halo
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -58,13 +57,8 @@ def _fill_picture(ax: Axes, shapes: Sequence[FloatArray], colors: FloatArray) ->
     return raster.show(ax, picture, low, high, zorder=FILLS, gid="cells")
 
 
-def lines(
-    ax: Axes, ends: FloatArray, color: Any, width: float, *, zorder: float, gid: str, has_halo: bool = False
-) -> None:
-    """Draw segments (S, 2, 2), each once: in one color, or in one (S, 3) for each.
-
-    With `has_halo`, those with less than 3:1 on white have a dark rim.
-    """
+def lines(ax: Axes, ends: FloatArray, color: Any, width: float, *, zorder: float, gid: str) -> None:
+    """Draw segments (S, 2, 2), each once: in one color, or in one (S, 3) for each."""
     from matplotlib.collections import LineCollection, PathCollection
     from matplotlib.colors import to_rgb
 
@@ -74,7 +68,6 @@ def lines(
     look: dict[str, Any] = {"linewidths": width, "capstyle": "round", "zorder": zorder, "gid": gid}
     for k, hue in enumerate(table):
         mine = ends[row == k]
-        look["path_effects"] = (halo(hue, width) if has_halo else None) or None
         if len(ends) > RASTER_FROM:
             drawn: Any = PathCollection(
                 _joined(mine), facecolors="none", edgecolors=[hue.tolist()], rasterized=True, **look

@@ -12,7 +12,8 @@ import reluatlas as ra
 from reluatlas.complexes import facets as adjacency
 from reluatlas.complexes.twins import list_differences
 from reluatlas.network.build import Builder
-from reluatlas.testing import assert_complex, assert_matches_oracle
+from reluatlas.testing import assert_complex
+from tests.compare import assert_matches_oracle
 
 SQUARE = ra.Box(-1, 1, dim=2)
 
