@@ -84,7 +84,7 @@ def one_part(model: Path, file: str, seconds: float) -> None:
     net, box = ra.load(model), ra.Box(-HALF, HALF, dim=K)
     start, begun_with, early = time.monotonic(), -1, 0.0
 
-    def tell(n_cells: int, share: float) -> None:
+    def tell(what: str, n_cells: int, share: float) -> None:
         nonlocal begun_with, early
         if begun_with < 0:
             begun_with = n_cells

@@ -73,11 +73,11 @@ def start_and_kill(does: str, shape: str, side: float, jobs: int, file: Path, *,
 
 def _main(does: str, shape: str, side: str, jobs: str, file: str) -> None:
     if does == "search":
-        search(shape, int(side), checkpoint=file, progress=lambda n: print(n, n / int(side), flush=True))
+        search(shape, int(side), checkpoint=file, progress=lambda _, n, share: print(n, share, flush=True))
         return
     make_small(setattr)
 
-    def tell(n_cells: int, share: float) -> None:
+    def tell(what: str, n_cells: int, share: float) -> None:
         print(n_cells, share, flush=True)
         time.sleep(0.002)
 

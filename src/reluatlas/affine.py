@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError
+from reluatlas.shown import Shown
 
 
-class AffineMaps:
+class AffineMaps(Shown):
     """N affine maps `x -> A x + b`, stacked.
 
     The arrays may be memory maps of a file; a part of the maps, `maps[i:j]`, is then a part of the file.

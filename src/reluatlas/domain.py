@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError, DomainError
+from reluatlas.shown import Shown
 
 FARTHEST, NARROWEST = 2.0**500, 2.0**-500
 _MOST_LOG_VOLUME, _MOST_DIM_WITH_VOLUME = 1000.0, 6
@@ -71,7 +72,7 @@ def _require_volume(log_volume: float, dim: int, what: str) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
+class Box(Shown):
     """The axis-parallel box `{x : low <= x <= high}` in input space.
 
     Parameters
@@ -197,7 +198,7 @@ class Box:
 
 
 @dataclass(frozen=True, eq=False)
-class Slice:
+class Slice(Shown):
     """A k-dimensional box laid into an n-dimensional input space.
 
     The set `{origin + u @ basis : box.low <= u <= box.high}`. The stored float64 numbers are its
@@ -356,8 +357,8 @@ class Slice:
         return f"Slice(k={self.dim} in n={self.n_inputs}, box={self.box!r})"
 
 
-@dataclass(frozen=True, eq=False)
-class Segment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segment(Shown):
     """The line segment from `a` to `b` in input space, with coordinate t in [0, 1].
 
     Raises
@@ -395,7 +396,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Space:
+class Space(Shown):
     """All of R^n."""
 
     n_inputs: int

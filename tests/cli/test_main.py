@@ -32,8 +32,12 @@ def test_help_has_an_example_and_fits_the_screen(command, verb):
     assert outcome.out.count("...") == outcome.out.count("N,N,...") + outcome.out.count("[ARGS]...")  # nothing cut off
     assert max(map(len, outcome.out.splitlines())) <= 80
     if verb:
-        for option in ("--json", "--out", "--seed", "--jobs", "--quiet"):
+        for option in ("--json", "-o, --out", "--quiet"):
             assert option in outcome.out
+        # what does nothing there is taken, and not shown
+        assert "--seed" not in outcome.out and ("--jobs" in outcome.out) == (verb in ("cells", "affine", "demo"))
+        headings = [line for line in outcome.out.splitlines() if line.endswith(":") and line[0] != " "]
+        assert "Result:" in headings and len(headings) == len(set(headings))
 
 
 def test_nothing_given_prints_the_help(command):
@@ -87,6 +91,7 @@ def test_a_reader_that_left_is_no_error(tmp_path):
 
 
 def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    from reluatlas import progress
     from reluatlas.cli import console
 
     with console.progress(quiet=False) as callback:
@@ -94,12 +99,12 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with console.progress(quiet=True) as callback:
         assert callback is None
-    monkeypatch.setattr(console, "_WAIT_S", 0.0)
+    monkeypatch.setattr(progress, "_WAIT_S", 0.0)
     with console.progress(quiet=False) as callback:
         assert callback is not None
-        callback(1234, 0.25)
+        callback("cells", 1234, 0.25)
     shown = capsys.readouterr()
-    assert shown.out == "" and "1,234 cells" in shown.err and "25%" in shown.err
+    assert shown.out == "" and "1,234 cells, 25 %" in shown.err and shown.err.endswith("\r")
 
 
 def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
@@ -122,3 +127,16 @@ def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
 def test_a_question_has_no_period(command):
     outcome = command("cels")
     assert outcome.code == 2 and "Did you mean 'cells'? See `reluatlas --help`." in outcome.err
+
+
+def test_completion_and_short_options(tmp_path):
+    write_onnx(tmp_path / "m.onnx", dense_layers((2, 4, 1)))
+    code = "import sys; from reluatlas.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = {"_RELUATLAS_COMPLETE": "complete_bash", "COMP_WORDS": "reluatlas at --ma", "COMP_CWORD": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SOURCE), **words},
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert ended.stdout.split() == ["--max-cells", "--max-seconds"]
+    ended = in_new_process(code, tmp_path, "cells", "m.onnx", "--box", "-1,1", "--count-only", "-j", "1", "-o", "r")
+    assert ended.returncode == 0 and (tmp_path / "r" / "cells.json").exists()

@@ -28,16 +28,16 @@ def test_an_old_name_leads_to_the_module(old):
 def test_the_lines_that_pages_once_had_work():
     code = """
 from reluatlas.analysis.bounds import bounds, zaslavsky
-from reluatlas.analysis.dual_points import dual_points
-from reluatlas.analysis.pieces.files import read_pieces
-from reluatlas.analysis.transport import transport_distance
+from reluatlas.analysis.maps.dual_points import dual_points
+from reluatlas.analysis.reduction.pieces.files import read_pieces
+from reluatlas.analysis.maps.transport import transport_distance
 from reluatlas.cells.certificate import certificate_of, check_cell
-from reluatlas.cells.certificate_file import check_file, save_certificates
-from reluatlas.figures.film import still
-from reluatlas.network.graph import Affine
-from reluatlas.studies.toy_alike import reduction_curve, scattered
-from reluatlas.studies.toy_sample import sample_regions
-from reluatlas.studies.toy_train import train_toy
+from reluatlas.certify.archive import check_file, save_certificates
+from reluatlas.figures.film.make import still
+from reluatlas.network.network import Affine
+from reluatlas.studies.toy.alike import reduction_curve, scattered
+from reluatlas.studies.toy.sample import sample_regions
+from reluatlas.studies.toy.train import train_toy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

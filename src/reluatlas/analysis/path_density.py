@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.domain import Segment
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.network import require_network
+from reluatlas.shown import Shown
 from reluatlas.typing import IntArray
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from reluatlas.network.network import Network
 
 
-@dataclass(frozen=True, eq=False)
-class PathDensity:
+@dataclass(frozen=True, eq=False, repr=False)
+class PathDensity(Shown):
     """Counts along segments between pairs of points.
 
     Attributes
@@ -97,7 +98,8 @@ def path_density(
         raise ArgumentError(f"`n_pairs={n_pairs!r}` must be a whole number of at least 1.")
     rng = np.random.default_rng(seed)
     pairs = np.concatenate([_pairs(rng, rows, names, n_pairs, same=same) for same in (True, False)])
-    paths = trace(net, [Segment(rows[i], rows[j]) for i, j in pairs], jobs=jobs, progress=progress)
+    told = None if progress is None else lambda _, n, share: progress(n, share)
+    paths = trace(net, [Segment(rows[i], rows[j]) for i, j in pairs], jobs=jobs, progress=told)
     return PathDensity(pairs, names[pairs[:, 0]] == names[pairs[:, 1]], paths.n_pieces, paths.hamming, paths.lengths)
 
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.network import Affine, Breakpoints, Dense, Network
+from reluatlas.shown import Shown
 
 Layers = list[tuple[NDArray[Any], NDArray[Any]]]
 _PASSED = ("Flatten", "Identity", "Dropout")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Snapshot:
+class Snapshot(Shown):
     """A network at one time, apart from the module that goes on learning.
 
     Attributes

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reluatlas.errors import MissingDependencyError
 from reluatlas.network.network import Network
 from reluatlas.network.unit_names import unit_name
+from reluatlas.shown import Shown
 from reluatlas.typing import IntArray
 
 Columns = Mapping[str, NDArray[Any]]
@@ -23,7 +24,7 @@ def _nothing() -> Columns:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DualGraph:
+class DualGraph(Shown):
     """The dual graph in compressed rows: cells, joined where they share a facet.
 
     Attributes

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reluatlas.shown import Shown
+
 
 @dataclass(frozen=True)
-class Exactness:
+class Exactness(Shown):
     """How the decisions of an answer were made.
 
     Attributes

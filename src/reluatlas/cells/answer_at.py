@@ -13,21 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells.chart import Domain, moved
-from reluatlas.domain import Space
-from reluatlas.geometry.halfspaces.system import FloatArray
+from reluatlas.cells.chart import moved
+from reluatlas.domain import Domain, Space
 from reluatlas.network.decision import class_label, ranked
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.maps.lost import map_of
 from reluatlas.network.network import Affine, Gather, Input, Network
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.unit_names import listed, unit_name
+from reluatlas.shown import Shown
+from reluatlas.typing import FloatArray
 
 _NUMBERS = 6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Answer:
+class Answer(Shown):
     """What a network says at a point.
 
     Attributes

@@ -23,11 +23,12 @@ from reluatlas.certify.form import CellCertificate
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.network.decision import ranked
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbor:
+@dataclass(frozen=True, eq=False, repr=False)
+class Neighbor(Shown):
     """The cell behind a facet.
 
     Attributes

@@ -21,12 +21,13 @@ from reluatlas.deadline import current, look, under
 from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.interpret import Choice
-from reluatlas.network.network import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
+from reluatlas.network.network import Affine, Dense, Gather, Input, Network, Node, require_network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.point_shapes import require_order
 from reluatlas.network.values.bounded import FloatBounds
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
+from reluatlas.typing import FloatArray
 
 _MOST = 2**24  # entries of the first map
 _APART = 1e-6  # least distance of a row of length 1 from the space of those before it

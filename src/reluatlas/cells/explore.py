@@ -27,12 +27,14 @@ from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of
 from reluatlas.network.network import Network, require_network
+from reluatlas.progress import Progress, tells
+from reluatlas.shown import Shown
 
 Coordinates = Any
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Exploration:
+class Exploration(Shown):
     """The cells that a search from some points visited, and what joins them.
 
     Made by `explore`.
@@ -144,6 +146,7 @@ class Exploration:
 
 
 @in_a_sentence
+@tells("cells", "total")
 def explore(
     net: Network,
     X: ArrayLike,
@@ -153,7 +156,7 @@ def explore(
     domain: Domain | None = None,
     target: ArrayLike | None = None,
     checkpoint: str | PathLike[str] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = None,
 ) -> Exploration:
     """Return the cells around data points: breadth first over facets, or along the line to a target.
 
@@ -174,8 +177,8 @@ def explore(
     checkpoint : path, optional
         An SQLite file that keeps what was found, cell by cell. If it exists, the search goes on from there; the result
         is that of a search that never stopped. No other process can open it meanwhile.
-    progress : callable, optional
-        Called with the number of cells.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told what is counted, how many are done, and which share of the work.
 
     Returns
     -------
@@ -220,7 +223,7 @@ def explore(
     if target is not None and rows.shape[0] != 1:
         raise ArgumentError(f"`X` has {rows.shape[0]} points; expected one, as `target` is given.")
     with under(limits.deadline):
-        search = _Search(net, domain, limits, progress)
+        search = _Search(net, domain, limits, progress)  # type: ignore[arg-type]
         goal = None if target is None else cell_at(net, target, domain)
         starts = [cell_at(net, x, domain) for x in rows]
         try:
@@ -350,7 +353,7 @@ class _Search:
         self.expanded[i] = whole
         self._save(new, edges, i if whole else None)
         if self.progress is not None:
-            self.progress(len(self.patterns))
+            self.progress(len(self.patterns), self.limits.max_cells)
 
     def along(self, goal: Cell) -> None:
         """Cross facets toward the goal, from the last cell met."""
@@ -389,7 +392,7 @@ class _Search:
             self._save([j], [(i, j)], None)
             i = j
             if self.progress is not None:
-                self.progress(len(self.patterns))
+                self.progress(len(self.patterns), self.limits.max_cells)
 
     def close(self) -> None:
         if self.file is not None:

@@ -9,13 +9,14 @@ import numpy as np
 from reluatlas.cells.record import CellRecord
 from reluatlas.domain import Slice
 from reluatlas.network.decision import scores
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 _NONE = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
-class NearestOther:
+@dataclass(frozen=True, eq=False, repr=False)
+class NearestOther(Shown):
     """The point of a cell, nearest to its `x`, at which another class is as large as the class of `x`.
 
     Attributes

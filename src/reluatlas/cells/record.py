@@ -24,6 +24,7 @@ from reluatlas.geometry.halfspaces.facets import Facet, Found, find_facets
 from reluatlas.geometry.halfspaces.system import Halfspaces
 from reluatlas.network.maps.lost import map_of
 from reluatlas.network.network import Breakpoints, Max, Network
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 
@@ -51,7 +52,7 @@ class Owner(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Facets:
+class Facets(Shown):
     """The facets of a cell, in the order of their first rows.
 
     Attributes
@@ -87,7 +88,7 @@ class Facets:
 
 
 @dataclass(eq=False, repr=False)
-class CellRecord:
+class CellRecord(Shown):
     """One activation pattern's cell, without what is measured of it; `Cell` says what is what."""
 
     chart: Chart

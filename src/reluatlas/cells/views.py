@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import DimensionError
 from reluatlas.network.decision import class_label, classes_of
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CellView:
+class CellView(Shown):
     """One cell of a complex; coordinates are those of the domain.
 
     Made by `cx[i]` and by iterating over a complex. For facets with certificates, ask `cell_at` for `center`.

@@ -20,10 +20,11 @@ from reluatlas.deadline import look
 from reluatlas.domain import Domain, Slice, Space
 from reluatlas.network.operators import Convolution, Dense, Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.shown import Shown
 
 
-@dataclass
-class CheckReport:
+@dataclass(repr=False)
+class CheckReport(Shown):
     """What a check found.
 
     Attributes

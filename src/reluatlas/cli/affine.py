@@ -89,7 +89,7 @@ def affine(source: Source, wanted: Wanted, *, as_json: bool, seed: int, quiet: b
         "device": wanted.device,
         "jobs": wanted.jobs,
     }
-    with console.counting("maps", quiet=quiet) as callback:
+    with console.progress(quiet=quiet) as callback:
         try:
             maps = _written(net, points, wanted, positions, options | {"progress": callback})
         except NonFiniteError:

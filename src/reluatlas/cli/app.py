@@ -8,6 +8,7 @@ import typer
 
 from reluatlas._version import __version__
 from reluatlas.cli.groups import Budget, Common, grouped
+from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
     AnyBox,
@@ -70,7 +71,7 @@ Example: reluatlas demo
 app = typer.Typer(
     name="reluatlas",
     help=_APP_HELP,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -107,9 +108,9 @@ def _nothing_given(
         print(context.get_help())
 
 
-@app.command("inspect", short_help="Say what a model is, and what import did to it.")
+@app.command(cls=Grouped, name="inspect", short_help="Say what a model is, and what import did to it.")
 @grouped
-def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
+def _inspect(*, source: Source, jobs: OneJob = None, common: Common) -> int:
     """Say what a model is: its layers, its neurons, and what import rounded, folded or dropped.
 
     The network is checked against the model itself. With --out, the same goes into network.json.
@@ -121,7 +122,7 @@ def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
     return inspect(source, common)
 
 
-@app.command("cells", short_help="Find the cells of a box, a plane or all inputs; count, draw, save.")
+@app.command(cls=Grouped, name="cells", short_help="Find the cells of a box, a plane or all inputs; draw, save.")
 @grouped
 def _cells(
     *,
@@ -159,7 +160,7 @@ def _cells(
         )
 
 
-@app.command("trace", short_help="Find the breakpoints on a straight path between inputs.")
+@app.command(cls=Grouped, name="trace", short_help="Find the breakpoints on a straight path between inputs.")
 @grouped
 def _trace(
     *,
@@ -183,7 +184,7 @@ def _trace(
         return trace(source, through or [], units, budget, common, typed=context.obj)
 
 
-@app.command("at", short_help="Say which cell holds a point, and how far the next one is.")
+@app.command(cls=Grouped, name="at", short_help="Say which cell holds a point, and how far the next one is.")
 @grouped
 def _at(
     *,
@@ -214,7 +215,7 @@ def _at(
         return at_(source, asked, common, typed=context.obj)
 
 
-@app.command("explore", short_help="Find the cells around data points, or between two.")
+@app.command(cls=Grouped, name="explore", short_help="Find the cells around data points, or between two.")
 @grouped
 def _explore(
     *,
@@ -245,7 +246,7 @@ def _explore(
         return explore(source, asked, common, typed=context.obj)
 
 
-@app.command("affine", short_help="Write the affine map at each point of a file.")
+@app.command(cls=Grouped, name="affine", short_help="Write the affine map at each point of a file.")
 @grouped
 def _affine(
     *,
@@ -275,7 +276,7 @@ def _affine(
     return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
 
 
-@app.command("demo", short_help="Open the network that comes with reluatlas.")
+@app.command(cls=Grouped, name="demo", short_help="Open the network that comes with reluatlas.")
 @grouped
 def _demo(*, context: typer.Context, jobs: Jobs = None, common: Common) -> int:
     """Open the digits network that comes with reluatlas, on the plane through a 3, a 5 and an 8.
@@ -295,7 +296,7 @@ def _no_study_given(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@study.command("toy", short_help="Watch networks cut the plane while they learn.")
+@study.command(cls=Grouped, name="toy", short_help="Watch networks cut the plane while they learn.")
 def _study_toy(
     problem: Problem = "circle",
     net: Net = "2-8-8-8-2",
@@ -322,7 +323,7 @@ def _study_toy(
     )
 
 
-@study.command("mnist", short_help="Compare and reduce the affine maps of networks that read digits.")
+@study.command(cls=Grouped, name="mnist", short_help="Compare and reduce the affine maps of networks for digits.")
 def _study_mnist(
     data: ImageData = "digits",
     data_dir: DataDir = None,

@@ -42,7 +42,7 @@ def at(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) ->
     heading = f"{Path(source.model).name}: {words.network(net)}. Domain: {words.domain(domain)}."
     if not common.json:
         _say(heading, net, points, search)
-    with console.counting("points", quiet=quiet) as told:
+    with console.progress(quiet=quiet) as told:
         search.run(points, told)
     numbers = {
         **facts.of_command("at", source.model, common.seed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from reluatlas.cli.points import Point, PointUnits, all_points
 from reluatlas.deadline import NEVER, Deadline, current, grace, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
+from reluatlas.progress import Callback
 from reluatlas.report import cell_facts
 from reluatlas.report.cell_record import CellFacts, PointFacts
 
@@ -119,7 +120,7 @@ class Search:
                     else answer_at(self.net, self.net, point.x, outputs, self.domain)
                 )
 
-    def run(self, points: Sequence[Point], told: Callable[[int, int], None] | None) -> None:
+    def run(self, points: Sequence[Point], told: Callback | None) -> None:
         """Look at points until all are done, the time that holds here is over, or an interrupt comes."""
         from threadpoolctl import threadpool_limits
 
@@ -131,7 +132,7 @@ class Search:
                         self.stopped_by = "max_seconds"
                         return
                     if told is not None:
-                        told(len(self.found), len(points))
+                        told("points", len(self.found), len(self.found) / len(points))
         except KeyboardInterrupt:
             self.stopped_by = "interrupt"
         if not self.stopped_by and not all(point.is_complete for point in self.points):

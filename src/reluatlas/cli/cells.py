@@ -14,6 +14,7 @@ from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
 from reluatlas.deadline import current, under
+from reluatlas.progress import Callback
 from reluatlas.report import facts, words
 
 _FOR_CELLS = 0.7  # of the time
@@ -81,7 +82,7 @@ def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | No
     from reluatlas.complexes.count import count_cells
 
     with console.progress(quiet=quiet) as callback:
-        tell = _telling_of_start(callback, checkpoint, quiet=quiet)
+        tell = _telling_of_start(callback, checkpoint, words.measure(chosen.domain.dim), quiet=quiet)
         found = count_cells(
             net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
         )
@@ -96,7 +97,7 @@ def enumerate_(
     from reluatlas.complexes.enumerate import enumerate_cells
 
     with console.progress(quiet=quiet) as callback:
-        tell = _telling_of_start(callback, checkpoint, quiet=quiet)
+        tell = _telling_of_start(callback, checkpoint, words.measure(chosen.domain.dim), quiet=quiet)
         # what is left of the time is for the numbers and figures of what was found
         with under(current().share(_FOR_CELLS)):
             return enumerate_cells(
@@ -105,20 +106,20 @@ def enumerate_(
 
 
 def _telling_of_start(
-    callback: console.ProgressCallback | None, checkpoint: Path | None, *, quiet: bool
-) -> console.ProgressCallback | None:
+    callback: Callback | None, checkpoint: Path | None, measure: str, *, quiet: bool
+) -> Callback | None:
     """Return a callback that first says from where a run goes on: the library calls it before any work then."""
     if checkpoint is None:
         return callback
     is_first = True
 
-    def tell(n_cells: int, share: float) -> None:
+    def tell(what: str, n_cells: int, share: float) -> None:
         nonlocal is_first
         if is_first and n_cells:
-            console.notice(words.going_on(n_cells, share, str(checkpoint)), quiet=quiet)
+            console.notice(words.going_on(n_cells, share, str(checkpoint), measure), quiet=quiet)
         is_first = False
         if callback is not None:
-            callback(n_cells, share)
+            callback(what, n_cells, share)
 
     return tell
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from reluatlas.errors import shortened
-
-ProgressCallback = Callable[[int, float], None]
-
-_WAIT_S = 0.4  # most runs end before a bar is worth importing
+from reluatlas.progress import Bar, Callback
 
 
 def one_line(text: str) -> str:
@@ -83,65 +78,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
+def progress(*, quiet: bool) -> Iterator[Callback | None]:
     """Yield what is told about progress: a bar on stderr when that is a terminal, else None."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    bar = _Bar("cells", "of the area")
+    bar = Bar()
     try:
         yield bar.update
     finally:
         bar.close()
-
-
-@contextmanager
-def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield what is told how many are done, and of how many: a bar on stderr when that is a terminal, else None."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    bar = _Bar(what, "")
-    try:
-        yield lambda done, total: bar.update(done, done / max(1, total))
-    finally:
-        bar.close()
-
-
-class _Bar:
-    """How many things were found, and the share that is done; shown once a run takes longer than a moment."""
-
-    def __init__(self, what: str, share_of: str) -> None:
-        self.what = what
-        self.share_of = share_of
-        self.start = time.monotonic()
-        self.shown: Any = None
-        self.task: Any = None
-
-    def update(self, n: int, share: float) -> None:
-        """Take the state of a run."""
-        if self.shown is None and time.monotonic() - self.start >= _WAIT_S:
-            self._show()
-        if self.shown is not None:
-            self.shown.update(self.task, completed=share, found=f"{n:,}")
-
-    def _show(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-        self.shown = Progress(
-            TextColumn("{task.fields[found]} " + self.what),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn(self.share_of),
-            TimeElapsedColumn(),
-            console=Console(file=sys.stderr, stderr=True),
-            transient=True,
-        )
-        self.task = self.shown.add_task(self.what, total=1.0, found="0")
-        self.shown.start()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self.shown is not None:
-            self.shown.stop()

@@ -148,14 +148,14 @@ def _search(
     from reluatlas.cells.explore import explore as explore_
 
     with (
-        console.counting("cells", quiet=quiet) as told,
+        console.progress(quiet=quiet) as told,
         threadpool_limits(1, user_api="blas"),
         under(current().share(_FOR_CELLS)),
     ):
         return explore_(
             net, np.stack([p.x for p in points]), max_cells=asked.max_cells, domain=domain,
             target=None if goal is None else goal.x, checkpoint=asked.checkpoint,
-            progress=None if told is None else lambda n: told(n, asked.max_cells),
+            progress=told,
         )  # fmt: skip
 
 

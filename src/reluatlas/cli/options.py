@@ -153,20 +153,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", show_default=False,
+        "--out", "-o", metavar="FOLDER", show_default=False,
         help="Write the result into this folder: a new one, an empty one, or an earlier result, which is replaced.",
     ),
 ]  # fmt: skip
 Seed = Annotated[
     int,
     typer.Option(
-        metavar="N", parser=whole(0), help="Seed of everything random; nothing here is, so the answer stays the same."
+        metavar="N", parser=whole(0), hidden=True,
+        help="Every command takes it; nothing here is random, so the answer stays the same.",
     ),
-]
+]  # fmt: skip
 Jobs = Annotated[
     int | None,
     typer.Option(
-        metavar="N", parser=whole(1), show_default=False,
+        "--jobs", "-j", metavar="N", parser=whole(1), show_default=False,
         help="Number of threads; all cores when left out. The answer is the same for any number.",
     ),
 ]  # fmt: skip
@@ -194,7 +195,7 @@ Data = Annotated[
 OutFile = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="FILE", show_default=False,
+        "--out", "-o", metavar="FILE", show_default=False,
         help="Write the maps here: .npy (one array: of each output, the row of A and then b), .parquet (a table; needs "
         "pyarrow), neither of them ever whole in memory, or .npz (A, b and is_on_face).",
     ),
@@ -317,7 +318,7 @@ Check = Annotated[
 OneJob = Annotated[
     int | None,
     typer.Option(
-        "--jobs", metavar="N", parser=whole(1), show_default=False,
+        "--jobs", "-j", metavar="N", parser=whole(1), show_default=False, hidden=True,
         help="Every command takes it; this one works in one thread.",
     ),
 ]  # fmt: skip

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from reluatlas.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.progress import Bar, Callback
 
 if TYPE_CHECKING:
     from reluatlas.studies.toy.folder import FilmKind
@@ -130,7 +131,7 @@ def shape_of(text: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+def stages(*, quiet: bool) -> Iterator[Callback | None]:
     """Yield what is told about progress: a bar on stderr when that is a terminal, else a line for each stage."""
     if quiet:
         yield None
@@ -140,7 +141,7 @@ def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
 
         seen: set[str] = set()
 
-        def say(what: str, done: int, of: int) -> None:
+        def say(what: str, done: int, share: float) -> None:
             stage = what.split(", attempt")[0]
             if stage not in seen:
                 seen.add(stage)
@@ -148,14 +149,8 @@ def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
 
         yield say
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task: Any = shown.add_task("starting", total=1)
-
-        def update(what: str, done: int, of: int) -> None:
-            shown.update(task, description=what, completed=done, total=max(of, 1))
-
-        yield update
+    bar = Bar()
+    try:
+        yield bar.update
+    finally:
+        bar.close()

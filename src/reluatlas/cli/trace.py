@@ -45,10 +45,10 @@ def trace(
 
     start = time.monotonic()
     share = current().share(_FOR_PIECES if out is not None else 1.0)
-    with console.counting("pieces", quiet=quiet) as told, under(share):
+    with console.progress(quiet=quiet) as told, under(share):
         paths = trace_(
             net, np.stack([p.x for p in points]), **{**budget.keywords, "max_seconds": None},
-            progress=None if told is None else lambda n, share: told(n, round(n / share) if share > 0 else 0),
+            progress=told,
         )  # fmt: skip
     labels = [p.label for p in points]
     numbers = {
@@ -101,6 +101,7 @@ def of_paths(paths: Paths, labels: Sequence[str]) -> facts.Facts:
         "stopped_by": paths.stopped_by,
         "share_done": 1.0 if paths.is_complete else min(1.0, done),
         "n_pieces": paths.n_pieces_joined,
+        "n_linear_regions": paths.n_linear_regions_joined,
         "exactness": facts.of_exactness(paths[0].exactness),
         "legs": legs,
     }
@@ -134,7 +135,11 @@ def _show(
     so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
     console.pairs(
         [
-            ("pieces", f"{numbers['n_pieces']:,}{so_far}: cells on the way"),
+            (
+                "pieces",
+                f"{numbers['n_pieces']:,}{so_far}: cells on the way, in "
+                f"{words.counted(numbers['n_linear_regions'], 'linear region')}",
+            ),
             ("exactness", words.exactness(numbers["exactness"])),
             ("time", words.seconds(numbers["seconds"])),
             *([("written", str(out))] if out is not None else []),

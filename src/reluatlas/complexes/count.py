@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from os import PathLike
 
 from reluatlas.answers.exactness import Exactness
-from reluatlas.answers.limits import Limits, ProgressCallback, StoppedBy
+from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.deadline import under
 from reluatlas.domain import Domain, Space
 from reluatlas.errors import TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
+from reluatlas.progress import Progress, tells
+from reluatlas.shown import Shown
 from reluatlas.subdivision.program.lower import check_domain, lower
 from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, is_plane, run
 
 
 @dataclass(frozen=True)
-class CellCount:
+class CellCount(Shown):
     """The number of cells of a network on a domain.
 
     Attributes
@@ -52,6 +54,7 @@ class CellCount:
 
 
 @in_a_sentence
+@tells("cells", "share")
 def count_cells(
     net: Network,
     domain: Domain,
@@ -59,7 +62,7 @@ def count_cells(
     max_cells: int | None = None,
     max_seconds: float | None = None,
     jobs: int | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress = None,
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
 ) -> CellCount:
@@ -80,9 +83,9 @@ def count_cells(
         Stop after so many seconds.
     jobs : int, optional
         Worker threads; all cores when None.
-    progress : callable, optional
-        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
-        checkpoint also before anything else.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told what is counted, how many are done, and which share of the
+        domain's volume they fill; with a checkpoint also before anything else.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
     checkpoint : path, optional
@@ -127,7 +130,7 @@ def count_cells(
     >>> count.n_cells, count.is_complete
     (4, True)
     """
-    limits = Limits(max_cells, max_seconds, jobs, progress)
+    limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     if check_domain(net, domain).dim > MAX_DIMENSION:
         return _count_beyond(net, domain, limits, checkpoint)
     method = "polygons" if is_plane(domain) else "polytopes"

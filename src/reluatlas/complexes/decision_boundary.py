@@ -16,6 +16,7 @@ from reluatlas.complexes.boundary_pieces import parts_of
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.vertices import Corners
 from reluatlas.errors import DimensionError
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray, IntArray
 
 
@@ -80,8 +81,8 @@ class FullPieces(Polytopes):
     outputs: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class DecisionBoundary(Pieces):
+@dataclass(frozen=True, eq=False, repr=False)
+class DecisionBoundary(Shown, Pieces):
     """Where the top two outputs tie; with one output, where it is zero.
 
     This set of points of the domain has pieces of two kinds. `full_pieces` are full-dimensional: parts of cells. The
@@ -109,8 +110,8 @@ class DecisionBoundary(Pieces):
         return np.unique(self.full_pieces.cell)
 
 
-@dataclass(frozen=True, eq=False)
-class BentHyperplane(Pieces):
+@dataclass(frozen=True, eq=False, repr=False)
+class BentHyperplane(Shown, Pieces):
     """The zero set of one neuron inside the domain, where it separates cells: facets, each once. See `Pieces`."""
 
 

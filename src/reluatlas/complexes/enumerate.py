@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from os import PathLike
 
-from reluatlas.answers.limits import Limits, ProgressCallback
+from reluatlas.answers.limits import Limits
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.join import subdivide
 from reluatlas.domain import Domain
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
+from reluatlas.progress import Progress, tells
 from reluatlas.subdivision.program.lower import check_domain
 from reluatlas.subdivision.runner.run import MAX_DIMENSION
 
 
 @in_a_sentence
+@tells("cells", "share")
 def enumerate_cells(
     net: Network,
     domain: Domain,
@@ -22,7 +24,7 @@ def enumerate_cells(
     max_cells: int | None = None,
     max_seconds: float | None = None,
     jobs: int | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress = None,
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
 ) -> PolyhedralComplex:
@@ -45,9 +47,9 @@ def enumerate_cells(
         by then stay unexplored, and the answer incomplete.
     jobs : int, optional
         Worker threads; all cores when None.
-    progress : callable, optional
-        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
-        checkpoint also before anything else.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told what is counted, how many are done, and which share of the
+        domain's volume they fill; with a checkpoint also before anything else.
     certain : bool
         Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
     checkpoint : path, optional
@@ -96,7 +98,7 @@ def enumerate_cells(
     >>> cx.n_cells, cx.volumes.tolist(), cx.f_vector  # a square, cut into four
     (4, [1.0, 1.0, 1.0, 1.0], (9, 12, 4))
     """
-    limits = Limits(max_cells, max_seconds, jobs, progress)
+    limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     if check_domain(net, domain).dim > MAX_DIMENSION:
         from reluatlas.complexes.facet_complex import enumerate_beyond
 

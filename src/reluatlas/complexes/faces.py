@@ -19,13 +19,14 @@ from reluatlas.compiled.jit import inner, kernel
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.vertices import corners_of
 from reluatlas.errors import ArgumentError
+from reluatlas.shown import Shown
 from reluatlas.typing import IntArray
 
 _ROOM = 1 << 14
 
 
-@dataclass(frozen=True, eq=False)
-class Faces:
+@dataclass(frozen=True, eq=False, repr=False)
+class Faces(Shown):
     """The faces of one dimension, each once.
 
     Attributes

@@ -19,6 +19,7 @@ from reluatlas.compiled.structs import pack
 from reluatlas.complexes.twins import Cells, Places, list_differences, match_sides, settle_pairs, sides_of
 from reluatlas.deadline import flagged, interruptible
 from reluatlas.errors import InternalError
+from reluatlas.shown import Shown
 from reluatlas.subdivision.path.composition import new_state
 from reluatlas.subdivision.path.exact_rows import line_reference, split_reference
 from reluatlas.subdivision.path.pieces import piece_key
@@ -27,8 +28,8 @@ from reluatlas.subdivision.program.layout import BREAK, M_K, Lowered
 SIDE, UNEXPLORED, _OPEN = -1, -2, -3
 
 
-@dataclass(frozen=True, eq=False)
-class Facets:
+@dataclass(frozen=True, eq=False, repr=False)
+class Facets(Shown):
     """The facets of all cells, one cell after another (F in all).
 
     In the plane facet j runs from vertex j to the next vertex of its cell (counter-clockwise). In other dimensions

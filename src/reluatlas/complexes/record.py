@@ -15,11 +15,12 @@ from reluatlas.complexes.facets import Facets
 from reluatlas.domain import Box, Domain, Space
 from reluatlas.errors import DomainError
 from reluatlas.network.network import Network
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray, IntArray
 
 
-@dataclass(frozen=True, eq=False)
-class Vertices:
+@dataclass(frozen=True, eq=False, repr=False)
+class Vertices(Shown):
     """The vertices of all cells, one cell after another; in the plane counter-clockwise in each.
 
     Attributes

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reluatlas.figures.class_colors import halo
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
 
 MAX_ENTRIES = 16
 _GAP = 0.02  # of the width of the axes

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import ImportMismatchError, ModelFileError, NonFiniteError, ReluAtlasError
 from reluatlas.importers.lowering.tensors import Checkpoint
-from reluatlas.network.network import Affine, Breakpoints, FloatArray, Gather, Input, Max, Network, Note
+from reluatlas.network.network import Affine, Breakpoints, Gather, Input, Max, Network, Note
 from reluatlas.network.operators import apply_operator, mapped, terms
 from reluatlas.network.values.float64 import values
+from reluatlas.typing import FloatArray
 
 FLOAT64_TOLERANCE = 1e-12
 NATIVE_TOLERANCE = 1e-5

@@ -6,7 +6,7 @@ read a network import the record, and only those that make one (`build`, `archiv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +33,7 @@ from reluatlas.network.record import (
     Shape,
 )
 from reluatlas.network.values.float64 import outputs as outputs_at
+from reluatlas.progress import Progress, tells
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -144,14 +145,14 @@ class Network(Graph):
             )
         return values[0] if single else values
 
-    def patterns(
-        self, X: ArrayLike, *, memory: int | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.integer]:
+    @tells("points", "total")
+    def patterns(self, X: ArrayLike, *, memory: int | None = None, progress: Progress = None) -> NDArray[np.integer]:
         """Return the activation pattern at each point; see `reluatlas.network.maps.affine_at.patterns`."""
         from reluatlas.network.maps.affine_at import patterns
 
-        return patterns(self, X, memory=memory, progress=progress)
+        return patterns(self, X, memory=memory, progress=progress)  # type: ignore[arg-type]
 
+    @tells("points", "total")
     def affine_at(
         self,
         X: ArrayLike,
@@ -163,14 +164,14 @@ class Network(Graph):
         memory: int | None = None,
         jobs: int | None = None,
         device: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress = None,
     ) -> AffineMaps:
         """Return the affine map at each point; see `reluatlas.network.maps.affine_at.affine_at`."""
         from reluatlas.network.maps.affine_at import affine_at
 
         return affine_at(
             self, X, outputs, ties=ties, dtype=dtype, out=out, memory=memory, jobs=jobs, device=device,
-            progress=progress,
+            progress=progress,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def factored_affine_at(

@@ -19,6 +19,7 @@ from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network import parts as named_parts
 from reluatlas.network.operators import LinearOperator, coefficients, is_sound
 from reluatlas.network.point_shapes import rows_of
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 Part = named_parts.Part
@@ -107,7 +108,7 @@ class Note:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Graph:
+class Graph(Shown):
     """A continuous piecewise-linear network as functions read it: nodes, checked to fit on each other, and names.
 
     The help of `reluatlas.Network` describes the fields at length.

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, LOST, SLACK
-from reluatlas.network.network import Breakpoints, FloatArray
+from reluatlas.network.network import Breakpoints
 from reluatlas.paths.intervals import END, START, Chunk, Found, nothing_found
 from reluatlas.paths.rows import Rows
+from reluatlas.typing import FloatArray
 
 _OPEN = 2  # stands for a sign that is not known yet
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.arithmetic.rationals import Ratio, rounded
-from reluatlas.network.network import FloatArray, Max
+from reluatlas.network.network import Max
 from reluatlas.paths.equal_entries import Labels
 from reluatlas.paths.exact import Line
 from reluatlas.paths.intervals import Chunk, Found, nothing_found
 from reluatlas.paths.rows import Rows
+from reluatlas.typing import FloatArray
 
 _COARSE = 1e-10  # a change with a larger radius is placed exactly
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.network import FloatArray, Max, Network
+from reluatlas.network.network import Max, Network
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.equal_entries import taps_of
+from reluatlas.typing import FloatArray
 
 Labels = NDArray[np.int64]
 """Shape (segments, positions): positions of one label are equal in each channel, along the whole segment."""

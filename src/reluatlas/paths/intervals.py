@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.arithmetic.rationals import ExactVector, Ratio, exact_vector, rounded
-from reluatlas.network.network import FloatArray, Network
+from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.paths.exact import ExactLines
 from reluatlas.paths.rows import Rows
-from reluatlas.typing import IntArray
+from reluatlas.typing import FloatArray, IntArray
 
 START, END = 0, 1
 """Ids of the two ends of every segment."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from html import escape
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -21,6 +20,7 @@ from reluatlas.errors import ArgumentError
 from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.paths.exact import ExactLines
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray, IntArray
 
 
@@ -33,8 +33,8 @@ class Change(NamedTuple):
     after: int
 
 
-@dataclass(frozen=True, eq=False)
-class Crossings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossings(Shown):
     """Which units change at which breakpoint, one entry for each.
 
     Attributes
@@ -59,7 +59,7 @@ class Crossings:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Path:
+class Path(Shown):
     """The pieces of a network on a segment: the closures of the sets of t in [0, 1] with one activation pattern.
 
     Made by `trace`. A piece is where the segment passes through one cell.
@@ -252,14 +252,11 @@ class Path:
         rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by} at t = {self.reached:g}"
         return f"Path({self.n_pieces:,} pieces, {self.classes.size:,} stretches of one class, {self.exactness}{rest})"
 
-    def _repr_html_(self) -> str:
-        return f"<p><b>{escape(repr(self))}</b></p>"
-
     def __reduce__(self) -> Any:
         raise TypeError("a Path is not pickled. Keep its arrays, or trace the segment again.")
 
 
-class Paths(Sequence[Path]):
+class Paths(Shown, Sequence[Path]):
     """The paths of several segments, in their order; `paths[i]` is a `Path`.
 
     Parameters
@@ -296,11 +293,18 @@ class Paths(Sequence[Path]):
     @property
     def n_pieces_joined(self) -> int:
         """Number of pieces of all paths; on a polyline, a corner inside a cell does not begin a new piece."""
-        total = int(self.n_pieces.sum())
-        if not self.is_polyline:
-            return total
-        both = zip(self._paths, self._paths[1:], strict=False)
-        return total - sum(
+        return int(self.n_pieces.sum()) - self._n_corners_inside
+
+    @property
+    def n_linear_regions_joined(self) -> int:
+        """Number of linear regions of all paths, at most that of pieces; a corner inside a cell begins none."""
+        return sum(path.n_linear_regions for path in self._paths) - self._n_corners_inside
+
+    @property
+    def _n_corners_inside(self) -> int:
+        """Number of corners of a polyline at which one cell goes on."""
+        both = zip(self._paths, self._paths[1:], strict=False) if self.is_polyline else ()
+        return sum(
             p.is_complete and q.n_pieces > 0 and np.array_equal(p.last_pattern, q.first_pattern) for p, q in both
         )
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from reluatlas.arithmetic.bounded import Bounded, divided, plus, scaled
 from reluatlas.arithmetic.constants import EPSILON, LOST_IN_SUMS, SLACK, UNIT_ROUNDOFF
 from reluatlas.arithmetic.floats import low_bits
-from reluatlas.network.network import Breakpoints, Dense, FloatArray, Gather, LinearOperator, Network, Sparse
+from reluatlas.network.network import Breakpoints, Dense, Gather, LinearOperator, Network, Sparse
 from reluatlas.network.values.bounded import Factor
+from reluatlas.typing import FloatArray
 
 _FLOOR = 2.0**-450  # least size that enters an error bound, so that no bound underflows
 _LEAST_WEIGHT = 2.0**-400

@@ -24,13 +24,13 @@ from reluatlas.arithmetic.rationals import Ratio, is_before, rounded
 from reluatlas.deadline import Deadline
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.interpret import sources, winners_of
-from reluatlas.network.network import Affine, Breakpoints, Dense, FloatArray, Max, Network
+from reluatlas.network.network import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.paths.cut_units import cut_units
 from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
 from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
 from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
-from reluatlas.typing import IntArray
+from reluatlas.typing import FloatArray, IntArray
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
 _DENSE = 0.75  # share of units from which on none are left out

@@ -13,17 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.answers.exactness import Exactness
-from reluatlas.answers.limits import Limits, ProgressCallback
+from reluatlas.answers.limits import Limits
 from reluatlas.deadline import under
 from reluatlas.domain import Segment
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import NO_CLASS, deciding
-from reluatlas.network.network import FloatArray, Max, Network, require_network
+from reluatlas.network.network import Max, Network, require_network
 from reluatlas.network.point_shapes import require_order, rows_of
 from reluatlas.paths.intervals import END, START
 from reluatlas.paths.path import Crossings, Path, Paths
 from reluatlas.paths.sweep import Stop, Sweep, Swept
+from reluatlas.progress import Progress, tells
+from reluatlas.typing import FloatArray
 
 _TOGETHER = 1024  # segments of one sweep
 _FOR_PIECES = 0.85  # of the time; the rest is for gathering them
@@ -32,14 +34,15 @@ _FOR_PIECES = 0.85  # of the time; the rest is for gathering them
 @overload
 def trace(
     net: Network, line: Segment, *, max_cells: int | None = ..., max_seconds: float | None = ...,
-    jobs: int | None = ..., progress: ProgressCallback | None = ...,
+    jobs: int | None = ..., progress: Progress = ...,
 ) -> Path: ...  # fmt: skip
 @overload
 def trace(
     net: Network, line: Sequence[Segment] | ArrayLike, *, max_cells: int | None = ...,
-    max_seconds: float | None = ..., jobs: int | None = ..., progress: ProgressCallback | None = ...,
+    max_seconds: float | None = ..., jobs: int | None = ..., progress: Progress = ...,
 ) -> Paths: ...  # fmt: skip
 @in_a_sentence
+@tells("pieces", "share")
 def trace(
     net: Network,
     line: Segment | Sequence[Segment] | ArrayLike,
@@ -47,7 +50,7 @@ def trace(
     max_cells: int | None = None,
     max_seconds: float | None = None,
     jobs: int | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress = None,
 ) -> Path | Paths:
     """Return the exact pieces of a network along a segment, a polyline or many segments.
 
@@ -68,8 +71,8 @@ def trace(
         Stop after so many seconds.
     jobs : int, optional
         Threads for many segments; all cores when None.
-    progress : callable, optional
-        Called now and then with the number of pieces found and the share of the segments that is done.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told what is counted, how many are done, and which share of the work.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def trace(
     >>> path.breakpoints, path.affine.A[:, 0, 0]
     (array([0.5 , 0.75]), array([ 0.,  2., -2.]))
     """
-    limits = Limits(max_cells, max_seconds, jobs, progress)
+    limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     segments, is_polyline = _segments(net, line)
     paths = _traced(net, segments, limits)
     return paths[0] if isinstance(line, Segment) else Paths(paths, is_polyline=is_polyline)

@@ -31,7 +31,6 @@ _IMAGES, _OUTPUTS, _LEAST_SIDE = 4, 12, 4
 _VECTOR = 12  # numbers of a vector that are written out
 _WIDTH = 8.6
 _CHECK = """import reluatlas as ra
-from reluatlas.certify.archive import check_file
 
 net = {load}
 print([report.is_ok for report in check_file(net, "certificates.npz")])"""

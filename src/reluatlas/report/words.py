@@ -121,9 +121,9 @@ def path_stopped(numbers: Mapping[str, Any]) -> str:
     return stopped(numbers["stopped_by"], numbers["share_done"], "path")
 
 
-def going_on(n_cells: int, share_done: float, file: str) -> str:
-    """Return from where a run goes on."""
-    return f"Going on from {file}: {counted(n_cells, 'cell')}, {share(share_done)} of the area."
+def going_on(n_cells: int, share_done: float, file: str, what: str = "area") -> str:
+    """Return from where a run goes on; `what` is what the share is of."""
+    return f"Going on from {file}: {counted(n_cells, 'cell')}, {share(share_done)} of the {what}."
 
 
 def goes_on(stopped_by: str, file: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reluatlas.report.common import About
 from reluatlas.report.complex_page import page
@@ -78,8 +78,19 @@ def write_numbers(folder: Path, name: str, numbers: Facts) -> Path:
 
 
 def as_json(numbers: Facts) -> str:
-    """Return numbers as JSON text."""
-    return json.dumps(numbers, indent=2, allow_nan=False, ensure_ascii=True)
+    """Return numbers as JSON text: a name in each line, and arrays of numbers on one."""
+    return _lines(numbers, "")
+
+
+def _lines(value: Any, margin: str) -> str:
+    """Return a value as JSON; what holds names is spread over lines, everything else is on one."""
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        rows = [f"{inner}{json.dumps(str(key))}: {_lines(each, inner)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(rows) + f"\n{margin}}}"
+    if isinstance(value, list | tuple) and any(isinstance(each, dict) and each for each in value):
+        return "[\n" + ",\n".join(f"{inner}{_lines(each, inner)}" for each in value) + f"\n{margin}]"
+    return json.dumps(value, allow_nan=False, ensure_ascii=True)
 
 
 def _text(path: Path, text: str) -> None:

@@ -135,7 +135,7 @@ def test_limits_leave_a_first_part():
     many = trace(net, [segment] * 3, max_cells=1, jobs=1)
     assert not many.is_complete or int(many.n_pieces.sum()) == 3 * whole.n_pieces
     seen = []
-    trace(net, [segment] * 3, jobs=2, progress=lambda n, share: seen.append((n, share)))
+    trace(net, [segment] * 3, jobs=2, progress=lambda what, n, share: seen.append((n, share)))
     assert seen == [] or 0 <= seen[-1][1] <= 1
 
 
@@ -147,7 +147,7 @@ def test_an_interrupt_keeps_what_was_found(monkeypatch):
     segments = [ra.Segment(*rng.uniform(-1, 1, (2, net.n_inputs))) for _ in range(6)]
     monkeypatch.setattr(sweep, "_NUMBERS", 1)  # an interval at a time
 
-    def stop_after_some(n, share):
+    def stop_after_some(what, n, share):
         calls.append(n)
         if len(calls) == 5:
             raise KeyboardInterrupt

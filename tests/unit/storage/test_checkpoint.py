@@ -105,7 +105,7 @@ def test_a_killed_search_goes_on_to_the_same_answer(tmp_path):
         n_steps = base.execute("SELECT count(*) FROM steps").fetchone()[0]
     assert n_steps > 3
     visited = []
-    answer = _search(tmp_path / "run", progress=visited.append)
+    answer = _search(tmp_path / "run", progress=lambda what, n, share: visited.append(n))
     assert is_same(answer, whole("search")) and visited[0] > 0.3 * MOST
 
 
@@ -121,7 +121,7 @@ def test_a_file_in_use_is_refused(kind, path):
 
 def test_a_search_within_a_search_of_the_same_file_is_refused(tmp_path):
     with pytest.raises(ResultFileError, match="in use by another run"):
-        _search(tmp_path / "run", progress=lambda n: _search(tmp_path / "run"))
+        _search(tmp_path / "run", progress=lambda *told: _search(tmp_path / "run"))
     assert is_same(_search(tmp_path / "run"), whole("search"))
 
 

@@ -114,7 +114,7 @@ def test_a_target_that_is_never_reached_is_told_and_what_was_found_is_kept(tmp_p
 
 
 def test_an_interrupted_study_leaves_whole_files_and_says_that_it_is_not_complete(tmp_path):
-    def stop(what: str, done: int, of: int) -> None:
+    def stop(what: str, done: int, share: float) -> None:
         if "seed 0: opening" in what:
             raise KeyboardInterrupt
 

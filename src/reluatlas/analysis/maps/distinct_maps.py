@@ -14,8 +14,9 @@ from reluatlas.affine import AffineMaps
 from reluatlas.arithmetic.rationals import ExactVector, exact_vector
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.interpret import pull
-from reluatlas.network.network import FloatArray, Network
+from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.typing import FloatArray
 
 Progress = Callable[[int, int], None]
 

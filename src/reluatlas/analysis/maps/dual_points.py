@@ -10,14 +10,15 @@ import numpy as np
 from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
 
-@dataclass(frozen=True, eq=False)
-class DualPoints:
+@dataclass(frozen=True, eq=False, repr=False)
+class DualPoints(Shown):
     """Affine maps as points, each with its share of the domain.
 
     Attributes

@@ -18,6 +18,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network.maps.factored import FactoredMaps
 from reluatlas.network.network import Affine, Breakpoints, Network
+from reluatlas.progress import total_of
 from reluatlas.typing import FloatArray
 
 Maps: TypeAlias = AffineMaps | FactoredMaps
@@ -144,8 +145,9 @@ def maps_of(
     """Return the maps of a network at points: factored where it has one hidden layer, else written out in float32."""
     if has_factors(network):
         return network.factored_affine_at(X, memory=memory)
+    told = None if progress is None else lambda _, done, share: progress(done, total_of(done, share))
     return network.affine_at(
-        X, ties="torch", dtype=np.float32, out=out, memory=memory, jobs=jobs, progress=progress
+        X, ties="torch", dtype=np.float32, out=out, memory=memory, jobs=jobs, progress=told
     )  # fmt: skip
 
 

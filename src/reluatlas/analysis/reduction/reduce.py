@@ -12,20 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.analysis.maps.basis import MapBasis, all_coordinates, map_bases
 from reluatlas.analysis.maps.gram import in_blocks
-from reluatlas.analysis.maps.rows import MapRows, Maps, Progress, block_size, flat_points, maps_of
+from reluatlas.analysis.maps.rows import MapRows, Maps, block_size, flat_points, maps_of
 from reluatlas.analysis.reduction.clustering import Init, cluster_all, nearest
 from reluatlas.analysis.similarity.baselines import predictions
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.batches import available_cores
 from reluatlas.network.maps.factored import FactoredMaps
 from reluatlas.network.network import Network, require_network
+from reluatlas.progress import Progress, tells
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 _AT_ONCE = 2048
 
 
-@dataclass(frozen=True, eq=False)
-class ReducedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class ReducedModel(Shown):
     """A network whose affine maps are replaced, output by output, by the nearest of k centers.
 
     The network still says which map holds at a point, and so which center is nearest.
@@ -137,14 +139,15 @@ class ReducedModel:
 def reduce(
     net: Network, X: ArrayLike, k: int, method: Literal["kmeans"] = "kmeans", *, maps: Maps | None = None,
     init: Init = ..., tolerance: float = ..., seed: int = ..., memory: int | None = ...,
-    jobs: int | None = ..., progress: Progress | None = ...,
+    jobs: int | None = ..., progress: Progress = ...,
 ) -> ReducedModel: ...  # fmt: skip
 @overload
 def reduce(
     net: Network, X: ArrayLike, k: Sequence[int], method: Literal["kmeans"] = "kmeans", *, maps: Maps | None = None,
     init: Init = ..., tolerance: float = ..., seed: int = ..., memory: int | None = ...,
-    jobs: int | None = ..., progress: Progress | None = ...,
+    jobs: int | None = ..., progress: Progress = ...,
 ) -> list[ReducedModel]: ...  # fmt: skip
+@tells("", "stages")
 def reduce(
     net: Network,
     X: ArrayLike,
@@ -157,7 +160,7 @@ def reduce(
     seed: int = 0,
     memory: int | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> ReducedModel | list[ReducedModel]:
     """Return the network with its affine maps replaced, output by output, by the nearest of k centers.
 
@@ -232,6 +235,7 @@ def reduce(
     [1.0, 0.0]
     """
     require_network(net)
+    tell: Any = progress
     many = isinstance(k, Sequence | np.ndarray) and not isinstance(k, str)
     given: Any = k
     counts = _checked_counts(list(given) if many else [given])
@@ -240,8 +244,8 @@ def reduce(
     if maps is None:
 
         def told(done: int, total: int) -> None:
-            if progress is not None:
-                progress("maps", done, total)
+            if tell is not None:
+                tell("maps", done, total)
 
         maps = maps_of(net, X, jobs=jobs, progress=told)
     if not isinstance(maps, AffineMaps | FactoredMaps):
@@ -255,14 +259,14 @@ def reduce(
             f"`k={max(counts)}` is more than the {rows.n_maps} maps, one per point of `X`. "
             f"Pass at most {rows.n_maps}, or more points."
         )
-    bases = map_bases(rows, tolerance, memory=memory, jobs=jobs, progress=progress)
-    points = all_coordinates(rows, bases, jobs=jobs, progress=progress)
+    bases = map_bases(rows, tolerance, memory=memory, jobs=jobs, progress=tell)
+    points = all_coordinates(rows, bases, jobs=jobs, progress=tell)
     tasks = sorted(((c, n) for n in set(counts) for c in range(rows.n_outputs)), key=lambda task: (-task[1], task[0]))
     found = {}
     for task, made in zip(tasks, cluster_all(tasks, points, init, seed, cores), strict=True):
         found[task] = np.asarray(made, dtype=np.float32)
-        if progress is not None:
-            progress("centers", len(found), len(tasks))
+        if tell is not None:
+            tell("centers", len(found), len(tasks))
     models = [
         ReducedModel(net, int(n), tuple(bases), tuple(found[c, n] for c in range(rows.n_outputs))) for n in counts
     ]

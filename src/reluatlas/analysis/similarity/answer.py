@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.similarity.mapped import MappedScore, RankScores
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 Bias = Literal["mapped", "not mapped"]
@@ -16,7 +17,7 @@ Chance = Literal["any", "label"]
 
 
 @dataclass(frozen=True, eq=False)
-class Similarity:
+class Similarity(Shown):
     """How well the affine maps of a network f turn into those of a network g.
 
     Attributes
@@ -82,8 +83,8 @@ class Similarity:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class SimilarityTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimilarityTable(Shown):
     """Similarities of all ordered pairs of some networks.
 
     Attributes

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
-from reluatlas.analysis.maps.rows import Progress
 from reluatlas.analysis.similarity.answer import Bias, Chance, Similarity, SimilarityTable
 from reluatlas.analysis.similarity.run import RANKS, Options, Source, compare_pairs
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import Progress, tells
 
 
+@tells("", "stages")
 def similarity(
     f: Source,
     g: Source,
@@ -28,7 +29,7 @@ def similarity(
     seed: int = 0,
     memory: int | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> Similarity:
     """Return how well the affine maps of `f` turn into those of `g` by one matrix per output.
 
@@ -68,8 +69,8 @@ def similarity(
         Bytes for sums of inner products, 4 GiB by default.
     jobs : int, optional
         Threads; all cores by default.
-    progress : callable, optional
-        Told the stage, what is done of it, and of how much.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told what is counted, how many are done, and which share of the work.
 
     Returns
     -------
@@ -105,11 +106,12 @@ def similarity(
     >>> answer.r2.round(6).tolist(), answer.agreement
     ([1.0], 1.0)
     """
-    options = Options((bias,), ridge, ranks, tuple(chance), held_back, seed, memory, jobs, progress)
+    options = Options((bias,), ridge, ranks, tuple(chance), held_back, seed, memory, jobs, progress)  # type: ignore[arg-type]
     table = compare_pairs({"f": f, "g": g}, [("f", "g")], X_fit, X_test, y_fit, y_test, options)
     return table.pairs["f", "g", bias]
 
 
+@tells("", "stages")
 def similarity_table(
     networks: Mapping[str, Source],
     X_fit: ArrayLike,
@@ -125,7 +127,7 @@ def similarity_table(
     seed: int = 0,
     memory: int | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = None,
 ) -> SimilarityTable:
     """Return the similarities of all ordered pairs of networks; see `similarity`.
 
@@ -169,6 +171,6 @@ def similarity_table(
     names = list(networks)
     if len(names) < 2:
         raise ArgumentError(f"`networks` holds {len(names)} networks; a table of pairs needs two or more.")
-    options = Options(tuple(bias), ridge, ranks, tuple(chance), held_back, seed, memory, jobs, progress)
+    options = Options(tuple(bias), ridge, ranks, tuple(chance), held_back, seed, memory, jobs, progress)  # type: ignore[arg-type]
     pairs = [(f, g) for f in names for g in names if f != g]
     return compare_pairs(networks, pairs, X_fit, X_test, y_fit, y_test, options)

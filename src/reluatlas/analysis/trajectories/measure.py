@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reluatlas.analysis.maps.dual_points import dual_points
 from reluatlas.analysis.trajectories.record import TrajectoryRecord
 from reluatlas.errors import ArgumentError
+from reluatlas.shown import Shown
 from reluatlas.typing import IntArray
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class TrajectoryMeasures:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrajectoryMeasures(Shown):
     """What a trajectory's complexes count, one entry per time.
 
     Attributes

@@ -17,6 +17,7 @@ from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network.build import Builder
 from reluatlas.network.network import Network
 from reluatlas.network.point_shapes import rows_of
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Layers = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
-class TrajectoryRecord:
+class TrajectoryRecord(Shown):
     """The weights of one dense ReLU network at many times, and the domain on which it is looked at.
 
     What is measured and kept of a trajectory reads this; its parameters are those of `Trajectory`.

@@ -9,8 +9,9 @@ from typing import Self
 from numpy.typing import ArrayLike
 
 from reluatlas.analysis.trajectories.archive import load_trajectory, save_trajectory
-from reluatlas.analysis.trajectories.measure import Progress, TrajectoryMeasures, measure
+from reluatlas.analysis.trajectories.measure import TrajectoryMeasures, measure
 from reluatlas.analysis.trajectories.record import TrajectoryRecord
+from reluatlas.progress import Progress, tells
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -44,8 +45,9 @@ class Trajectory(TrajectoryRecord):
         When the parts do not fit on each other, or a weight is NaN or infinite.
     """
 
+    @tells("times", "total")
     def measure(
-        self, times: ArrayLike | None = None, *, jobs: int | None = None, progress: Progress | None = None
+        self, times: ArrayLike | None = None, *, jobs: int | None = None, progress: Progress = None
     ) -> TrajectoryMeasures:
         """Return counts and sizes of the complex over time, each from an exact enumeration.
 
@@ -55,13 +57,14 @@ class Trajectory(TrajectoryRecord):
             Positions, negative ones from the end; all when left out.
         jobs : int, optional
             Worker threads; all cores when left out.
-        progress : callable(n_done, n_all), optional
+        progress : bool or callable(what, done, share), optional
+            True shows a bar.
 
         Guarantees
         ----------
         The same numbers on any number of jobs. Counts are exact where `is_exact` says so.
         """
-        return measure(self, self.positions(times), jobs=jobs, progress=progress)
+        return measure(self, self.positions(times), jobs=jobs, progress=progress)  # type: ignore[arg-type]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trajectory to an `.npz` file (no pickle, with a format version), then put it in place.

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from reluatlas.arithmetic.constants import EPSILON, LOST_IN_SUMS, SLACK_LONG
 from reluatlas.arithmetic.rationals import Coordinates, ExactVector, WholeRow, over_one, to_floats
 from reluatlas.deadline import look
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class Halfspaces:
+class Halfspaces(Shown):
     """The polyhedron `{x : A x <= b}`.
 
     Attributes

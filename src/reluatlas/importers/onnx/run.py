@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import ModelFileError
 from reluatlas.importers.onnx.reference import evaluator
-from reluatlas.network.network import FloatArray, Shape
+from reluatlas.network.network import Shape
+from reluatlas.typing import FloatArray
 
 Run = Callable[[FloatArray], Mapping[str, NDArray]]
 

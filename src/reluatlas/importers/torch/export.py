@@ -27,7 +27,8 @@ from reluatlas.importers.torch.ends import require_one_tensor, with_one_end
 from reluatlas.importers.torch.lower import lower_node
 from reluatlas.importers.torch.operators.table import KEPT
 from reluatlas.importers.torch.run import all_tensors, casts, fixes_type, is_float, module_runner, neutral, zeros
-from reluatlas.network.network import FloatArray, Shape
+from reluatlas.network.network import Shape
+from reluatlas.typing import FloatArray
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.importers.torch.copies import copied
-from reluatlas.network.network import FloatArray
+from reluatlas.typing import FloatArray
 
 
 def is_float(tensor: Any) -> bool:

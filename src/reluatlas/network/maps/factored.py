@@ -18,11 +18,12 @@ from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.maps.affine_at import chosen_outputs, patterns
 from reluatlas.network.operators import Dense, apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Shape
+from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class FactoredMaps:
+@dataclass(frozen=True, eq=False, repr=False)
+class FactoredMaps(Shown):
     """N affine maps of a network `x -> V h(W x + a) + d` with h units long: h numbers a map instead of n + 1.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 
 from reluatlas.datasets.mnist import Images
 from reluatlas.network.batches import available_cores
+from reluatlas.progress import total_of
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
 from reluatlas.studies.mnist.train import Trained
@@ -40,7 +41,7 @@ def compare_networks(
     table = similarity_table(
         sources, maps.inputs("train"), maps.inputs("test"), y_fit=data.y_train, y_test=data.y_test,
         bias=("mapped", "not mapped"), chance=("any", "label"), seed=seed, memory=_MEMORY, jobs=jobs,
-        progress=lambda what, done, of: tell(f"similarity, seed {seed}: {what}", done, of),
+        progress=lambda what, done, share: tell(f"similarity, seed {seed}: {what}", done, total_of(done, share)),
     )  # fmt: skip
     own = dict(zip(table.names, table.own_accuracy.tolist(), strict=True))
     pairs = []
@@ -93,7 +94,8 @@ def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jo
             continue
         models = reduce(
             maps.network(trained), maps.inputs("train"), list(wanted), maps=at_train, init=init, seed=trained.seed,
-            jobs=jobs, progress=lambda what, done, of: tell(f"{title}: fewer maps: {what}", done, of),
+            jobs=jobs,
+            progress=lambda what, done, share: tell(f"{title}: fewer maps: {what}", done, total_of(done, share)),
         )  # fmt: skip
         for k, model in zip(wanted, models, strict=True):
             right = int((model.predict(maps.inputs("test"), maps=at_test, jobs=jobs) == data.y_test).sum())

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import total_of
 from reluatlas.studies.mnist.large_maps import torch_outputs, write_torch_maps
 from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained
@@ -126,7 +127,7 @@ class MapFiles:
                 net.affine_at(
                     X, ties="torch", dtype=np.float32, out=path, jobs=self._jobs,
                     device=None if self._device == "cpu" else self._device,
-                    progress=lambda done, of: tell(what, done, of),
+                    progress=lambda _, done, share: tell(what, done, total_of(done, share)),
                 )  # fmt: skip
         stored = np.load(path, mmap_mode="r")
         return AffineMaps(stored[:, :, :-1].reshape(*stored.shape[:2], *net.input_shape), stored[:, :, -1])

@@ -13,6 +13,7 @@ import numpy as np
 from reluatlas._version import __version__
 from reluatlas.datasets.mnist import NAMES, Images, cache_folder, load_images
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import Progress, tells
 from reluatlas.studies.mnist import compare, measure
 from reluatlas.studies.mnist.folder import FORMAT, HEAD, VERSION, prepare_folder
 from reluatlas.studies.mnist.map_files import MapFiles
@@ -52,6 +53,7 @@ class MnistStudy:
         return summary(self.folder)
 
 
+@tells("", "stages")
 def run_mnist_study(
     data: str = "digits",
     out: str | Path = "reluatlas-mnist",
@@ -66,7 +68,7 @@ def run_mnist_study(
     epochs: int | None = None,
     keep_maps: bool = False,
     jobs: int | None = None,
-    progress: Tell | None = None,
+    progress: Progress = None,
 ) -> MnistStudy:
     """Train networks, open them at every image, compare and reduce them, and write a report.
 
@@ -93,7 +95,7 @@ def run_mnist_study(
         Whether to keep the files with the affine maps of all images, which are large.
     jobs : int, optional
         Worker threads and processes; all cores when left out.
-    progress : callable(what, n_done, n_all), optional
+    progress : bool or callable(what, done, share), optional
 
     Raises
     ------
@@ -109,7 +111,7 @@ def run_mnist_study(
     The same numbers for the same seeds on the CPU of one machine, apart from the last digits that depend on the number
     of threads of BLAS. A step whose files are there is not done again; the report is drawn from the files alone.
     """
-    tell = progress or (lambda what, done, of: None)
+    tell: Tell = progress or (lambda what, done, of: None)  # type: ignore[assignment]
     names, numbers = _checked(data, networks, seeds, seed, jobs, epochs)
     if device is None and images is None:
         _refuse_large(names)

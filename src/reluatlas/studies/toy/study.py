@@ -18,6 +18,8 @@ from reluatlas.analysis.trajectories.measure import in_threads
 from reluatlas.analysis.trajectories.record import name_of
 from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import Callback, tells, total_of
+from reluatlas.progress import Progress as ShownProgress
 from reluatlas.studies.toy import words
 from reluatlas.studies.toy.alike import compare_runs, reduction_curve
 from reluatlas.studies.toy.folder import FilmKind, prepare_folder
@@ -72,6 +74,7 @@ class ToyStudy(ToyStudyRecord):
         return words.summary(self)
 
 
+@tells("", "stages")
 def run_toy_study(
     problem: str = "circle",
     *,
@@ -83,7 +86,7 @@ def run_toy_study(
     settings: Settings | None = None,
     n_train: int = 100_000,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: ShownProgress = None,
 ) -> ToyStudy:
     """Train, open and compare networks on a toy problem, and return what was found.
 
@@ -106,7 +109,7 @@ def run_toy_study(
         Number of training points.
     jobs : int, optional
         Worker threads and processes; all cores when left out.
-    progress : callable(what, n_done, n_all), optional
+    progress : bool or callable(what, done, share), optional
 
     Raises
     ------
@@ -132,7 +135,7 @@ def run_toy_study(
         raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
     shapes = tuple(dict.fromkeys([MINIMAL[problem], check_toy_sizes(net)]))
     settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
-    tell = progress or (lambda what, done, of: None)
+    tell: Progress = progress or (lambda what, done, of: None)  # type: ignore[assignment]
     data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]
     import_torch()
     folder = None if out is None else prepare_folder(out, problem, film)
@@ -147,7 +150,7 @@ def run_toy_study(
             training = train_toy(data, shape, seed=s, settings=settings, progress=step)
             if folder is not None:
                 training.trajectory.save(folder / f"trajectory-{name_of(shape)}-seed{s}.npz")
-            measures = training.trajectory.measure(jobs=jobs, progress=_named(tell, f"{what}: opening every batch"))
+            measures = training.trajectory.measure(jobs=jobs, progress=_shared(tell, f"{what}: opening every batch"))
             runs.append(ToyRun(training, measures))
     firsts = {name_of(shape): runs[i * seeds] for i, shape in enumerate(shapes)}
     sampling = [
@@ -182,6 +185,10 @@ def _sampling(run: ToyRun, jobs: int | None, progress: Callable[[int, int], None
         patterns=np.array([f.n_patterns for f in found]),
         rounded=np.array([f.n_rounded for f in found]),
     )
+
+
+def _shared(tell: Progress, what: str) -> Callback:
+    return lambda _, done, share: tell(what, done, total_of(done, share))
 
 
 def _named(tell: Progress, what: str) -> Callable[[int, int], None]:

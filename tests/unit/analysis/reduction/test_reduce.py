@@ -84,7 +84,7 @@ def test_many_k_processes_and_files_change_nothing(points, tmp_path, monkeypatch
     net, (X, Z) = mlp((6, 8, 8, 3), 1), points
     seen = []
     both = ra.reduce(net, X, [5, 1, 40], seed=3, jobs=2, progress=lambda *a: seen.append(a))
-    assert [model.k for model in both] == [5, 1, 40] and ("centers", 9, 9) in seen
+    assert [model.k for model in both] == [5, 1, 40] and ("centers", 9, 1.0) in seen
     maps = net.affine_at(X, ties="torch", dtype=np.float32, out=tmp_path / "maps.npy")
     for model, k in zip(both, (5, 1, 40), strict=True):
         alone = ra.reduce(net, X, k, seed=3, jobs=1, maps=maps)

@@ -38,8 +38,8 @@ def test_networks_are_made_of_the_stored_weights():
 def test_measures_are_those_of_each_complex_for_any_number_of_jobs():
     trajectory = moving()
     seen = []
-    measures = trajectory.measure(jobs=1, progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(i, 6) for i in range(7)]
+    measures = trajectory.measure(jobs=1, progress=lambda *told: seen.append(told))
+    assert seen == [("times", i, i / 6) for i in range(7)]
     two = trajectory.measure(jobs=2)
     for name, column in measures.to_table().items():
         assert np.array_equal(column, two.to_table()[name]), name

@@ -47,7 +47,7 @@ def test_a_file_holds_rows_and_constants(tmp_path, dtype):
     assert np.allclose(maps(X), net(X)[:, [3, 0]], atol=1e3 * tolerance)
     assert np.allclose(maps[5:8](X[5:8]), net(X[5:8])[:, [3, 0]], atol=1e3 * tolerance)
     assert np.array_equal(load_maps(path).A, maps.A)
-    assert told[-1] == (900, 900) and all(a < b for (a, _), (b, _) in itertools.pairwise(told))
+    assert told[-1] == ("points", 900, 1.0) and all(a < b for (_, a, _), (_, b, _) in itertools.pairwise(told))
 
 
 def test_images_are_stored_in_their_shape(tmp_path):
@@ -186,7 +186,7 @@ def test_a_failure_halfway_keeps_the_old_file(tmp_path):
     net, X, path = dense(), points(3000), tmp_path / "maps.npy"
     path.write_bytes(b"kept")
 
-    def stop(done, total):
+    def stop(what, done, share):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

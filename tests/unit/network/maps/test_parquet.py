@@ -31,7 +31,7 @@ def test_a_table_holds_what_the_arrays_hold(tmp_path, dtype, ties):
     maps = net.affine_at(
         X, [3, 0, 3], out=path, dtype=dtype, ties=ties, memory=2**21, jobs=3, progress=lambda *a: told.append(a)
     )
-    assert told[-1] == (1500, 1500) and left_behind(tmp_path) == ["maps.parquet"]
+    assert told[-1] == ("points", 1500, 1.0) and left_behind(tmp_path) == ["maps.parquet"]
     for again in (maps, ra.load_maps(path)):
         assert again.shape == (1500, 3, 40) and again.dtype == dtype and len(again) == 1500
         assert again.A.dtype == again.b.dtype == dtype
@@ -124,7 +124,7 @@ def test_an_interrupt_keeps_the_old_file(tmp_path):
     net, X, path = dense(), points(3000), tmp_path / "maps.parquet"
     path.write_bytes(b"kept")
 
-    def stop(done, total):
+    def stop(what, done, share):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

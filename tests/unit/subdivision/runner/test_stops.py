@@ -73,7 +73,8 @@ def test_an_interrupt_gives_what_was_found():
     layers = [(rng.uniform(-1, 1, (m, n)), rng.uniform(-1, 1, m)) for n, m in pairwise((2, 300, 300, 300, 1))]
     calls = []
 
-    def interrupting(n_cells, share):
+    def interrupting(what, n_cells, share):
+        assert what == "cells"
         calls.append((n_cells, share))
         if n_cells > 2000:
             raise KeyboardInterrupt
