@@ -26,6 +26,7 @@ PAGES = [
     "docs/cli.md",
     "docs/any-dimension.md",
     "docs/figures.md",
+    "docs/how-to.md",
     "docs/testing.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}
@@ -77,3 +78,13 @@ def test_snippets_print_what_the_page_says(page, tmp_path, monkeypatch):
     assert pairs, "the page has no output to compare"
     for snippet, printed, said in pairs:
         assert _plain(printed) == _plain(said), snippet
+
+
+def test_every_task_of_the_how_to_is_three_lines_at_most():
+    text = (ROOT / "docs/how-to.md").read_text(encoding="utf-8")
+    tasks = text.split("\n## ")[1:]
+    assert len(tasks) == 15
+    for task in tasks:
+        (code,) = [code for language, code in _BLOCK.findall("## " + task) if language == "python"]
+        lines = [line for line in code.splitlines() if line.strip() and not line.startswith(("from ", "import "))]
+        assert len(lines) <= 3, task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -17,7 +17,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.answers.dual_graph import DualGraph, edge_columns
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.answers.maps import checked_cell, input_affine
-from reluatlas.cells.cell import Cell
+from reluatlas.cells.cell import Cell, Neighbor
 from reluatlas.cells.cell_at import cell_at
 from reluatlas.cells.chart import chart_of
 from reluatlas.cells.checkpoint import Met, SearchFile
@@ -159,6 +159,9 @@ def explore(
     progress: Progress = None,
 ) -> Exploration:
     """Return the cells around data points: breadth first over facets, or along the line to a target.
+
+    Several points take turns: each meets the cell behind its nearest facet, then behind the next, until all neighbors
+    of all starts are known; from there the search goes on breadth first.
 
     Parameters
     ----------
@@ -311,7 +314,10 @@ class _Search:
         return self.limits.max_cells is not None and len(self.patterns) >= self.limits.max_cells
 
     def around(self) -> None:
-        """Expand cells in the order in which they were met."""
+        """Expand cells in the order in which they were met; several starts first, in turns."""
+        starts = list(dict.fromkeys(self.starts))
+        if len(starts) > 1 and not self._in_turns(starts):
+            return
         i = 0
         while i < len(self.patterns):
             if not self.expanded[i]:
@@ -321,6 +327,61 @@ class _Search:
                 if self.stopped_by:
                     return
             i += 1
+
+    def _in_turns(self, starts: list[int]) -> bool:
+        """Meet the neighbors of the starts in turns, nearest facet first; return whether all were met.
+
+        A search that goes on from a file plays its turns again: what was met in a turn has the number of that turn.
+        """
+        turns = deque((i, self._nearest_first(i)) for i in starts)
+        n_met, edges = len(starts), set(self.edges)
+        pending: list[tuple[int, int]] = []
+        try:
+            while turns:
+                if self.is_late():
+                    return False
+                i, neighbors = turns.popleft()
+                new = -1
+                for neighbor in neighbors:
+                    j = self.place.get(neighbor.pattern.tobytes(), -1)
+                    is_new = j < 0
+                    if is_new:
+                        if self.is_full():
+                            self.stopped_by = "max_cells"
+                            return False
+                        there = neighbor.cell()
+                        j = self._put(there.pattern, there.inside, there.x, self.depth[i] + 1)
+                    pair = (min(i, j), max(i, j))
+                    if pair not in edges:
+                        edges.add(pair)
+                        pending.append(pair)
+                    if j == n_met:
+                        n_met, new = n_met + 1, j if is_new else -2
+                        break
+                self.edges += pending
+                if new != -1:
+                    turns.append((i, neighbors))
+                elif not self.expanded[i]:
+                    self.expanded[i] = True
+                    self._save([], pending, i)
+                if new >= 0:
+                    self._save([new], pending, None)
+                pending = []
+                if self.progress is not None:
+                    self.progress(len(self.patterns), self.limits.max_cells)
+        except (TimeLimitError, KeyboardInterrupt) as problem:
+            self.stopped_by = "max_seconds" if isinstance(problem, TimeLimitError) else "interrupt"
+            return False
+        return self.stopped_by == ""
+
+    def _nearest_first(self, i: int) -> Iterator[Neighbor]:
+        """Yield what lies behind the facets of a cell, by their distance from its point."""
+        here = self.cell(i)
+        if here.facets.n_undecided:
+            raise TimeLimitError("facets of a start are undecided.")
+        inner = np.flatnonzero(~here.facets.is_domain)
+        for facet in inner[np.argsort(here.facets.distances[inner], kind="stable")].tolist():
+            yield here.neighbor(facet)
 
     def _expand(self, i: int) -> None:
         here = self.cell(i)

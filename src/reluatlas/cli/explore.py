@@ -21,7 +21,7 @@ from reluatlas.cli.points import Point, PointUnits, all_points, is_file, read_fi
 from reluatlas.deadline import current, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, OnFaceError
-from reluatlas.report import exploration_facts, facts, words
+from reluatlas.report import exploration_facts, facts, start_facts, words
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
@@ -102,7 +102,9 @@ def explore(source: Source, asked: Asked, common: Common, *, typed: Sequence[str
         **facts.of_command("explore", source.model, common.seed),
         "network": facts.of_network(net),
         "domain": facts.of_domain(domain),
-        **exploration_facts.of_exploration(found, labels, target=None if goal is None else goal.label),
+        **exploration_facts.of_exploration(
+            found, labels, [p.x for p in points], target=None if goal is None else goal.label
+        ),
         "between": exploration_facts.between(found, [p.x for p in ends], [p.label for p in ends]),
         "seconds": round(time.monotonic() - start, 4),
     }
@@ -173,6 +175,12 @@ def _show(numbers: facts.Facts, net: Network, heading: str, common: Common) -> N
         ]
     )
     console.result()
+    if numbers["target"] is None:
+        for start in numbers["starts"][:_SHOWN]:
+            console.result(console.one_line(start_facts.in_words(start, net)))
+        if len(numbers["starts"]) > _SHOWN:
+            console.result(f"and {len(numbers['starts']) - _SHOWN:,} more points: pass --json or --out for all.")
+        console.result()
     if numbers["between"]:
         _between(numbers)
         console.result()

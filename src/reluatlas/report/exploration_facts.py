@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reluatlas.network.decision import class_name
 from reluatlas.report import words
 from reluatlas.report.facts import Facts
+from reluatlas.report.start_facts import around_start
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 MOST_POINTS = 12  # of which every pair is looked at
 
 
-def of_exploration(found: Exploration, labels: Sequence[str], *, target: str | None) -> Facts:
-    """Return the numbers of an exploration."""
+def of_exploration(
+    found: Exploration, labels: Sequence[str], points: Sequence[NDArray[np.float64]], *, target: str | None
+) -> Facts:
+    """Return the numbers of an exploration that started at points, which are inputs."""
     depths = np.bincount(found.depth, minlength=1)
     expanded = np.bincount(found.depth, weights=found.is_expanded, minlength=1).astype(np.int64)
     classes, counts = np.unique(found.classes, return_counts=True)
@@ -44,8 +47,8 @@ def of_exploration(found: Exploration, labels: Sequence[str], *, target: str | N
         if degree.size == 0
         else {"least": int(degree.min()), "mean": float(degree.mean()), "most": int(degree.max())},
         "starts": [
-            {"label": label, "cell": int(cell), "class": int(found.classes[cell])}
-            for label, cell in zip(labels, found.starts.tolist(), strict=True)
+            around_start(found, x, int(cell), label)
+            for x, label, cell in zip(points, labels, found.starts.tolist(), strict=True)
         ],
     }
 
