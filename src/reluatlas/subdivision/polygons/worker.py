@@ -42,7 +42,7 @@ class Worker:
     work: tree.Work = field(init=False)
     corners: int = _CORNERS_PER_CELL * BUDGET
     measures: bool = True
-    """Whether the areas of what is found are worked out; else they are 0."""
+    """Whether anyone asks for areas; they are worked out anyhow, in no time."""
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
@@ -100,7 +100,7 @@ class Worker:
             else:
                 self.corners *= 2
         rest = [self._item((*item.id, i), frame) for i, frame in enumerate(self.work.frame[:depth][::-1])]
-        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest) if self.measures else 0.0
+        area = _area(item.x, item.y) - sum(_area(r.x, r.y) for r in rest)
         cells = None
         if collect:
             shown = [a[:n_cells] for a in self.out[:4]] + [a[:corners] for a in self.out[4:]]
