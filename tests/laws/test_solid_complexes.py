@@ -139,8 +139,8 @@ def test_polytopes_and_polygons_agree_in_the_plane(monkeypatch):
         net = _network(family, 2, (7, 6), 1)
         plane = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
         with monkeypatch.context() as patch:
-            for module in ("run", "join"):
-                patch.setattr(f"reluatlas.cells.{module}.is_plane", lambda lowered: False)
+            for module in ("subdivision.runner.run", "complexes.join"):
+                patch.setattr(f"reluatlas.{module}.is_plane", lambda lowered: False)
             solid = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
         assert plane.vertices.on is None and solid.vertices.on is not None
         assert plane.f_vector == solid.f_vector and plane.n_linear_regions == solid.n_linear_regions
