@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from reluatlas.analysis.trajectories.trajectory import Trajectory
     from reluatlas.cells.cell import Cell
     from reluatlas.cells.cell_at import cell_at, cells_at
-    from reluatlas.cells.explore import Exploration, explore
+    from reluatlas.cells.exploration import Exploration
+    from reluatlas.cells.explore import explore
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.complexes.count import count_cells
     from reluatlas.complexes.enumerate import enumerate_cells
@@ -76,7 +77,7 @@ __all__ = [
 _HOME_OF_LAZY_NAME = {
     "Path": "reluatlas.paths.path:Path",
     "Paths": "reluatlas.paths.path:Paths",
-    "Exploration": "reluatlas.cells.explore:Exploration",
+    "Exploration": "reluatlas.cells.exploration:Exploration",
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",

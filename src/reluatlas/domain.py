@@ -17,58 +17,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError, DomainError
+from reluatlas.reach import (
+    finite_vector,
+    log2_of_frame,
+    require_independent,
+    require_reach,
+    require_sizes,
+    require_volume,
+    scaled,
+    short,
+)
 from reluatlas.shown import Shown
 
-FARTHEST, NARROWEST = 2.0**500, 2.0**-500
-_MOST_LOG_VOLUME, _MOST_DIM_WITH_VOLUME = 1000.0, 6
-_NEAR_ONE = 40  # exponents whose squares are harmless in a determinant
 _BASIS_QUANTUM = 2.0**-53
-_FLAT = 1e-12
-
-
-def _finite_vector(value: ArrayLike, name: str) -> NDArray[np.float64]:
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DomainError(f"`{name}` is not an array of numbers. Pass numbers.") from None
-    if not np.all(np.isfinite(array)):
-        raise DomainError(f"`{name}` holds NaN or an infinite number; a domain needs finite ones.")
-    return array
-
-
-def require_reach(values: NDArray[np.float64], what: str) -> None:
-    """Refuse numbers that are farther from 0 than a domain may reach.
-
-    Raises
-    ------
-    DomainError
-        When one is; `what` has it as a coordinate.
-    """
-    far = np.flatnonzero(~(np.abs(values).reshape(-1) <= FARTHEST))
-    if far.size:
-        raise DomainError(
-            f"{what} has a coordinate of {values.reshape(-1)[far[0]]:g}; expected at most 2**500, about 3e+150, in "
-            "magnitude, so that squares stay within float64. Measure inputs in larger units."
-        )
-
-
-def _require_sizes(sizes: NDArray[np.float64], what: str) -> None:
-    """Refuse lengths whose squares vanish in float64; `what` is the length with number {i}."""
-    small = np.flatnonzero(sizes < NARROWEST)
-    if small.size:
-        raise DomainError(
-            f"{what.format(i=small[0])} is {sizes[small[0]]:g}; expected at least 2**-500, about 3e-151, so that "
-            "squares stay within float64. Measure inputs in smaller units."
-        )
-
-
-def _require_volume(log_volume: float, dim: int, what: str) -> None:
-    """Refuse a volume that float64 does not hold, in the dimensions where volumes are told; given as log2."""
-    if dim <= _MOST_DIM_WITH_VOLUME and not abs(log_volume) <= _MOST_LOG_VOLUME:
-        raise DomainError(
-            f"{what} has a volume of about 2**{log_volume:.0f}; expected 2**-1000 to 2**1000 in up to "
-            f"{_MOST_DIM_WITH_VOLUME} dimensions. Measure inputs in other units."
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +54,7 @@ class Box(Shown):
     high: NDArray[np.float64]
 
     def __init__(self, low: ArrayLike, high: ArrayLike, *, dim: int | None = None) -> None:
-        lo, hi = _finite_vector(low, "low"), _finite_vector(high, "high")
+        lo, hi = finite_vector(low, "low"), finite_vector(high, "high")
         if dim is not None and (isinstance(dim, bool) or dim != int(dim) or dim < 1):
             raise DomainError(f"`dim={dim!r}` is not a positive whole number of dimensions.")
         if lo.ndim == 0 and hi.ndim == 0:
@@ -122,8 +83,8 @@ class Box(Shown):
                 "Each low must be below its high."
             )
         require_reach(np.stack([lo, hi]), "`Box`")
-        _require_sizes(hi - lo, "the width of `Box` in coordinate {i}")
-        _require_volume(float(np.log2(hi - lo).sum()), lo.size, "`Box`")
+        require_sizes(hi - lo, "the width of `Box` in coordinate {i}")
+        require_volume(float(np.log2(hi - lo).sum()), lo.size, "`Box`")
         lo.setflags(write=False)
         hi.setflags(write=False)
         object.__setattr__(self, "low", lo)
@@ -146,7 +107,7 @@ class Box(Shown):
         DomainError
             When there is no point, one is not finite, or the box would be flat: a margin of 0 around equal numbers.
         """
-        points = _finite_vector(X, "X")
+        points = finite_vector(X, "X")
         if not points.ndim or not points.size:
             raise DomainError("`X` has no points. Pass an array with one point in each row.")
         if isinstance(margin, bool) or not np.isfinite(margin) or margin < 0:
@@ -194,7 +155,7 @@ class Box(Shown):
         return np.array(U, dtype=np.float64)
 
     def __repr__(self) -> str:
-        return f"Box(low={_short(self.low)}, high={_short(self.high)})"
+        return f"Box(low={short(self.low)}, high={short(self.high)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,10 +189,10 @@ class Slice(Shown):
     input_shape: tuple[int, ...] | None = None  # of the points that it was made from; None where they were flat
 
     def __init__(self, origin: ArrayLike, basis: ArrayLike, *, box: Box) -> None:
-        base = _finite_vector(origin, "origin")
+        base = finite_vector(origin, "origin")
         object.__setattr__(self, "input_shape", base.shape if base.ndim > 1 else None)
         base = base.reshape(-1)
-        rows = np.atleast_2d(_finite_vector(basis, "basis"))
+        rows = np.atleast_2d(finite_vector(basis, "basis"))
         rows = rows.reshape(rows.shape[0], -1)
         if not isinstance(box, Box):
             raise DomainError(
@@ -247,11 +208,11 @@ class Slice(Shown):
             )
         require_reach(base, "`origin`")
         require_reach(rows, "`basis`")
-        _require_sizes(np.abs(rows).max(axis=1), "the largest number of row {i} of `basis`")
-        _require_independent(rows, "`basis` has linearly dependent rows: the slice is flat. Pass independent rows.")
+        require_sizes(np.abs(rows).max(axis=1), "the largest number of row {i} of `basis`")
+        require_independent(rows, "`basis` has linearly dependent rows: the slice is flat. Pass independent rows.")
         require_reach(np.abs(base) + np.maximum(np.abs(box.low), np.abs(box.high)) @ np.abs(rows), "the slice")
-        log_volume = float(np.log2(box.high - box.low).sum()) + _log2_of_frame(rows)
-        _require_volume(log_volume, rows.shape[0], "the slice")
+        log_volume = float(np.log2(box.high - box.low).sum()) + log2_of_frame(rows)
+        require_volume(log_volume, rows.shape[0], "the slice")
         base.setflags(write=False)
         rows.setflags(write=False)
         object.__setattr__(self, "origin", base)
@@ -303,8 +264,8 @@ class Slice(Shown):
                 f"`points` has {len(stack)} points in a space of {edges.shape[1]} inputs; "
                 f"at most {edges.shape[1] + 1} can be independent."
             )
-        _require_independent(edges, f"`points` are {what}: the slice is flat. Pass points in general position.")
-        _require_sizes(np.abs(edges).max(axis=1), "the largest difference of the first of `points` and one behind it")
+        require_independent(edges, f"`points` are {what}: the slice is flat. Pass points in general position.")
+        require_sizes(np.abs(edges).max(axis=1), "the largest difference of the first of `points` and one behind it")
         basis = np.linalg.qr(edges.T)[0].T
         basis *= np.sign(np.einsum("ij,ij->i", basis, edges))[:, None]
         basis = np.round(basis / _BASIS_QUANTUM) * _BASIS_QUANTUM + 0.0
@@ -327,7 +288,7 @@ class Slice(Shown):
     @property
     def unit_volume(self) -> float:
         """k-volume in input space of one unit of coordinate volume."""
-        unit, exponents = _scaled(self.basis)
+        unit, exponents = scaled(self.basis)
         with np.errstate(over="ignore", under="ignore"):
             return float(np.ldexp(np.sqrt(np.linalg.det(unit @ unit.T)), int(exponents.sum())))
 
@@ -376,7 +337,7 @@ class Segment(Shown):
     input_shape: tuple[int, ...] | None = None  # of its ends; None where they were flat
 
     def __init__(self, a: ArrayLike, b: ArrayLike) -> None:
-        start, end = _finite_vector(a, "a"), _finite_vector(b, "b")
+        start, end = finite_vector(a, "a"), finite_vector(b, "b")
         object.__setattr__(self, "input_shape", start.shape if start.ndim > 1 else None)
         start, end = start.reshape(-1), end.reshape(-1)
         if start.shape != end.shape:
@@ -384,7 +345,7 @@ class Segment(Shown):
         if np.array_equal(start, end):
             raise DomainError("`a` and `b` are the same point: the segment is flat. Pass two different points.")
         require_reach(np.stack([start, end]), "an end of the segment")
-        _require_sizes(np.abs(end - start).max(keepdims=True), "the largest difference of `a` and `b`")
+        require_sizes(np.abs(end - start).max(keepdims=True), "the largest difference of `a` and `b`")
         object.__setattr__(self, "a", start)
         object.__setattr__(self, "b", end)
         object.__setattr__(self, "dim", 1)
@@ -427,33 +388,3 @@ class Space(Shown):
 
 Domain = Box | Slice | Space
 """Where a network is looked at."""
-
-
-def _require_independent(rows: NDArray[np.float64], message: str) -> None:
-    scale = np.abs(rows).max(axis=1, keepdims=True)
-    if np.any(scale == 0):
-        raise DomainError(message)
-    # divided twice: the squares of a row of tiny numbers vanish
-    unit = rows / scale
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    if np.linalg.svd(unit, compute_uv=False)[-1] < _FLAT:
-        raise DomainError(message)
-
-
-def _scaled(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return rows, those that are far from 1 divided by a power of two, and the exponents of these powers."""
-    exponents = np.frexp(np.abs(rows).max(axis=1))[1].astype(np.int64)
-    exponents[np.abs(exponents) < _NEAR_ONE] = 0
-    return np.ldexp(rows, -exponents[:, None]), exponents
-
-
-def _log2_of_frame(rows: NDArray[np.float64]) -> float:
-    """Return log2 of the volume of one unit of coordinate volume."""
-    unit, exponents = _scaled(rows)
-    return float(exponents.sum() + np.linalg.slogdet(unit @ unit.T)[1] / np.log(4))
-
-
-def _short(values: NDArray[np.float64]) -> str:
-    if values.size <= 4:
-        return "[" + ", ".join(f"{v:g}" for v in values) + "]"
-    return f"[{values[0]:g}, ..., {values[-1]:g}] ({values.size})"

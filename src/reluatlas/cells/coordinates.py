@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reluatlas.domain import Domain, Slice, Space, require_reach
+from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, NonFiniteError
+from reluatlas.reach import require_reach
 from reluatlas.typing import FloatArray
 
 _ON_SLICE = 1e-9  # of the size of the numbers: what rounding, also in float32 images, may take a point off its slice

@@ -24,7 +24,7 @@ from reluatlas.errors import ArgumentError, OnFaceError
 from reluatlas.report import exploration_facts, facts, start_facts, words
 
 if TYPE_CHECKING:
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
     from reluatlas.network.network import Network
 
 _SHOWN = 12

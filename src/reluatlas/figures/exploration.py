@@ -17,7 +17,7 @@ from reluatlas.network.decision import class_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
 
 _MOST_CLASSES = 12
 _RASTER_FROM = 4000

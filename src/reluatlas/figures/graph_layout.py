@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
 
 
 def rings(found: Exploration) -> tuple[FloatArray, NDArray[np.int64]]:

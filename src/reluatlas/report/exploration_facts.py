@@ -15,7 +15,7 @@ from reluatlas.report.facts import Facts
 from reluatlas.report.start_facts import around_start
 
 if TYPE_CHECKING:
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
     from reluatlas.network.network import Network
 
 MOST_POINTS = 12  # of which every pair is looked at

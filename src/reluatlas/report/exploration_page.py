@@ -20,7 +20,7 @@ from reluatlas.storage.atomic import whole_file
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
     from reluatlas.network.network import Network
 
 FORMAT, VERSION = "reluatlas exploration", 1

@@ -15,7 +15,7 @@ from reluatlas.report import words
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
-    from reluatlas.cells.explore import Exploration
+    from reluatlas.cells.exploration import Exploration
 
 
 def around_start(found: Exploration, x: NDArray[np.float64], cell: int, label: str) -> Facts:
