@@ -6,10 +6,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # the class of the library takes 40 ms to import
 
 _PACKAGE = "reluatlas."
 MOVED = {
@@ -27,15 +31,18 @@ MOVED = {
 """Old name: new name, both within the package. Nothing else stands in for a module that is gone."""
 
 
-class _Alias(MetaPathFinder, Loader):
-    """Finds modules under their old names; asked last, when no file has the name."""
+class _Alias(Loader):
+    """Finds and loads modules under their old names; asked last, when no file has the name."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
         """Return how to import a module under its old name; None when it is no such name."""
         old = fullname.removeprefix(_PACKAGE)
         if old == fullname or old not in MOVED:
             return None
-        return spec_from_loader(fullname, self, is_package=any(name.startswith(f"{old}.") for name in MOVED))
+        return ModuleSpec(fullname, self, is_package=any(name.startswith(f"{old}.") for name in MOVED))
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to Python to make the module."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Let the module under the old name give what the one under the new name has."""
