@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
     from reluatlas.paths.trace import trace
+    from reluatlas.stable.answer import Stability
+    from reluatlas.stable.stability import stability
 
 __all__ = [
     "AffineMaps",
@@ -50,6 +52,7 @@ __all__ = [
     "Segment",
     "Slice",
     "Space",
+    "Stability",
     "Trajectory",
     "__version__",
     "analysis",
@@ -68,6 +71,7 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "stability",
     "testing",
     "time_limit",
     "trace",
@@ -81,6 +85,7 @@ _HOME_OF_LAZY_NAME = {
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
+    "Stability": "reluatlas.stable.answer:Stability",
     "Trajectory": "reluatlas.analysis.trajectories.trajectory:Trajectory",
     "analysis": "reluatlas.analysis",
     "cell_at": "reluatlas.cells.cell_at:cell_at",
@@ -97,6 +102,7 @@ _HOME_OF_LAZY_NAME = {
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",
     "similarity_table": "reluatlas.analysis.similarity.compare_maps:similarity_table",
+    "stability": "reluatlas.stable.stability:stability",
     "testing": "reluatlas.testing",
     "trace": "reluatlas.paths.trace:trace",
 }
