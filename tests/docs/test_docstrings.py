@@ -19,7 +19,8 @@ VERBS = {
     if inspect.isfunction(getattr(place, name))
 }
 PLAIN = {  # read, write, or make something: no work to cite
-    "reluatlas.load", "reluatlas.load_complex", "reluatlas.load_maps", "reluatlas.time_limit",
+    "reluatlas.load", "reluatlas.load_complex", "reluatlas.load_maps", "reluatlas.load_points",
+    "reluatlas.time_limit",
     "reluatlas.analysis.read_pieces", "reluatlas.certify.load_certificates", "reluatlas.certify.save_certificates",
     "reluatlas.testing.broken_complexes", "reluatlas.testing.domain_for",
 }  # fmt: skip

@@ -116,7 +116,25 @@ def load_points(
     ArgumentError, DimensionError, NonFiniteError, DomainError
         When the file cannot be read, holds no numbers, or no points of the network.
 
-    Guarantees: the file's numbers upcast to float64, exactly, unless `scale`, `mean` or `std` change them.
+    Guarantees
+    ----------
+    The file's numbers upcast to float64, exactly, unless `scale`, `mean` or `std` change them.
+
+    Cost
+    ----
+    That of reading the file; all points are in memory at once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([([[1.0, 1.0]], [0.0])])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "X.npy", [[0, 255], [51, 102]])
+    ...     ra.load_points(Path(folder) / "X.npy", net, scale=255).tolist()
+    [[0.0, 1.0], [0.2, 0.4]]
     """
     require_network(net)
     text = fspath(path)

@@ -42,12 +42,15 @@ def stability(net: Network, domain: Box | Slice | Segment) -> Stability:
     What is said to be constant, or impossible, is: bounds are rounded outward. What is said to be possible may be
     impossible: bounds take more than there is. The same answer in every run on one machine.
 
-    Notes
-    -----
+    Cost
+    ----
+    About that of evaluating the network at as many points as there are symbols, at most 1,024; where these do not fit,
+    the oldest are replaced by intervals, so that memory stays bounded.
+
+    References
+    ----------
     One pass: every tensor is enclosed by affine functions of the domain's coordinates and of symbols, one for each unit
-    that may change (zonotopes, as in G. Singh et al., "Fast and effective robustness certification", NeurIPS 2018),
-    and by intervals. It takes about as long as evaluating the network at as many points as there are symbols, at most
-    1,024; where these do not fit, the oldest are replaced by intervals, so that memory stays bounded.
+    that may change: zonotopes [SinghEtAl2018]; and by intervals.
 
     Examples
     --------
