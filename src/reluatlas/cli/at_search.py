@@ -14,6 +14,7 @@ from reluatlas.deadline import NEVER, Deadline, current, grace, under
 from reluatlas.domain import Box, Space
 from reluatlas.errors import ArgumentError, DomainError, InternalError, TimeLimitError
 from reluatlas.progress import Callback
+from reluatlas.reach import require_reach
 from reluatlas.report import cell_facts
 from reluatlas.report.cell_record import CellFacts, PointFacts
 
@@ -56,13 +57,15 @@ class Asked:
 
 
 def require_inside(points: Sequence[Point], domain: Box | Space) -> None:
-    """Refuse points outside of a box.
+    """Refuse points outside of a box, and those farther away than any domain reaches.
 
     Raises
     ------
     DomainError
         Names the first of them.
     """
+    for point in points:
+        require_reach(point.x, f"the point {point.label}")
     if isinstance(domain, Space):
         return
     for point in points:
