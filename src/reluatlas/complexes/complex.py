@@ -215,7 +215,7 @@ class PolyhedralComplex(ComplexRecord):
         DimensionError
             When the domain has another dimension than two.
         """
-        return polygon(self, queries.checked_cell(i, self.n_cells))
+        return polygon(self, checked_cell(i, self.n_cells))
 
     def __len__(self) -> int:
         return self.n_cells
@@ -224,7 +224,7 @@ class PolyhedralComplex(ComplexRecord):
         return True
 
     def __getitem__(self, i: int) -> CellView:
-        return CellView(self, queries.checked_cell(i, self.n_cells))
+        return CellView(self, checked_cell(i, self.n_cells))
 
     def __iter__(self) -> Iterator[CellView]:
         return (CellView(self, i) for i in range(self.n_cells))

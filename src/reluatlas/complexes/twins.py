@@ -42,7 +42,7 @@ class Places(NamedTuple):
     """
 
     offsets: NDArray[np.int64]
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index
     x: NDArray[np.float64]
     radius: NDArray[np.float64]
 

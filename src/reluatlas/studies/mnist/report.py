@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from reluatlas.report import parts
-from reluatlas.report.parts import Cell, Figure
+from reluatlas.report.parts import Cell
+from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist import figures, published, tables
 from reluatlas.studies.mnist.networks import RECIPES
@@ -146,10 +147,10 @@ def _pictures(found: Facts, folder: Path) -> Markup:
     own = _save(lambda: figures.own_images(found, folder), folder / "figures" / "own-class")
     one = _save(lambda: figures.region_images(found, folder, _SHOWN_CLASS), folder / "figures" / "region-images")
     return parts.figures([
-        Figure(f"All classes at one image, the first {_SHOWN_CLASS} of the test set", one,
+        Framed(f"All classes at one image, the first {_SHOWN_CLASS} of the test set", one,
                "The weights of each class's affine map at this image. White is 0, red positive, blue negative; the "
                "scale of a row is its own."),
-        Figure("Each class at an image of its own", own,
+        Framed("Each class at an image of its own", own,
                "At the first test image of each class, the weights of that class's output."),
     ])  # fmt: skip
 
@@ -209,7 +210,7 @@ def _similarity(found: Facts, folder: Path) -> list[Markup]:
     ))  # fmt: skip
     drawn = _save(lambda: figures.ranks(found), folder / "figures" / "ranks")
     caption = "Bias mapped; for each rank the best mapping of that rank."
-    out.append(parts.figures([Figure("How many dimensions the correspondence needs", drawn, caption)]))
+    out.append(parts.figures([Framed("How many dimensions the correspondence needs", drawn, caption)]))
     return out
 
 
@@ -237,7 +238,7 @@ def _reduction(found: Facts, folder: Path) -> tuple[Markup, ...]:
             f"which distances are taken leave out at most {100 * max(lost):.2g} % of the variance. With one center a "
             "class nothing is clustered, but the start of the training counts: for convolutions by several points."
         ),
-        parts.figures([Figure("Accuracy over the number of maps left", drawn,
+        parts.figures([Framed("Accuracy over the number of maps left", drawn,
                               "Bars: smallest and largest of the seeds. Dashed: the network itself.")]),
     )  # fmt: skip
 
@@ -266,7 +267,7 @@ def _standalone(found: Facts, folder: Path) -> tuple[Markup, ...]:
             "the folder models. A deviation is the largest difference of an output at an image, in output units."
         ),
         parts.figures(
-            [Figure("Accuracy of models that stand alone", drawn, "Dashed and stars: the networks themselves.")]
+            [Framed("Accuracy of models that stand alone", drawn, "Dashed and stars: the networks themselves.")]
         ),
     )
 
