@@ -77,7 +77,7 @@ def _main(does: str, shape: str, side: str, jobs: str, file: str) -> None:
         return
     make_small(setattr)
 
-    def tell(what: str, n_cells: int, share: float) -> None:
+    def tell(n_cells: int, share: float) -> None:
         print(n_cells, share, flush=True)
         time.sleep(0.002)
 

@@ -128,7 +128,7 @@ def test_a_stop_by_time(command, tmp_path):
 def test_an_interrupt_keeps_what_was_found(command, plane, monkeypatch):
     from reluatlas.cli import console
 
-    def press(n_cells, share):
+    def press(what, n_cells, share):
         raise KeyboardInterrupt
 
     class Pressed:
