@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.figures.film.frames import Film, make_film
-from reluatlas.progress import Counted
+from reluatlas.progress import Counted, Progress, tells
 from reluatlas.storage.atomic import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _KINDS = (".html", ".mp4", ".gif")
 
 
+@tells("frames", "total")
 def film(
     trajectory: Trajectory,
     path: str | os.PathLike[str],
@@ -31,7 +32,7 @@ def film(
     fps: float = 20.0,
     jobs: int | None = None,
     title: str = "",
-    progress: Counted | None = None,
+    progress: Progress = None,
 ) -> Path:
     """Return the path of a film of a trajectory: a page, an MP4 or a GIF, by the ending of `path`.
 
@@ -54,7 +55,8 @@ def film(
         Worker threads and processes; all cores when left out.
     title : str
         Heading of the page.
-    progress : callable(n_done, n_all), optional
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; see `reluatlas.progress`.
 
     Raises
     ------
@@ -77,17 +79,18 @@ def film(
         raise ArgumentError(f"`fps={fps!r}` must be a number above 0, up to 100.")
     if kind == ".mp4":
         require_ffmpeg()
+    told = cast("Counted | None", progress)  # what `tells` makes of it
     if kind == ".html":
         from reluatlas.figures.film.page import page_of
 
-        frames = make_film(trajectory, times, jobs=jobs, progress=progress)
+        frames = make_film(trajectory, times, jobs=jobs, progress=told)
         write_whole(target, page_of(frames, title=title, fps=float(fps)).encode())
         return target
     from reluatlas.figures.film.video import draw_pictures, write_gif, write_mp4
 
     with tempfile.TemporaryDirectory(prefix="reluatlas-film-") as folder:
         frames = make_film(trajectory, times, jobs=jobs)
-        pictures = draw_pictures(frames, Path(folder), jobs=jobs, progress=progress)
+        pictures = draw_pictures(frames, Path(folder), jobs=jobs, progress=told)
         with whole_file(target) as temporary:
             (write_mp4 if kind == ".mp4" else write_gif)(pictures, temporary, float(fps))
     return target

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from reluatlas.figures.film.make import film as write_film
 from reluatlas.figures.film.make import still
+from reluatlas.progress import total_of
 from reluatlas.report import parts
 from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import write_whole
@@ -53,8 +54,8 @@ def write_report(
             name = f"film-{shape}.{film}"
             run = study.of_shape(shape)[0]
 
-            def step(done: int, of: int, shape: str = shape) -> None:
-                tell(f"{shape}: film", done, of)
+            def step(_: str, done: int, share: float, shape: str = shape) -> None:
+                tell(f"{shape}: film", done, total_of(done, share))
 
             title = f"{study.problem}: a {shape} network while it learns"
             write_film(run.trajectory, folder / name, jobs=jobs, title=title, progress=step)

@@ -92,8 +92,8 @@ def test_nothing_in_a_still_is_cut_off_or_lies_on_another_panel():
 def test_a_gif_is_drawn_by_two_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(video, "_WORTH_A_PROCESS", 2)
     trajectory, seen = moving((2, 3, 2), 6), []
-    path = film(trajectory, tmp_path / "film.gif", jobs=2, progress=lambda done, of: seen.append((done, of)))
-    assert seen[-1] == (6, 6)
+    path = film(trajectory, tmp_path / "film.gif", jobs=2, progress=lambda *told: seen.append(told))
+    assert seen[-1] == ("frames", 6, 1.0)
     with Image.open(path) as picture:
         assert picture.n_frames == 6 and picture.info["duration"] == 50
         pictures = []
