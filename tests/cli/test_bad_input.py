@@ -307,6 +307,11 @@ def test_words_that_are_no_command_or_option(command, plane):
     refused(command, "cells", plane, "--box", says=["--box"], out=None)
 
 
+@pytest.mark.parametrize(("verb", "option"), [("at", "--data"), ("explore", "--data"), ("trace", "--through")])
+def test_points_without_their_option(command, plane, verb, option):
+    refused(command, verb, plane, "x.npy:0", says=[f"`x.npy:0` stands alone; points come after `{option}`"], out=None)
+
+
 def test_a_folder_of_others_is_left_alone(command, plane, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")

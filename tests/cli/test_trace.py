@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_a_report(command, model, points, tmp_path):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"{path.n_pieces:,}" in page and "ra.trace(net" in page and "http" not in page.replace("http-equiv", "")
     assert command("trace", model, "--through", "a.npy", "c.npy", "--out", "result").code == 0  # replaces it
+
+
+def test_the_page_counts_cells_and_regions_where_legs_meet_once(command, model, points, tmp_path):
+    assert command("trace", model, "--through", "a.npy", "b.npy", "c.npy", "--out", "result", "--quiet").code == 0
+    page = (tmp_path / "result" / "report.html").read_text(encoding="utf-8")
+    paths = ra.trace(ra.load(model), points)
+    tiles = re.findall(r"<b>([\d,]+)</b>\s*<span>([^<]+)</span>", page)
+    assert tiles[0] == (f"{paths.n_pieces_joined:,}", "pieces: cells on the way")
+    assert tiles[1] == (f"{paths.n_linear_regions_joined:,}", "linear regions")
 
 
 def test_a_limit_gives_exit_code_3(command, model, points):

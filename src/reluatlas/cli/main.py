@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 from reluatlas.cli import console
 from reluatlas.cli.exit_codes import BAD_INPUT, BUG, DONE, INCOMPLETE, INTERRUPTED
@@ -80,10 +81,22 @@ def _run(arguments: list[str]) -> int:
     except click_error as problem:
         help_of = getattr(getattr(problem, "ctx", None), "command_path", "") or "reluatlas"
         text = problem.format_message().rstrip(".")  # type: ignore[attr-defined]
+        text = _with_points_named(text, getattr(problem, "ctx", None))
         text = text if text.endswith("?") else f"{text}."
         return _say(f"{text} See `{help_of} --help`." if isinstance(problem, usage_error) else text, BAD_INPUT)
     except typer.Abort:
         return _say("interrupted.", INTERRUPTED)
+
+
+def _with_points_named(text: str, context: Any) -> str:
+    """Return the complaint about what stands alone after the model with the option that it was meant for."""
+    found = re.match(r"Got unexpected extra argument\S* \((.+)\)$", text)
+    parameters = getattr(getattr(context, "command", None), "params", ())
+    options = {name for parameter in parameters for name in parameter.opts}
+    for option in ("--data", "--through"):
+        if found and option in options:
+            return f"`{found[1]}` stands alone; points come after `{option}`: `{option} {found[1]}`"
+    return text
 
 
 def _in_options(text: str) -> str:

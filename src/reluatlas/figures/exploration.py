@@ -88,8 +88,10 @@ def dual_graph(
         for cell, label in zip(found.starts.tolist(), labels, strict=True):
             names[cell] = f"{names[cell]}, {label}" if cell in names else label
         for cell, label in names.items():
+            # pale colors are hard to tell apart: the class stands at the start, too
+            text = f"{label}: {class_name(found.network, int(found.classes[cell]))}" if classes.size > 1 else label
             ax.annotate(
-                label, at[cell], xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small",
+                text, at[cell], xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small",
                 zorder=paint.WORDS, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
             )  # fmt: skip
     if classes.size <= _MOST_CLASSES:

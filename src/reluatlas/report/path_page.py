@@ -107,7 +107,7 @@ def _tiles(numbers: facts.Facts) -> Markup:
     exact = numbers["exactness"]
     pairs = [
         (f"{numbers['n_pieces']:,}", "pieces: cells on the way" + ("" if numbers["is_complete"] else ", so far")),
-        (f"{sum(leg['n_linear_regions'] for leg in numbers['legs']):,}", "linear regions"),
+        (f"{numbers['n_linear_regions']:,}", "linear regions"),
         (f"{sum(len(leg['class_changes']) for leg in numbers['legs']):,}", "changes of class"),
         (exact["status"], f"{words.counted(exact['n_escalated'], 'sign')} settled beyond float64"),
         (words.seconds(numbers["seconds"]), "to find them"),
