@@ -11,7 +11,7 @@ from reluatlas.deadline import look
 from reluatlas.network.interpret import Choice, slopes_of, winners_of
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.equal_entries import EqualValues
-from reluatlas.network.patterns.perturbation import Directions
+from reluatlas.network.patterns.tie_breaking import Directions
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.bounded import FloatBounds
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reluatlas.network.interpret import Choice
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.constant_regions import Background
-from reluatlas.network.patterns.perturbation import Directions
+from reluatlas.network.patterns.tie_breaking import Directions
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.typing import FloatArray

@@ -252,7 +252,7 @@ def test_small_batches_change_nothing(monkeypatch):
     X = sample(np.random.default_rng(2), 3)
     whole = net.patterns(X), net.affine_at(X)
     monkeypatch.setattr("reluatlas.network.batches._WIDE", 1)
-    monkeypatch.setattr("reluatlas.network.patterns.perturbation._TERMS_AT_ONCE", 1)
+    monkeypatch.setattr("reluatlas.network.patterns.tie_breaking._TERMS_AT_ONCE", 1)
     again = net.patterns(X), net.affine_at(X)
     assert np.array_equal(whole[0], again[0])
     assert np.array_equal(whole[1].A, again[1].A) and np.array_equal(whole[1].is_on_face, again[1].is_on_face)
