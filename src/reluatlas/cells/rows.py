@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled, take
 from reluatlas.arithmetic.constants import EPSILON, SMALLEST
-from reluatlas.arithmetic.rationals import Coordinates, ExactVector, WholeRow, nearest
+from reluatlas.arithmetic.rationals import Coordinates, WholeRow, nearest
 from reluatlas.cells.chart import Chart
 from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.memory import require_memory
 from reluatlas.network.batches import one_blas_thread
-from reluatlas.network.interpret import pull, slopes_of, winners_of
+from reluatlas.network.interpret import slopes_of, winners_of
 from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network
 from reluatlas.network.operators import Gather, apply_operator
-from reluatlas.network.values.exact import ExactPoint
+from reluatlas.network.values.exact_rows import exact_affine
 
 _FAIR = 1e-10
 _SMALL, _LARGE = 1e-150, 1e150  # rows of other lengths are taken exactly, and scaled by a power of two
@@ -90,7 +90,6 @@ class Composer:
         self.network = chart.inner
         self.choice = chart.choice(pattern)
         self._pieces = {t: c[0] for t, c in self.choice.items()}
-        self._origin: ExactPoint | None = None
         self.linear: list[Bounded | None] = []
         self.constant: list[Bounded] = []
         _require_room(self.network)
@@ -137,27 +136,14 @@ class Composer:
         look()
         node = self.network.nodes[of.node]
         assert isinstance(node, Breakpoints | Max)
-        size = int(np.prod(self.network.nodes[node.input].shape))
-        seed, entries = [0] * size, []
         if isinstance(node, Breakpoints):
-            seed[of.unit] = of.side
-            entries = [(of.unit, of.side)]
+            factors, knot = {of.unit: of.side}, of.side * Fraction(float(node.knots[of.unit, of.which]))
         else:
             loser, winner = self._contest(node, of)
-            seed[loser], seed[winner] = 1, -1
-            entries = [(loser, 1), (winner, -1)]
-        row = pull(self.network, node.input, ExactVector(seed, 0), self._pieces, self.chart.integers)
-        if self._origin is None:
-            zero = np.zeros(self.network.n_inputs)
-            self._origin = ExactPoint(self.network, self.chart.integers, zero, self.choice, 0)
-        values = self._origin.entries(node.input, [i for i, _ in entries])
-        constant = sum(
-            (s * Fraction(v[0]) * Fraction(2) ** v[1] / v[2] for (_, s), v in zip(entries, values, strict=True)),
-            Fraction(0),
-        )
-        if isinstance(node, Breakpoints):
-            constant -= of.side * Fraction(float(node.knots[of.unit, of.which]))
-        if row is None:
+            factors, knot = {loser: 1, winner: -1}, Fraction(0)
+        row, rest = exact_affine(self.network, node.input, factors, self._pieces, self.chart.integers)
+        constant = rest.fractions[0] - knot
+        if not any(row.numbers):
             return WholeRow([0] * self.network.n_inputs, _sign(-constant))
         scale = Fraction(2) ** row.exponent / row.denominator
         # numbers * scale . z <= -constant, cleared

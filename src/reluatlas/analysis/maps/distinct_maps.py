@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.arithmetic.rationals import ExactVector, exact_vector
+from reluatlas.arithmetic.rationals import ExactVector
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.network.interpret import pull
 from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.network.values.exact_rows import exact_affine
 from reluatlas.progress import Counted
 from reluatlas.typing import FloatArray
 
@@ -182,29 +182,9 @@ def _settle(
 def exact_map(network: Network, pattern: NDArray) -> tuple:
     """Return the affine map of a pattern as integers in lowest terms: equal maps give equal tuples."""
     choice = {i: pattern[columns] for i, columns in network.pattern_slices().items()}
-    out = []
-    for output in range(network.n_outputs):
-        arithmetic = _WithConstant()
-        seed = np.zeros(network.n_outputs)
-        seed[output] = 1.0
-        row = pull(network, network.output, exact_vector(seed), choice, arithmetic)
-        row = ExactVector([0] * network.n_inputs, 0) if row is None else row
-        out.append((_lowest(row), _lowest(arithmetic.total)))
-    return tuple(out)
-
-
-class _WithConstant(IntegerArithmetic):
-    """Follows constants, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = ExactVector([0], 0)
-
-    def constant(self, row: ExactVector, vector: FloatArray) -> None:
-        """Add `row . vector` to the constant."""
-        weight = exact_vector(vector)
-        number = sum(a * b for a, b in zip(row.numbers, weight.numbers, strict=True))
-        self.total = self.add(self.total, ExactVector([number], row.exponent + weight.exponent, row.denominator))
+    arithmetic = IntegerArithmetic()
+    rows = (exact_affine(network, network.output, {o: 1}, choice, arithmetic) for o in range(network.n_outputs))
+    return tuple((_lowest(f.row), _lowest(f.constant)) for f in rows)
 
 
 def _lowest(vector: ExactVector) -> tuple:

@@ -11,13 +11,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.rationals import ExactVector, to_float
+from reluatlas.arithmetic.rationals import to_float
 from reluatlas.errors import NonFiniteError
-from reluatlas.network.interpret import Choice, pull
+from reluatlas.network.interpret import Choice
 from reluatlas.network.maps.compose import backward
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
+from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.network.values.exact_rows import exact_affine
 from reluatlas.typing import FloatArray
 
 _UNDER, _OVER = -960.0, 960.0
@@ -88,19 +89,14 @@ def _exactly(
 ) -> tuple[FloatArray, float]:
     """Return one row of a map and its constant, each rounded once."""
     pieces = {t: chosen[point if chosen.shape[0] > 1 else 0] for t, chosen in choice.items()}
-    seed = [0] * network.n_outputs
-    seed[output] = 1
-    found = pull(network, network.output, ExactVector(seed, 0), pieces, arithmetic)
-    row = np.zeros(network.n_inputs)
-    if found is not None:
-        row[:] = [to_float(number, found.exponent, found.denominator)[0] for number in found.numbers]
-    here = {t: p[None] for t, p in pieces.items()}
-    origin = ExactPoint(network, arithmetic, np.zeros(network.n_inputs), here, 0)
-    constant = to_float(*origin.entries(network.output, [output])[0])[0]
+    found = exact_affine(network, network.output, {output: 1}, pieces, arithmetic)
+    row, (constant,) = (
+        np.array([to_float(number, v.exponent, v.denominator)[0] for number in v.numbers]) for v in found
+    )
     most = float(np.finfo(kind).max)
     if not (np.abs(row).max(initial=0.0) <= most and abs(constant) <= float(np.finfo(np.float64).max)):
         raise _beyond(output, point, kind)
-    return row, constant
+    return row, float(constant)
 
 
 def _beyond(output: int, point: int, kind: np.dtype) -> NonFiniteError:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.rationals import ExactVector, exact_vector
 from reluatlas.domain import Domain, Slice, Space
-from reluatlas.network.interpret import pull
 from reluatlas.network.network import Breakpoints, Max, Network
 from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.network.values.exact_rows import dot, exact_affine
 
 _KEPT = 200_000
 
@@ -41,18 +41,6 @@ class Reference(NamedTuple):
         return (self.level << 50) | (self.unit << 20) | (self.first << 10) | self.second
 
 
-class _WithConstants(IntegerArithmetic):
-    """Carries rows backward and adds up what they meet of constants."""
-
-    total: ExactVector = ExactVector([0], 0)
-
-    def constant(self, row: ExactVector, vector: NDArray[np.float64]) -> None:
-        """Add `row . vector` to the total."""
-        other = exact_vector(vector)
-        number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
-        self.total = self.add(self.total, ExactVector([number], row.exponent + other.exponent, row.denominator))
-
-
 class WholeRows:
     """Exact rows of a network's cells on a domain, kept while there is room.
 
@@ -64,7 +52,7 @@ class WholeRows:
 
     def __init__(self, network: Network, domain: Domain) -> None:
         self._network, self._domain = network, domain
-        self._arithmetic = _WithConstants()
+        self._arithmetic = IntegerArithmetic()
         self._slices = network.pattern_slices()
         self._cuts = network.cuts
         self._known: dict[tuple[Reference, bytes], list[int]] = {}
@@ -94,34 +82,24 @@ class WholeRows:
         cut = self._cuts[reference.level]
         node = self._network.nodes[cut]
         assert isinstance(node, Breakpoints | Max)
-        size = int(np.prod(self._network.nodes[node.input].shape))
-        seed = [0] * size
         knot = 0.0
         if isinstance(node, Breakpoints):
-            seed[reference.unit] = 1
+            factors = {reference.unit: 1}
             knot = float(node.knots[reference.unit, reference.first])
         else:
             begin = int(node.offsets[reference.unit])
-            seed[int(node.candidates[begin + reference.first])] += 1
-            seed[int(node.candidates[begin + reference.second])] -= 1
+            first, second = (int(node.candidates[begin + c]) for c in (reference.first, reference.second))
+            factors = {first: 1, second: -1} if first != second else {}
         choice = {t: pieces[s].astype(np.int64) for t, s in self._slices.items() if t < cut}
-        arithmetic = self._arithmetic
-        arithmetic.total = ExactVector([0], 0)
-        row = pull(self._network, node.input, ExactVector(seed, 0), choice, arithmetic)
-        total = arithmetic.add(arithmetic.total, exact_vector(-knot))
-        if row is None:
-            row = ExactVector([0] * self._network.n_inputs, 0)
+        add = self._arithmetic.add
+        row, total = exact_affine(self._network, node.input, factors, choice, self._arithmetic)
+        total = add(total, exact_vector(-knot))
         if self._frame is not None:
             origin, basis = self._frame
-            total = arithmetic.add(total, _dot(row, origin))
-            return _joined([_dot(row, b) for b in basis], total)
+            total = add(total, dot(row, origin))
+            return _joined([dot(row, b) for b in basis], total)
         parts = [row._replace(numbers=[n]) for n in row.numbers]
         return _joined(parts, total)
-
-
-def _dot(row: ExactVector, other: ExactVector) -> ExactVector:
-    number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
-    return ExactVector([number], row.exponent + other.exponent, row.denominator * other.denominator)
 
 
 def _joined(parts: list[ExactVector], total: ExactVector) -> list[int]:
