@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
     from reluatlas.network.load_maps import load_maps
+    from reluatlas.stable.answer import Stability
+    from reluatlas.stable.stability import stability
 
 __all__ = [
     "AffineMaps",
@@ -46,6 +48,7 @@ __all__ = [
     "Segment",
     "Slice",
     "Space",
+    "Stability",
     "Trajectory",
     "__version__",
     "cell_at",
@@ -61,6 +64,7 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "stability",
     "time_limit",
     "trace",
 ]
@@ -73,6 +77,7 @@ _HOME_OF_LAZY_NAME = {
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
+    "Stability": "reluatlas.stable.answer:Stability",
     "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
@@ -86,6 +91,7 @@ _HOME_OF_LAZY_NAME = {
     "reduce": "reluatlas.analysis.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity:similarity",
     "similarity_table": "reluatlas.analysis.similarity:similarity_table",
+    "stability": "reluatlas.stable.stability:stability",
     "trace": "reluatlas.cells.trace:trace",
 }
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import reluatlas as ra
 from tests.cli.run import contents, dense_layers, write_onnx
 
 
@@ -60,3 +61,28 @@ def test_a_state_dict_with_its_module(command, tmp_path):
     torch.save(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).state_dict(), tmp_path / "w.pt")
     numbers = command("inspect", "w.pt", "--model-module", "net.py:make", "--input-shape", "3", "--json").numbers
     assert numbers["n_neurons"] == 4 and numbers["input_shape"] == [3]
+
+
+def test_which_units_can_change_on_a_box(command, model):
+    net = ra.load(str(model))
+    found = ra.stability(net, ra.Box(0, 0.1, dim=5))
+    assert 0 < found.n_open < 11
+    numbers = command("inspect", model, "--box", "0,0.1", "--json").numbers
+    assert numbers["domain"]["kind"] == "box" and numbers["domain"]["high"] == [0.1] * 5
+    said = numbers["stability"]
+    assert [said[name] for name in ("n_units", "n_open", "n_bent")] == [11, found.n_open, found.n_bent]
+    n_open = [layer.n_open for layer in found.layers]
+    assert [(layer["n_units"], layer["n_open"]) for layer in said["layers"]] == [(7, n_open[0]), (4, n_open[1])]
+    assert said["outputs"]["low"] == found.low.tolist()
+    lines = [line.split() for line in command("inspect", model, "--box", "0,0.1").out.splitlines()]
+    assert ["all", "11", str(found.n_open), str(found.n_bent)] in lines
+
+
+def test_which_units_can_change_on_a_plane(command, model, tmp_path):
+    np.save(tmp_path / "three.npy", np.eye(3, 5))
+    numbers = command("inspect", model, "--through", "three.npy", "--margin", "0", "--json").numbers
+    domain = ra.Slice.through(np.eye(3, 5), margin=0.0)
+    assert numbers["stability"]["n_open"] == ra.stability(ra.load(str(model)), domain).n_open
+    assert "stability" not in command("inspect", model, "--json").numbers
+    assert command("inspect", model, "--box", "1,0").code == 2
+    assert command("inspect", model, "--box", "0,1", "--through", "three.npy").code == 2

@@ -106,16 +106,26 @@ def _nothing_given(
 
 @app.command("inspect", short_help="Say what a model is, and what import did to it.")
 @grouped
-def _inspect(*, source: Source, jobs: Jobs = None, common: Common) -> int:
+def _inspect(
+    *,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    source: Source,
+    jobs: Jobs = None,
+    common: Common,
+) -> int:
     """Say what a model is: its layers, its neurons, and what import rounded, folded or dropped.
 
-    The network is checked against the model itself. With --out, the same goes into network.json.
+    The network is checked against the model itself. With a box or a plane: which units can change there, by layer, by
+    certain bounds. With --out, the same goes into network.json.
 
-    Example: reluatlas inspect model.onnx
+    Example: reluatlas inspect model.onnx --box 0,1
     """
+    from reluatlas.cli.domains import Asked
     from reluatlas.cli.inspect import inspect
 
-    return inspect(source, common)
+    return inspect(source, Asked(box or [], through or [], margin) if box or through else None, common)
 
 
 @app.command("cells", short_help="Find the cells of a box, a plane or all inputs; count, draw, save.")

@@ -13,16 +13,18 @@ from reluatlas.report.write import as_json as to_json
 from reluatlas.report.write import write_numbers
 
 if TYPE_CHECKING:
+    from reluatlas.cli.domains import Asked
     from reluatlas.network.graph import Network
 
 _NAMES = 10
 _LARGEST = 10**12  # numbers from here on are given by their logarithm
 
 
-def inspect(source: Source, common: Common) -> int:
-    """Load a model and print what it is."""
+def inspect(source: Source, asked: Asked | None, common: Common) -> int:
+    """Load a model and print what it is, and which of its units can change on a domain."""
     out = common.folder
     net = source.load()
+    there = None if asked is None else _on_domain(net, asked)
     from reluatlas.importers import check
 
     network = facts.of_network(net)
@@ -37,6 +39,7 @@ def inspect(source: Source, common: Common) -> int:
             "float64_tolerance": check.FLOAT64_TOLERANCE,
             "native_tolerance": check.NATIVE_TOLERANCE,
         },
+        **({} if there is None else there),
     }
     if out is not None:
         console.notice(f"written to {write_numbers(out, 'network.json', numbers)}", quiet=common.quiet)
@@ -59,9 +62,48 @@ def inspect(source: Source, common: Common) -> int:
         ]
     )
     _nodes(network)
+    if there is not None:
+        _show_stability(there["stability"])
     _show_bounds(net, known)
     _notes(network)
     return DONE
+
+
+def _on_domain(net: Network, asked: Asked) -> facts.Facts:
+    """Return the domain, and which units can change there, by layer."""
+    from reluatlas.stable.stability import stability
+
+    domain = asked.fit(net).domain
+    found = stability(net, domain)  # type: ignore[arg-type]  # a space cannot be asked for
+    layers = [
+        {
+            "node": layer.node,
+            "name": layer.name,
+            "kind": layer.kind,
+            "n_units": layer.n_units,
+            "n_open": layer.n_open,
+            "n_bent": layer.n_bent,
+        }
+        for layer in found.layers
+    ]
+    totals = {"n_units": found.n_units, "n_open": found.n_open, "n_bent": found.n_bent}
+    outputs = {"low": found.low.tolist(), "high": found.high.tolist()}
+    return {"domain": facts.of_domain(domain), "stability": {**totals, "layers": layers, "outputs": outputs}}
+
+
+def _show_stability(found: facts.Facts) -> None:
+    console.result()
+    console.result("Which units can change on the domain, by certain bounds (at most so many):")
+    rows = [
+        (
+            str(layer["node"]), layer["name"], layer["kind"], f"{layer['n_units']:,}", f"{layer['n_open']:,}",
+            f"{layer['n_bent']:,}",
+        )
+        for layer in [*found["layers"], {"node": "", "name": "all", "kind": "", **found}]
+    ]  # fmt: skip
+    console.table(
+        ("node", "name", "kind", "there are", "change their piece", "bend their function"), rows, right=(0, 3, 4, 5)
+    )
 
 
 def _parts(network: facts.Facts) -> str:

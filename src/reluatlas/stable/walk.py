@@ -1,0 +1,129 @@
+"""What can every unit and window do on a domain? One pass over the graph, tensor by tensor: `possibilities`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.deadline import look
+from reluatlas.domain import Box, Segment, Slice
+from reluatlas.network.operators import FloatArray
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.stable import enclosure, knots, windows
+from reluatlas.stable.enclosure import Enclosure
+
+MOST_NUMBERS = 2**24
+"""Numbers that the terms of one tensor may be."""
+MOST_SYMBOLS = 1024
+"""Coordinates and symbols that are held at once; the oldest symbols go first."""
+FEWEST = 16
+"""So many are held of a tensor however large."""
+
+
+class Possible(NamedTuple):
+    """What the units or windows of one cut node can do.
+
+    `possible` and `needed` have an entry for each piece or candidate, those of unit i at `offsets[i]:offsets[i + 1]`.
+    `low`, `high` bound the pre-activations of units and the values of windows.
+    """
+
+    node: int
+    offsets: NDArray[np.int64]
+    possible: NDArray[np.bool_]
+    needed: NDArray[np.bool_]
+    low: FloatArray
+    high: FloatArray
+
+
+def possibilities(net: Graph, domain: Box | Slice | Segment) -> Iterator[Possible | Enclosure]:
+    """Yield what each cut node's units can do, in topological order; at last, what is known of the output."""
+    origin, basis, low, high = _frame(domain)
+    widest = max(prod(node.shape) for node in net.nodes)
+    most = min(MOST_SYMBOLS, max(FEWEST, MOST_NUMBERS // max(1, widest)))
+    k = min(low.size, most)
+    room = max(0, most - k)
+    found: list[Enclosure | None] = []
+    last_reader = _last_readers(net)
+    made = gone = 0
+    with np.errstate(all="ignore"):  # what is not finite is taken for unknown
+        for position, node in enumerate(net.nodes):
+            look()
+            if isinstance(node, Input):
+                found.append(enclosure.of_coordinates(origin, basis, low, high, k))
+            elif isinstance(node, Affine):
+                found.append(enclosure.affine(node, [_read(found, i, gone, k) for i in node.inputs], gone, k))
+            else:
+                z = _read(found, node.input, gone, k)
+                if isinstance(node, Breakpoints):
+                    pieces = knots.possible_pieces(node, z)
+                    by = knots.bend(node, z, pieces)
+                    yield _of_pieces(position, node, z, pieces)
+                    own = np.isfinite(by.radius) & (by.radius > 0.0) & np.isfinite(z.rest)
+                    new = np.flatnonzero(own)[-room:] if room else np.zeros(0, dtype=np.int64)
+                    z, gone = _make_room(z, made, gone, new.size, room, k)
+                    between = made - gone - (z.terms.shape[0] - 1 - k)
+                    is_affine = z.is_affine & (pieces.first_needed == pieces.last_needed)
+                    out, n_new = knots.bent(z, by, is_affine, new, between), new.size
+                else:
+                    winners = windows.possible_winners(node, z)
+                    z, gone = _make_room(z, made, gone, min(room, node.n_windows), room, k)
+                    between = made - gone - (z.terms.shape[0] - 1 - k)
+                    out, n_new = windows.largest(node, z, winners, between, room)
+                    yield Possible(position, node.offsets, winners.possible, winners.needed, out.low, out.high)
+                made += n_new
+                found.append(out)
+            for i in {*_inputs(node)}:
+                if last_reader[i] == position and i != net.output:
+                    found[i] = None
+    output = found[net.output]
+    assert output is not None
+    yield output
+
+
+def _frame(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return origin, basis, and the bounds of the coordinates."""
+    if isinstance(domain, Segment):
+        # in coordinates t of [-1, 1] around the middle; what that rounds is far below the roundoff of any sum
+        return domain.a, np.stack([domain.b - domain.a]), np.zeros(1), np.ones(1)
+    return *domain.frame(), domain.box.low, domain.box.high
+
+
+def _inputs(node: object) -> tuple[int, ...]:
+    if isinstance(node, Affine):
+        return node.inputs
+    return (node.input,) if isinstance(node, Breakpoints | Max) else ()
+
+
+def _last_readers(net: Graph) -> list[int]:
+    last = list(range(len(net.nodes)))
+    for position, node in enumerate(net.nodes):
+        for i in _inputs(node):
+            last[i] = position
+    return last
+
+
+def _read(found: list[Enclosure | None], i: int, gone: int, k: int) -> Enclosure:
+    """Return what is known of a tensor, without symbols that are gone."""
+    there = found[i]
+    assert there is not None
+    found[i] = there = there.without(gone, k)
+    return there
+
+
+def _make_room(z: Enclosure, made: int, gone: int, n_new: int, room: int, k: int) -> tuple[Enclosure, int]:
+    """Let the oldest symbols go until there is room for new ones."""
+    gone = max(gone, min(made, made + n_new - room))
+    return z.without(gone, k), gone
+
+
+def _of_pieces(position: int, node: Breakpoints, z: Enclosure, pieces: knots.Pieces) -> Possible:
+    n, n_pieces = node.slopes.shape
+    piece = np.arange(n_pieces)
+    possible = (piece >= pieces.first[:, None]) & (piece <= pieces.last[:, None])
+    needed = (piece >= pieces.first_needed[:, None]) & (piece <= pieces.last_needed[:, None])
+    offsets = np.arange(n + 1, dtype=np.int64) * n_pieces
+    return Possible(position, offsets, possible.reshape(-1), needed.reshape(-1), z.low, z.high)
