@@ -17,6 +17,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     NativeValue,
     infer_getattr,
+    intrinsic,
     lower_getattr_generic,
     models,
     register_model,
@@ -124,3 +125,13 @@ def _pack_attribute(context: Any, builder: Any, kind: PackType, value: Any, name
     data = builder.inttoptr(entry(0), context.get_data_type(array.dtype).as_pointer())
     arrayobj.populate_array(made, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
     return made._getvalue()
+
+
+@intrinsic
+def pack_at(typingctx, like, address):
+    """Return, inside a kernel, the pack at an address (`Pack.address`) that has the layout of `like`."""
+
+    def codegen(context, builder, signature, args):
+        return args[1]
+
+    return like(like, types.int64), codegen

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from reluatlas.cells import tree
 from reluatlas.cells.items import BUDGET, Found, Item, coarse_radius
-from reluatlas.cells.pieces import pattern_key
+from reluatlas.cells.pieces import path_key, pattern_key
 from reluatlas.cells.program import M_ROW_LIMBS, Lowered
 from reluatlas.cells.state import State, new_state, restore_path
 from reluatlas.domain import Space
 from reluatlas.geometry.polygons import Pool, corner_radius, new_pool
-from reluatlas.packs import pack
+from reluatlas.packs import Pack, pack
 
 _ROOM, _CORNERS_PER_CELL = 1 << 12, 8
 
@@ -33,9 +33,10 @@ class Polygon(Item):
 
 @dataclass(eq=False)
 class Worker:
-    """One thread's buffers."""
+    """One thread's buffers; of a local network, beside a program and a state of the whole one (see `new_state`)."""
 
     lowered: Lowered
+    whole: tuple[Pack, Pack] | None = None
     coarse: float = field(init=False)
     state: State = field(init=False)
     pool: Pool = field(init=False)
@@ -44,7 +45,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, whole=self.whole)
         self.packed_state = pack(self.state)
         self._buffers(_ROOM)
 
@@ -86,7 +87,7 @@ class Worker:
             restore_path(packed, state, item.level, item.pieces)
             if collect:
                 if item.level > 0:
-                    self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
+                    self.work.hash[item.level - 1] = path_key(self.lowered, item.pieces)
                 out = tree.new_cells(program, budget, self.corners, self.lowered.n_outputs, self.lowered.piece_dtype)
             status, n_cells, corners, depth = tree.subdivide(
                 packed, state, pool, work, pack(out), 1, budget, stop, collect, self.coarse

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,10 @@ class Program(NamedTuple):
     (`r_ptr`, `g_src`, `g_pos`); where many rows read the same entries, in blocks, too: those of edge e from
     `q_edge[e]` to `q_edge[e + 1]`, with the arrays of `RowBlocks`. Row i of an edge with `e_straight` >= 0 reads entry
     `e_straight + i` alone. Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry
-    arrays `*_man`, `*_exp` hold odd integers and exponents: value = man * 2**exp.
+    arrays `*_man`, `*_exp` hold odd integers and exponents: value = man * 2**exp. Unit j of all levels is column
+    `column[j]` of activation patterns. Of a local network (`reluatlas.cells.local`) only float64 rows are here: `w_size`
+    are the sizes of what each weight is the sum of, and level l, unit j are level `to_level[l]` and unit `to_unit[j]` of
+    the whole network, which knows the exact rows.
     """
 
     kind: NDArray[np.int64]
@@ -116,13 +119,18 @@ class Program(NamedTuple):
     side_val: NDArray[np.float64]
     side_man: NDArray[np.int64]
     side_exp: NDArray[np.int32]
+    column: NDArray[np.int64]
+    w_size: NDArray[np.float64]
+    to_level: NDArray[np.int64]
+    to_unit: NDArray[np.int64]
     meta: NDArray[np.int64]
 
 
 # entries of Program.meta
-M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN, M_INFINITE = range(
-    11
-)
+(
+    M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN, M_INFINITE,
+    M_LOCAL,
+) = range(12)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +143,10 @@ class Lowered:
     n_units: int
     n_outputs: int
     piece_dtype: np.dtype
+    map_error: NDArray[np.float64]
+    """Bounds (outputs, 2) on the errors of the gradients and the constants of the maps that are found."""
+    names: Any = None
+    """Of a local network, its names in the whole one (`reluatlas.cells.local.names.Names`)."""
 
     @cached_property
     def packed(self) -> Pack:

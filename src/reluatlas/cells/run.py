@@ -13,17 +13,20 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from reluatlas.cells.exactness import Exactness
 from reluatlas.cells.frontier import Frontier
 from reluatlas.cells.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
 from reluatlas.cells.limits import Limits, StoppedBy
+from reluatlas.cells.local import localize
+from reluatlas.cells.local.localize import Localized, LocalWorker
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
 from reluatlas.deadline import flagged, under
 from reluatlas.domain import Box, Slice, Space
-from reluatlas.errors import DomainError
+from reluatlas.errors import DomainError, TimeLimitError
 from reluatlas.memory import available_memory, require_memory
 
 MAX_DIMENSION = 6
@@ -95,14 +98,21 @@ def _check_memory(lowered: Lowered, jobs: int, *, collect: bool) -> None:
 
 
 class _Crew:
-    """Worker threads with their buffers, each made when it is first needed, and what they are working on."""
+    """Worker threads with their buffers, each made when it is first needed, and what they are working on.
+
+    The first item is subdivided in the whole network: many domains have few cells. What is left of it, and all else, is
+    in a local one where that pays, which depends on the network and the domain alone.
+    """
 
     def __init__(self, new_worker: Callable[[Lowered], Any], lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
         self.n_jobs, self.collect = n_jobs, collect
         self.stop = np.zeros(1, dtype=np.int64)
         self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
         self._new_worker, self._lowered = new_worker, lowered
+        self._local: Localized | None = None
+        self._is_decided = localize.mode == "off"
         self._idle = [new_worker(lowered)]
+        self._local_of: dict[int, LocalWorker] = {}
         self._idle[0].load_kernels()
         # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
         self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
@@ -114,11 +124,28 @@ class _Crew:
         """Whether another item can be begun."""
         return len(self.running) < self.n_jobs and not self.stop[0]
 
+    def prepare(self, item: Item) -> None:
+        """Find the local network, if it is to be found for an item.
+
+        Raises
+        ------
+        TimeLimitError
+        """
+        if not self._is_decided and _is_local(item):
+            with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
+                self._local = localize.localized(self._lowered, always=localize.mode == "on")
+            self._is_decided = True
+
     def begin(self, item: Item) -> None:
-        """Begin an item."""
+        """Begin an item that was prepared for."""
         worker = self._idle.pop() if self._idle else self._new_worker(self._lowered)
         budget = self._later_budget if item.id else FIRST_BUDGET
-        future = self._executor.submit(worker.do, item, budget, self.stop, collect=self.collect)
+        does = worker
+        if self._local is not None and _is_local(item):
+            if id(worker) not in self._local_of:
+                self._local_of[id(worker)] = LocalWorker(self._new_worker, worker, self._local)
+            does = self._local_of[id(worker)]
+        future = self._executor.submit(does.do, item, budget, self.stop, collect=self.collect)
         self.running[future] = (item, budget, worker)
 
     def finished(self, timeout: float | None) -> Iterator[tuple[Item, Found, bool]]:
@@ -137,6 +164,11 @@ class _Crew:
         """Stop, and end the threads."""
         self.stop[0] = 1
         self._executor.shutdown(wait=True)
+
+
+def _is_local(item: Item) -> bool:
+    """Return whether an item is for the local network, where there is one."""
+    return localize.mode == "on" or (localize.mode == "automatic" and bool(item.id))
 
 
 def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
@@ -205,6 +237,7 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice |
                     stopped_by = "max_cells"
                     crew.stop[0] = 1
                 while frontier.pending and crew.is_free:
+                    crew.prepare(frontier.pending[0])
                     crew.begin(frontier.pop())
                 if not crew.running:
                     break
@@ -212,9 +245,9 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Box | Slice |
                     frontier.accept(item, answer, is_whole=is_whole)
                 frontier.write_now_and_then()
                 tell()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TimeLimitError) as stop:
         crew.stop[0] = 1
-        stopped_by = "interrupt"
+        stopped_by = "interrupt" if isinstance(stop, KeyboardInterrupt) else "max_seconds"
         for item, answer, is_whole in crew.finished(None):
             frontier.accept(item, answer, is_whole=is_whole)
     finally:

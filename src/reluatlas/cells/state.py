@@ -31,7 +31,7 @@ from reluatlas.cells.program import (
     Program,
 )
 from reluatlas.kernels import inner, kernel
-from reluatlas.packs import pack
+from reluatlas.packs import Pack, pack
 
 
 class State(NamedTuple):
@@ -40,7 +40,8 @@ class State(NamedTuple):
     `rows`, `base`: (k + 1, rows of all tensors). `piece`: current piece or winner of every unit.
     `settled`: whether it holds on the whole parent cell. `cut_*`: per level the rows that cut the
     parent cell. `serial[l + 1]`: number of the current child at level l, for the exact cache
-    (`x_*`), which is filled on demand.
+    (`x_*`), which is filled on demand. Of a local network, `link` has the addresses of the whole network's program and
+    state, and `synced[l]` the serial for which the latter follows this one.
     """
 
     rows: NDArray[np.float64]
@@ -71,6 +72,8 @@ class State(NamedTuple):
     acc: NDArray[np.uint64]
     buf: NDArray[np.uint64]
     buf_len: NDArray[np.int64]
+    link: NDArray[np.int64]
+    synced: NDArray[np.int64]
     stats: NDArray[np.int64]
 
 
@@ -92,8 +95,12 @@ def state_bytes(program: Program) -> int:
     return 8 * (2 * columns * n + int(meta[M_EXACT_WORDS]) + 4 * cutters) + n * (4 * columns + 24) + 5 * units
 
 
-def new_state(program: Program) -> State:
-    """Return a fresh state for a worker, with the block before the first cut composed."""
+def new_state(program: Program, *, whole: tuple[Pack, Pack] | None = None) -> State:
+    """Return a fresh state for a worker, with the block before the first cut composed.
+
+    Of a local network, `whole` are the program and a state of the whole one, which it shares the room for integers with;
+    the caller keeps them.
+    """
     meta = program.meta
     k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])
     knots = np.maximum(program.n_knots, 1)
@@ -129,8 +136,14 @@ def new_state(program: Program) -> State:
         acc=np.zeros(4 * limbs + 8, dtype=np.uint64),
         buf=np.zeros(2 * (k + 2) * (2 * limbs + 4), dtype=np.uint64),
         buf_len=np.zeros(2 * (k + 2), dtype=np.int64),
+        link=np.zeros(2, dtype=np.int64),
+        synced=np.full(levels + 1, -1, dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
+    if whole is not None:
+        other: State = whole[1].arrays
+        state = state._replace(acc=other.acc, buf=other.buf, buf_len=other.buf_len)
+        state.link[:] = [p.address for p in whole]
     packed = pack(program), pack(state)
     prepare_block(*packed, -1)
     complete_block(*packed, -1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.items import BUDGET, Found, Item, coarse_radius
-from reluatlas.cells.pieces import pattern_key
+from reluatlas.cells.pieces import path_key, pattern_key
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.solid import cuts, tree
 from reluatlas.cells.solid.work import Cells, Work, exact_limbs, new_cells, new_work
@@ -19,7 +19,7 @@ from reluatlas.errors import InternalError
 from reluatlas.geometry.polygons import corner_radius
 from reluatlas.geometry.polytopes import FREE, Corners, new_corners
 from reluatlas.geometry.volumes import new_scratch, volume
-from reluatlas.packs import pack
+from reluatlas.packs import Pack, pack
 
 _ROOM = 1 << 12
 _SHOWN, _COUNTED = 10.0, 1e5
@@ -43,9 +43,10 @@ class Polytope(Item):
 
 @dataclass(eq=False)
 class Worker:
-    """One thread's buffers."""
+    """One thread's buffers; of a local network, beside a program and a state of the whole one (see `new_state`)."""
 
     lowered: Lowered
+    whole: tuple[Pack, Pack] | None = None
     coarse: float = field(init=False)
     state: State = field(init=False)
     pool: Corners = field(init=False)
@@ -54,7 +55,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program)
+        self.state = new_state(self.lowered.program, whole=self.whole)
         self.packed_state = pack(self.state)
         self.k = int(self.lowered.program.meta[M_K])
         self.corners = (4 << self.k) * BUDGET // 4
@@ -96,7 +97,7 @@ class Worker:
             restore_path(packed, state, item.level, item.pieces)
             if collect:
                 if item.level > 0:
-                    self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
+                    self.work.hash[item.level - 1] = path_key(self.lowered, item.pieces)
                 out = self._cells(budget)
             status, n_cells, corners, facets, depth = tree.subdivide(
                 packed, state, pool, work, pack(out), 1, budget, stop, collect, coarse

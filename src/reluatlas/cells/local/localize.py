@@ -1,0 +1,169 @@
+"""Is a smaller network cut in place of the whole one, and which? `localized`: that of the units that can change.
+
+Bounds find the units whose piece is the same on the whole domain (`reluatlas.stable`). The others, and the candidates
+that their windows choose from, make the local network. Whether it pays is decided by counting operations, so that it
+depends on the network and the domain alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.cells.local.compose import IntArray, composed
+from reluatlas.cells.local.layout import LocalGraph, laid_out
+from reluatlas.cells.local.names import Names
+from reluatlas.cells.program import DENSE, M_CERTAIN, M_K, Lowered, Program
+from reluatlas.cells.row_bounds import MOST_OPEN
+from reluatlas.deadline import look
+from reluatlas.domain import Space
+from reluatlas.network.balance import balanced
+from reluatlas.network.record import Graph, Max
+from reluatlas.stable.enclosure import Enclosure
+from reluatlas.stable.walk import Possible, possibilities
+
+Mode = Literal["automatic", "on", "off"]
+_MOST_NUMBERS = 2**24
+"""Weights of one tensor, while rows are composed."""
+_GAIN = 2.0
+"""A local network is taken when a cell costs so many times less on it."""
+_CORNERS = 5
+"""Vertices at which a row is evaluated when a cell is entered, about."""
+
+mode: Mode = "automatic"
+"""For tests: "on" takes the local network always, where there is one; "off" never."""
+
+
+class Localized:
+    """A local network, and how it is named in the whole one."""
+
+    def __init__(self, lowered: Lowered, names: Names) -> None:
+        self.lowered, self.names = lowered, names
+
+
+def localized(lowered: Lowered, *, always: bool = False) -> Localized | None:
+    """Return the local network on all of the domain, or None where there is none, or it does not pay.
+
+    Raises
+    ------
+    TimeLimitError
+        When the time that holds here is over.
+    """
+    domain, program = lowered.domain, lowered.program
+    if isinstance(domain, Space) or not program.meta[M_CERTAIN]:
+        return None
+    network = balanced(lowered.network)
+    found = _possible(network, lowered, MOST_OPEN if always else min(MOST_OPEN, lowered.n_units // 2))
+    if found is None:
+        return None
+    pattern, kept = found
+    n_kept = sum(own.size for own in kept.values())
+    too_many = n_kept > MOST_OPEN or (n_kept + domain.dim + 1) * int(program.size.max()) > _MOST_NUMBERS
+    if too_many or (not always and not _may_pay(program, kept, network)):
+        return None
+    rows = composed(network, domain, pattern, kept)
+    if rows is None:
+        return None
+    look()
+    graph = LocalGraph(network, domain, program.x_float.astype(bool), rows, kept)
+    local = laid_out(graph, domain, program)
+    if not always and _GAIN * operations(local) > operations(program):
+        return None
+    names = Names.of(program, local, pattern)
+    return Localized(replace(lowered, program=local, n_units=n_kept, names=names), names)
+
+
+def _possible(network: Graph, lowered: Lowered, most: int) -> tuple[IntArray, dict[int, IntArray]] | None:
+    """Return the constant pieces of all units, and which to keep at each cut node; None when these are too many."""
+    domain = lowered.domain
+    assert not isinstance(domain, Space)
+    parts: list[IntArray] = []
+    is_open: dict[int, NDArray[np.bool_]] = {}
+    n_open = 0
+    for layer in possibilities(network, domain):
+        if isinstance(layer, Enclosure):
+            break
+        constant = _constant(layer)
+        parts.append(constant)
+        is_open[layer.node] = constant < 0
+        n_open += int(np.count_nonzero(constant < 0))
+        if n_open > most:
+            return None
+    kept = {}
+    for t in reversed(network.cuts):
+        node = network.nodes[t]
+        kept[t] = own = np.flatnonzero(is_open[t])
+        if isinstance(node, Max) and node.input in is_open:
+            for w in own:
+                is_open[node.input][node.candidates[node.offsets[w] : node.offsets[w + 1]]] = True
+    pattern = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    return pattern, kept
+
+
+def _constant(layer: Possible) -> IntArray:
+    """Return the piece of each unit, -1 where it may change."""
+    start = layer.offsets[:-1]
+    place = np.arange(layer.possible.size) - np.repeat(start, np.diff(layer.offsets))
+    count = np.add.reduceat(layer.possible.astype(np.int64), start)
+    return np.where(count == 1, np.add.reduceat(np.where(layer.possible, place, 0), start), -1)
+
+
+def _may_pay(program: Program, kept: dict[int, IntArray], network: Graph) -> bool:
+    """Return whether a local network would pay if its units read all before them, at the most."""
+    entries = before = rows = 0
+    for t in network.cuts:
+        n = kept[t].size
+        entries += n * (before + int(program.meta[M_K]) + 1)
+        before, rows = before + n, rows + n
+    whole = operations(program)
+    return bool(_GAIN * _cost(entries // 4, rows, int(program.meta[M_K])) <= whole)
+
+
+def operations(program: Program) -> float:
+    """Return about how many multiplications composing and entering all levels takes: half of the units are on."""
+    weights = 0
+    for e in range(program.e_src.size):
+        size = int(program.size[program.e_src[e]])
+        if program.e_kind[e] == DENSE:
+            weights += size * _target_size(program, e)
+        else:
+            at = program.e_at[e, 1]
+            weights += int(program.g_ptr[at + size] - program.g_ptr[at])
+    rows = sum(int(program.size[s]) for s in program.src[program.cut])
+    return _cost(weights, rows, int(program.meta[M_K]))
+
+
+def _target_size(program: Program, e: int) -> int:
+    return int(program.size[np.searchsorted(program.e_ptr, e, side="right") - 1])
+
+
+def _cost(weights: int, rows: int, k: int) -> float:
+    return (k + 1) * (weights / 2 + _CORNERS * rows)
+
+
+class LocalWorker:
+    """A worker that takes items of the whole network, and subdivides them in a local one.
+
+    Parameters
+    ----------
+    new_worker : callable
+        Makes a worker of a lowered network, beside a program and a state of the whole one.
+    whole : object
+        The worker of the whole network in the same thread; its state is borrowed for exact rows.
+    """
+
+    def __init__(self, new_worker: Any, whole: Any, local: Localized) -> None:
+        self._names, self._state = local.names, whole.state
+        # rows that are exact in float64 are in the state of a path, which this one is not on
+        self._program = local.names.whole_program
+        self._links = self._program, whole.packed_state
+        self._inner = new_worker(local.lowered, whole=self._links)
+
+    def do(self, item: Any, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Any:
+        """Subdivide an item; see the workers of polygons and polytopes."""
+        self._names.start(self._state, self._inner.state)
+        found = self._inner.do(self._names.item_inside(item), budget, stop, collect=collect)
+        return self._names.found_outside(found)
