@@ -128,10 +128,13 @@ def _pack_attribute(context: Any, builder: Any, kind: PackType, value: Any, name
 
 
 @intrinsic
-def pack_at(typingctx, like, address):
-    """Return, inside a kernel, the pack at an address (`Pack.address`) that has the layout of `like`."""
+def _pack_at(typingctx, like, address):
 
     def codegen(context, builder, signature, args):
         return args[1]
 
     return like(like, types.int64), codegen
+
+
+pack_at: Any = _pack_at
+"""Returns, inside a kernel, a pack by its address, with the layout of another one: `pack_at(like, address)`."""

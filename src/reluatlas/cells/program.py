@@ -47,9 +47,10 @@ class Program(NamedTuple):
     `q_edge[e]` to `q_edge[e + 1]`, with the arrays of `RowBlocks`. Row i of an edge with `e_straight` >= 0 reads entry
     `e_straight + i` alone. Exact rows of tensor t are integers over `x_den[t] * 2**x_scale[t]`. Entry
     arrays `*_man`, `*_exp` hold odd integers and exponents: value = man * 2**exp. Unit j of all levels is column
-    `column[j]` of activation patterns. Of a local network (`reluatlas.cells.local`) only float64 rows are here: `w_size`
-    are the sizes of what each weight is the sum of, and level l, unit j are level `to_level[l]` and unit `to_unit[j]` of
-    the whole network, which knows the exact rows.
+    `column[j]` of activation patterns.
+
+    Of a local network (`reluatlas.cells.local`) only float64 rows are here: `w_size` are the sizes of what each weight
+    is the sum of; level l and unit j are `to_level[l]` and `to_unit[j]` of the whole network, which has the exact rows.
     """
 
     kind: NDArray[np.int64]

@@ -53,7 +53,7 @@ class Run:
 class _Kind(NamedTuple):
     """What makes a worker, the root of the tree, and cells of named arrays."""
 
-    worker: Callable[[Lowered], Any]
+    worker: Callable[..., Any]
     root: Callable[[Lowered], Item]
     cells: Callable[..., Any]
 
@@ -104,8 +104,9 @@ class _Crew:
     in a local one where that pays, which depends on the network and the domain alone.
     """
 
-    def __init__(self, new_worker: Callable[[Lowered], Any], lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
+    def __init__(self, kind: _Kind, lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
         self.n_jobs, self.collect = n_jobs, collect
+        new_worker, self._root = kind.worker, kind.root(lowered)
         self.stop = np.zeros(1, dtype=np.int64)
         self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
         self._new_worker, self._lowered = new_worker, lowered
@@ -131,10 +132,25 @@ class _Crew:
         ------
         TimeLimitError
         """
-        if not self._is_decided and _is_local(item):
+        if self._is_decided or not _is_local(item):
+            return
+        always = localize.mode == "on"
+        if always or self._is_worth_a_look():
             with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
-                self._local = localize.localized(self._lowered, always=localize.mode == "on")
-            self._is_decided = True
+                self._local = localize.localized(self._lowered, always=always)
+        self._is_decided = True
+
+    def _is_worth_a_look(self) -> bool:
+        """Return whether to look for a local network, by the first item, which is done again.
+
+        A run that goes on from a file knows nothing of it, and must decide as the first run did.
+        """
+        domain = self._lowered.domain
+        if isinstance(domain, Space):
+            return False
+        first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=False)
+        share = first.volume / domain.box.volume
+        return localize.is_worth_a_look(self._lowered, first.n_cells, int(first.counters[S_VISITS]), share)
 
     def begin(self, item: Item) -> None:
         """Begin an item that was prepared for."""
@@ -188,7 +204,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
     kind = _kind(lowered)
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
-        crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect)
+        crew = _Crew(kind, lowered, limits.n_jobs, collect=collect)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
         stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)

@@ -98,8 +98,8 @@ def state_bytes(program: Program) -> int:
 def new_state(program: Program, *, whole: tuple[Pack, Pack] | None = None) -> State:
     """Return a fresh state for a worker, with the block before the first cut composed.
 
-    Of a local network, `whole` are the program and a state of the whole one, which it shares the room for integers with;
-    the caller keeps them.
+    Of a local network, `whole` are the program and a state of the whole one, with which it shares the room for
+    integers; the caller keeps them.
     """
     meta = program.meta
     k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])

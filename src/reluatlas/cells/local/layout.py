@@ -1,7 +1,7 @@
 """How is a local network laid out for the kernels? As a `Program` of its own, of open units alone: `laid_out`.
 
-Its input are the k coordinates and the constant 1; for each cut node with open units it has one affine tensor, of all
-that these units read, and one cut. Kernels that make float64 rows see no difference; exact rows are the whole network's.
+Its input are the k coordinates and the constant 1; for each cut node with open units it has one affine tensor, of what
+these units read, and one cut. Kernels that make float64 rows see no difference; exact rows are the whole network's.
 
 The error of a row: each product along a path from the input to it is rounded while weights are composed, at most
 `roundings` times, and again in every local sum and cut that it goes through. The sizes of all such products,
@@ -70,7 +70,8 @@ class LocalGraph:
         self.kept = [kept[whole.cuts[i]] for i in self.levels]
         n_kept = sum(own.size for own in self.kept)
         self._nodes: list[Node] = [Input((k + 1,))]
-        self._bound: list[FloatArray] = [np.stack([np.arange(k + 1) < k, np.arange(k + 1) == k], axis=1) * 1.0]
+        is_constant = np.arange(k + 1) == k
+        self._bound: list[FloatArray] = [np.stack([~is_constant, is_constant], axis=1).astype(np.float64)]
         self._error: list[FloatArray] = [np.zeros((k + 1, 2))]
         self._exact: list[bool] = [True]
         self._terms: list[int] = [0]

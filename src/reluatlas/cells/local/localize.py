@@ -33,8 +33,28 @@ _GAIN = 2.0
 _CORNERS = 5
 """Vertices at which a row is evaluated when a cell is entered, about."""
 
+_LOOKS, _PER_NUMBER, _PER_ENTRY = 150, 20, 5
+"""What finding a local network takes: so many columns, each with so many operations for a number and for a weight."""
+
 mode: Mode = "automatic"
 """For tests: "on" takes the local network always, where there is one; "off" never."""
+
+
+def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float) -> bool:
+    """Return whether finding a local network is likely to take less than it saves, from what a first item tells.
+
+    Parameters
+    ----------
+    n_cells, n_visits : int
+        Of the first item: cells, and how often a part of the domain was entered at some level.
+    share : float
+        Of the domain's volume, that of the first item's cells.
+    """
+    program, levels = lowered.program, max(1, lowered.program.cut.size)
+    each = operations(program) * n_visits / max(1, n_cells * levels)
+    entries = operations(program) / (int(program.meta[M_K]) + 1)
+    look_at_all = _LOOKS * (_PER_NUMBER * int(program.off[-1]) + _PER_ENTRY * entries)
+    return max(n_cells, n_cells / max(share, 1e-9)) * each > _GAIN * look_at_all
 
 
 class Localized:

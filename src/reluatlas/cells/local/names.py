@@ -1,4 +1,4 @@
-"""How is what a local network says put in the whole network's terms, and back? Levels, units, lines, patterns, hashes."""
+"""How is what a local network says put in the whole network's terms, and back? Levels, units, lines, patterns."""
 
 from __future__ import annotations
 
