@@ -80,13 +80,15 @@ def test_the_zoo_on_planes_and_parts_of_them(family, local, monkeypatch):
         net, domain = zoo.FAMILIES[family](seed), zoo.domain_for(seed)
         for share in (1.0, 0.25):
             here = domain if share == 1.0 else part_of(domain, share, seed)
-            whole, automatic, forced = (
-                in_mode(monkeypatch, mode, ra.enumerate_cells, net, here, jobs=1) for mode in ("off", "automatic", "on")
+            whole, automatic, anew, forced = (
+                in_mode(monkeypatch, mode, ra.enumerate_cells, net, here, jobs=1)
+                for mode in ("off", "automatic", "items", "on")
             )
             assert local[-1] is not None
             n_stable += whole.patterns.shape[1] - local[-1].lowered.n_units
             assert_same(whole, forced)
             assert_same(whole, automatic)
+            assert_same(whole, anew)
             assert_matches_oracle(forced)
             assert_laws(forced)
             assert in_mode(monkeypatch, "on", ra.count_cells, net, here, jobs=1).n_cells == whole.n_cells
@@ -105,6 +107,7 @@ def test_families_in_one_to_three_dimensions(family, local, monkeypatch):
             continue
         forced = in_mode(monkeypatch, "on", ra.enumerate_cells, net, domain, jobs=2)
         assert_same(whole, forced)
+        assert_same(whole, in_mode(monkeypatch, "items", ra.enumerate_cells, net, domain, jobs=2))
         truth = Truth(case)
         n_asked += cells(truth, forced) + facets(truth, forced) + maps(truth, forced)
         assert in_mode(monkeypatch, "on", ra.count_cells, net, domain, jobs=2).n_cells == whole.n_cells
@@ -123,8 +126,11 @@ def test_boxes_in_four_to_six_dimensions(dim, local, monkeypatch):
         whole = in_mode(monkeypatch, "off", ra.enumerate_cells, net, box, jobs=1, max_cells=400)
         forced = in_mode(monkeypatch, "on", ra.enumerate_cells, net, box, jobs=2, max_cells=400)
         assert_same(whole, forced)
-        counts = [in_mode(monkeypatch, mode, ra.count_cells, net, box, jobs=1).n_cells for mode in ("off", "on")]
-        assert counts[0] == counts[1] and 0 < local[-1].lowered.n_units < 18
+        assert 0 < local[-1].lowered.n_units < 18
+        assert_same(whole, in_mode(monkeypatch, "items", ra.enumerate_cells, net, box, jobs=2, max_cells=400))
+        modes = ("off", "on", "items")
+        counts = {in_mode(monkeypatch, mode, ra.count_cells, net, box, jobs=1).n_cells for mode in modes}
+        assert len(counts) == 1
 
 
 def large(seed):

@@ -30,6 +30,21 @@ class Polygon(Item):
     line_b: NDArray[np.int64]
     edges: NDArray[np.int64]
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """The vertices (n, 2)."""
+        return np.stack([self.x, self.y], axis=1)
+
+    @property
+    def farthest(self) -> float:
+        """How far the vertices may be from where they are, in each coordinate."""
+        return float(self.radius.max())
+
+    @property
+    def measure(self) -> float:
+        """The area, in the domain's coordinates."""
+        return _area(self.x, self.y)
+
 
 @dataclass(eq=False)
 class Worker:

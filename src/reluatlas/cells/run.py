@@ -20,7 +20,7 @@ from reluatlas.cells.frontier import Frontier
 from reluatlas.cells.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
 from reluatlas.cells.limits import Limits, StoppedBy
 from reluatlas.cells.local import localize
-from reluatlas.cells.local.localize import Localized, LocalWorker
+from reluatlas.cells.local.localize import ItemWorker, Localized, LocalWorker
 from reluatlas.cells.program import M_K, Lowered
 from reluatlas.cells.run_file import RunFile
 from reluatlas.cells.state import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
@@ -101,7 +101,7 @@ class _Crew:
     """Worker threads with their buffers, each made when it is first needed, and what they are working on.
 
     The first item is subdivided in the whole network: many domains have few cells. What is left of it, and all else, is
-    in a local one where that pays, which depends on the network and the domain alone.
+    in a local one where that pays, which depends on the network, the domain and the item alone.
     """
 
     def __init__(self, kind: _Kind, lowered: Lowered, n_jobs: int, *, collect: bool) -> None:
@@ -113,7 +113,7 @@ class _Crew:
         self._local: Localized | None = None
         self._is_decided = localize.mode == "off"
         self._idle = [new_worker(lowered)]
-        self._local_of: dict[int, LocalWorker] = {}
+        self._local_of: dict[int, LocalWorker | ItemWorker] = {}
         self._idle[0].load_kernels()
         # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
         self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
@@ -132,12 +132,14 @@ class _Crew:
         ------
         TimeLimitError
         """
-        if self._is_decided or not _is_local(item):
+        if self._is_decided or not self._is_local(item):
+            return
+        if localize.mode == "items":
+            self._is_decided = True
             return
         always = localize.mode == "on"
         if always or self._is_worth_a_look():
-            with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
-                self._local = localize.localized(self._lowered, always=always)
+            self._local = localize.localized(self._lowered, always=always)
         self._is_decided = True
 
     def _is_worth_a_look(self) -> bool:
@@ -146,8 +148,7 @@ class _Crew:
         A run that goes on from a file knows nothing of it, and must decide as the first run did.
         """
         domain = self._lowered.domain
-        if isinstance(domain, Space):
-            return False
+        assert not isinstance(domain, Space)
         first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=False)
         share = first.volume / domain.box.volume
         return localize.is_worth_a_look(self._lowered, first.n_cells, int(first.counters[S_VISITS]), share)
@@ -157,12 +158,24 @@ class _Crew:
         worker = self._idle.pop() if self._idle else self._new_worker(self._lowered)
         budget = self._later_budget if item.id else FIRST_BUDGET
         does = worker
-        if self._local is not None and _is_local(item):
+        if self._is_local(item):
             if id(worker) not in self._local_of:
-                self._local_of[id(worker)] = LocalWorker(self._new_worker, worker, self._local)
+                self._local_of[id(worker)] = self._local_worker(worker)
             does = self._local_of[id(worker)]
         future = self._executor.submit(does.do, item, budget, self.stop, collect=self.collect)
         self.running[future] = (item, budget, worker)
+
+    def _is_local(self, item: Item) -> bool:
+        """Return whether an item may be for a local network."""
+        if localize.mode == "off" or isinstance(self._lowered.domain, Space):
+            return False
+        return localize.mode != "automatic" or bool(item.id)
+
+    def _local_worker(self, worker: Any) -> LocalWorker | ItemWorker:
+        """Return what subdivides items in the local network of the domain, if there is one, or in those of items."""
+        if self._local is not None:
+            return LocalWorker(self._new_worker, worker, self._local)
+        return ItemWorker(self._new_worker, worker, worker, self._lowered, always=localize.mode == "items")
 
     def finished(self, timeout: float | None) -> Iterator[tuple[Item, Found, bool]]:
         """Yield items that are done by now, their answers, and whether no stop cut them short.
@@ -180,11 +193,6 @@ class _Crew:
         """Stop, and end the threads."""
         self.stop[0] = 1
         self._executor.shutdown(wait=True)
-
-
-def _is_local(item: Item) -> bool:
-    """Return whether an item is for the local network, where there is one."""
-    return localize.mode == "on" or (localize.mode == "automatic" and bool(item.id))
 
 
 def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
@@ -206,7 +214,8 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
     try:
         crew = _Crew(kind, lowered, limits.n_jobs, collect=collect)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
-        stopped_by = _work(frontier, crew, limits, lowered.domain)
+        with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
+            stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)
     finally:
         if file is not None:

@@ -13,19 +13,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.cells.items import Item
 from reluatlas.cells.local.compose import IntArray, composed
 from reluatlas.cells.local.layout import LocalGraph, laid_out
-from reluatlas.cells.local.names import Names
+from reluatlas.cells.local.names import LINES, Names, line_units
 from reluatlas.cells.program import DENSE, M_CERTAIN, M_K, Lowered, Program
 from reluatlas.cells.row_bounds import MOST_OPEN
+from reluatlas.cells.state import S_VISITS
 from reluatlas.deadline import look
 from reluatlas.domain import Space
 from reluatlas.network.balance import balanced
 from reluatlas.network.record import Graph, Max
 from reluatlas.stable.enclosure import Enclosure
-from reluatlas.stable.walk import Possible, possibilities
+from reluatlas.stable.walk import Part, Possible, possibilities
 
-Mode = Literal["automatic", "on", "off"]
+Mode = Literal["automatic", "on", "items", "off"]
 _MOST_NUMBERS = 2**24
 """Weights of one tensor, while rows are composed."""
 _GAIN = 2.0
@@ -36,8 +38,11 @@ _CORNERS = 5
 _LOOKS, _PER_NUMBER, _PER_ENTRY = 150, 20, 5
 """What finding a local network takes: so many columns, each with so many operations for a number and for a weight."""
 
+PROBE = 64
+"""Items of so few cells are not looked at again."""
+
 mode: Mode = "automatic"
-"""For tests: "on" takes the local network always, where there is one; "off" never."""
+"""For tests: "on" takes the domain's local network, where there is one; "items" that of each item; "off" none."""
 
 
 def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float) -> bool:
@@ -64,8 +69,10 @@ class Localized:
         self.lowered, self.names = lowered, names
 
 
-def localized(lowered: Lowered, *, always: bool = False) -> Localized | None:
-    """Return the local network on all of the domain, or None where there is none, or it does not pay.
+def localized(lowered: Lowered, item: Item | None = None, *, always: bool = False) -> Localized | None:
+    """Return the local network on all of the domain, or an item; None where there is none, or it does not pay.
+
+    Inside of an item the units that made its walls do not change; they are kept, as what names its vertices.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def localized(lowered: Lowered, *, always: bool = False) -> Localized | None:
     if isinstance(domain, Space) or not program.meta[M_CERTAIN]:
         return None
     network = balanced(lowered.network)
-    found = _possible(network, lowered, MOST_OPEN if always else min(MOST_OPEN, lowered.n_units // 2))
+    found = _possible(network, lowered, item, MOST_OPEN if always else min(MOST_OPEN, lowered.n_units // 2))
     if found is None:
         return None
     pattern, kept = found
@@ -96,14 +103,17 @@ def localized(lowered: Lowered, *, always: bool = False) -> Localized | None:
     return Localized(replace(lowered, program=local, n_units=n_kept, names=names), names)
 
 
-def _possible(network: Graph, lowered: Lowered, most: int) -> tuple[IntArray, dict[int, IntArray]] | None:
+def _possible(
+    network: Graph, lowered: Lowered, item: Item | None, most: int
+) -> tuple[IntArray, dict[int, IntArray]] | None:
     """Return the constant pieces of all units, and which to keep at each cut node; None when these are too many."""
     domain = lowered.domain
     assert not isinstance(domain, Space)
     parts: list[IntArray] = []
     is_open: dict[int, NDArray[np.bool_]] = {}
     n_open = 0
-    for layer in possibilities(network, domain):
+    part = None if item is None else Part(item.corners, item.farthest, item.pieces)
+    for layer in possibilities(network, domain, part):
         if isinstance(layer, Enclosure):
             break
         constant = _constant(layer)
@@ -112,6 +122,8 @@ def _possible(network: Graph, lowered: Lowered, most: int) -> tuple[IntArray, di
         n_open += int(np.count_nonzero(constant < 0))
         if n_open > most:
             return None
+    for level, unit in () if item is None else _walls(item):
+        is_open[network.cuts[level]][unit] = True
     kept = {}
     for t in reversed(network.cuts):
         node = network.nodes[t]
@@ -121,6 +133,12 @@ def _possible(network: Graph, lowered: Lowered, most: int) -> tuple[IntArray, di
                 is_open[node.input][node.candidates[node.offsets[w] : node.offsets[w + 1]]] = True
     pattern = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
     return pattern, kept
+
+
+def _walls(item: Item) -> list[tuple[int, int]]:
+    """Return the levels and units whose rows name an item's walls and vertices."""
+    lines = np.unique(np.concatenate([getattr(item, name).reshape(-1) for name in LINES if hasattr(item, name)]))
+    return [line_units(int(line)) for line in lines[lines >= 0]]
 
 
 def _constant(layer: Possible) -> IntArray:
@@ -178,8 +196,7 @@ class LocalWorker:
     def __init__(self, new_worker: Any, whole: Any, local: Localized) -> None:
         self._names, self._state = local.names, whole.state
         # rows that are exact in float64 are in the state of a path, which this one is not on
-        self._program = local.names.whole_program
-        self._links = self._program, whole.packed_state
+        self._links = local.names.whole_program, whole.packed_state
         self._inner = new_worker(local.lowered, whole=self._links)
 
     def do(self, item: Any, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Any:
@@ -187,3 +204,40 @@ class LocalWorker:
         self._names.start(self._state, self._inner.state)
         found = self._inner.do(self._names.item_inside(item), budget, stop, collect=collect)
         return self._names.found_outside(found)
+
+
+class ItemWorker:
+    """A worker that looks at each item once more: what is large is subdivided in a local network of its own.
+
+    Each item is begun as it comes; when it has more cells than `PROBE`, and a local network is likely to pay, it is
+    begun again on that. Whether depends on the item alone.
+
+    Parameters
+    ----------
+    base : object
+        The worker of the whole network, or of the local one on all of the domain.
+    whole : object
+        The worker of the whole network.
+    """
+
+    def __init__(self, new_worker: Any, whole: Any, base: Any, lowered: Lowered, *, always: bool) -> None:
+        self._new_worker, self._whole, self._base, self._lowered = new_worker, whole, base, lowered
+        self._always = always
+
+    def do(self, item: Any, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Any:
+        """Subdivide an item; see the workers of polygons and polytopes."""
+        looks = self._always
+        if not looks:
+            found = self._base.do(item, min(PROBE, budget), stop, collect=collect)
+            if not found.rest or stop[0] or budget <= PROBE:
+                return found
+            looks = self._is_worth_it(found, budget)
+        local = localized(self._lowered, item, always=self._always) if looks else None
+        does = self._base if local is None else LocalWorker(self._new_worker, self._whole, local)
+        return does.do(item, budget, stop, collect=collect)
+
+    def _is_worth_it(self, found: Any, budget: int) -> bool:
+        left = sum(rest.measure for rest in found.rest)
+        share = found.volume / max(found.volume + left, 1e-300)
+        share = max(share, found.n_cells / budget)
+        return is_worth_a_look(self._lowered, found.n_cells, int(found.counters[S_VISITS]), share)

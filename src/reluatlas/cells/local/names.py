@@ -20,8 +20,13 @@ IntArray = NDArray[np.int64]
 _LEVEL, _UNIT, _LOW = 50, 20, (1 << 20) - 1
 """Where a line's name has its level and its unit; see `exact.line_reference`."""
 _UNITS = (1 << 30) - 1
-_LINES = ("line_a", "line_b", "edges", "rows", "facets")
+LINES = ("line_a", "line_b", "edges", "rows", "facets")
 """Fields of items that name lines."""
+
+
+def line_units(line: int) -> tuple[int, int]:
+    """Return the level and the unit of a line that is not a side of the domain."""
+    return line >> _LEVEL, (line >> _UNIT) & _UNITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +121,7 @@ class Names:
         return replace(item, level=level, pieces=pieces, **self._lines(item, self.lines_outside))
 
     def _lines(self, item: Item, rename: Any) -> dict[str, IntArray]:
-        return {name: rename(getattr(item, name)) for name in _LINES if hasattr(item, name)}
+        return {name: rename(getattr(item, name)) for name in LINES if hasattr(item, name)}
 
     def found_outside(self, found: Found) -> Found:
         """Return what was found in the whole network's terms."""

@@ -40,6 +40,21 @@ class Polytope(Item):
     facets: NDArray[np.int64]
     volume: NDArray[np.float64]
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """The vertices (n, k)."""
+        return self.x[:, :-1]
+
+    @property
+    def farthest(self) -> float:
+        """How far the vertices may be from where they are, in each coordinate."""
+        return float(self.radius.max())
+
+    @property
+    def measure(self) -> float:
+        """The volume, in the domain's coordinates."""
+        return float(self.volume[0])
+
 
 @dataclass(eq=False)
 class Worker:
