@@ -154,8 +154,10 @@ def test_it_is_found_by_itself_where_it_pays(local, monkeypatch):
     assert local[-1] is None
 
 
-def test_any_number_of_jobs_and_any_stop_give_the_same_bits(local, monkeypatch, tmp_path):
+@pytest.mark.parametrize("mode", ["automatic", "items"])
+def test_any_number_of_jobs_and_any_stop_give_the_same_bits(mode, local, monkeypatch, tmp_path):
     net, box = large(1)
+    monkeypatch.setattr(localize, "mode", mode)
     one, two = (ra.enumerate_cells(net, box, jobs=jobs) for jobs in (1, 2))
     for most in (10, 40, None):
         stopped = ra.enumerate_cells(net, box, jobs=2, max_cells=most, checkpoint=tmp_path / "run.sqlite")

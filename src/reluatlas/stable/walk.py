@@ -17,7 +17,7 @@ from reluatlas.stable import enclosure, knots, windows
 from reluatlas.stable.enclosure import Enclosure
 
 MOST_NUMBERS = 2**24
-"""Numbers that the terms of one tensor may be."""
+"""Numbers that the terms of one tensor may be; on a part of a domain, which threads look at side by side, a quarter."""
 MOST_SYMBOLS = 1024
 """Coordinates and symbols that are held at once; the oldest symbols go first."""
 FEWEST = 16
@@ -65,7 +65,8 @@ def possibilities(
         low, high = corners.min(axis=0) - 2.0 * radius, corners.max(axis=0) + 2.0 * radius
         low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
     widest = max(prod(node.shape) for node in net.nodes)
-    most = min(MOST_SYMBOLS, max(FEWEST, MOST_NUMBERS // max(1, widest)))
+    numbers = MOST_NUMBERS if part is None else MOST_NUMBERS // 4
+    most = min(MOST_SYMBOLS, max(FEWEST, numbers // max(1, widest)))
     k = min(low.size, most)
     room = max(0, most - k)
     found: list[Enclosure | None] = []
