@@ -113,7 +113,7 @@ class _Crew:
         self._local: Localized | None = None
         self._is_decided = localize.mode == "off"
         self._idle = [new_worker(lowered)]
-        self._local_of: dict[int, LocalWorker | ItemWorker] = {}
+        self._local_of: dict[int, Any] = {}
         self._idle[0].load_kernels()
         # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
         self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
@@ -171,10 +171,15 @@ class _Crew:
             return False
         return localize.mode != "automatic" or bool(item.id)
 
-    def _local_worker(self, worker: Any) -> LocalWorker | ItemWorker:
-        """Return what subdivides items in the local network of the domain, if there is one, or in those of items."""
+    def _local_worker(self, worker: Any) -> Any:
+        """Return what subdivides items in the local network of the domain, if there is one, or in those of items.
+
+        Of items in more than two dimensions none is looked for: cutting polytopes takes most of the time there.
+        """
         if self._local is not None:
             return LocalWorker(self._new_worker, worker, self._local)
+        if localize.mode != "items" and self._lowered.domain.dim > 2:
+            return worker
         return ItemWorker(self._new_worker, worker, worker, self._lowered, always=localize.mode == "items")
 
     def finished(self, timeout: float | None) -> Iterator[tuple[Item, Found, bool]]:

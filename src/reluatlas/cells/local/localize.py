@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.items import Item
+from reluatlas.cells.items import BUDGET, Item
 from reluatlas.cells.local.compose import IntArray, composed
 from reluatlas.cells.local.layout import LocalGraph, laid_out
 from reluatlas.cells.local.names import LINES, Names, line_units
@@ -32,6 +32,8 @@ _MOST_NUMBERS = 2**24
 """Weights of one tensor, while rows are composed; for an item a quarter, as threads do that side by side."""
 _GAIN = 2.0
 """A local network is taken when a cell costs so many times less on it."""
+_ITEM_GAIN = 10.0
+"""A local network is looked for in an item whose cells cost so many times more than to look: often in vain."""
 _CORNERS = 5
 """Vertices at which a row is evaluated when a cell is entered, about."""
 
@@ -45,7 +47,7 @@ mode: Mode = "automatic"
 """For tests: "on" takes the domain's local network, where there is one; "items" that of each item; "off" none."""
 
 
-def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float) -> bool:
+def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float, gain: float = _GAIN) -> bool:
     """Return whether finding a local network is likely to take less than it saves, from what a first item tells.
 
     Parameters
@@ -54,12 +56,14 @@ def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float)
         Of the first item: cells, and how often a part of the domain was entered at some level.
     share : float
         Of the domain's volume, that of the first item's cells.
+    gain : float
+        How many times over it must pay.
     """
     program, levels = lowered.program, max(1, lowered.program.cut.size)
     each = operations(program) * n_visits / max(1, n_cells * levels)
     entries = operations(program) / (int(program.meta[M_K]) + 1)
     look_at_all = _LOOKS * (_PER_NUMBER * int(program.off[-1]) + _PER_ENTRY * entries)
-    return max(n_cells, n_cells / max(share, 1e-9)) * each > _GAIN * look_at_all
+    return max(n_cells, n_cells / max(share, 1e-9)) * each > gain * look_at_all
 
 
 class Localized:
@@ -241,5 +245,5 @@ class ItemWorker:
     def _is_worth_it(self, found: Any, budget: int) -> bool:
         left = sum(rest.measure for rest in found.rest)
         share = found.volume / max(found.volume + left, 1e-300)
-        share = max(share, found.n_cells / budget)
-        return is_worth_a_look(self._lowered, found.n_cells, int(found.counters[S_VISITS]), share)
+        share = max(share, found.n_cells / min(budget, BUDGET))
+        return is_worth_a_look(self._lowered, found.n_cells, int(found.counters[S_VISITS]), share, _ITEM_GAIN)
