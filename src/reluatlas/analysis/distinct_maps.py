@@ -14,7 +14,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.exact import Dyadic, IntegerArithmetic, dyadic
 from reluatlas.network.graph import FloatArray, Network
-from reluatlas.network.maps import pull
+from reluatlas.network.interpret import pull
 
 Progress = Callable[[int, int], None]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells import questions
 from reluatlas.cells.adjacency import named_facets
+from reluatlas.cells.cell_maps import input_affine
 from reluatlas.cells.complex import PolyhedralComplex
 from reluatlas.cells.complex_record import Vertices
 from reluatlas.cells.everywhere import enumerate_everywhere
@@ -147,7 +147,7 @@ def _map_on(
     net: Network, patterns: NDArray[np.integer], domain: Box | Slice | Space, cell: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the map of a cell in the domain's coordinates."""
-    maps = questions.input_affine(net, patterns, cell)
+    maps = input_affine(net, patterns, cell)
     slopes = maps.A.reshape(net.n_outputs, -1)
     origin, basis = domain.frame()
     return slopes @ basis.T, maps.b[0] + slopes @ origin

@@ -22,7 +22,7 @@ from reluatlas.memory import require_memory
 from reluatlas.network.batches import one_blas_thread
 from reluatlas.network.exact import Dyadic, ExactPoint
 from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network
-from reluatlas.network.maps import pull, slopes_of, winners_of
+from reluatlas.network.interpret import pull, slopes_of, winners_of
 from reluatlas.network.operators import Gather, apply_operator
 from reluatlas.network.rounding import Bounded, exactly, plus, scaled, take
 

@@ -23,7 +23,7 @@ from reluatlas.geometry.rank import Independent, independent, modulo, product
 from reluatlas.network.background import Background
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic
 from reluatlas.network.graph import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
-from reluatlas.network.maps import Choice
+from reluatlas.network.interpret import Choice
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
 from reluatlas.network.rounding import FloatBounds
 

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells import boundary, faces, look_up, questions, regions
 from reluatlas.cells.boundary import BentHyperplane, DecisionBoundary
+from reluatlas.cells.cell_maps import checked_cell, input_affine
 from reluatlas.cells.complex_file import save_complex
 from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import Corners, corners_of, vertex_ids
+from reluatlas.cells.dual_graph import DualGraph
 from reluatlas.cells.faces import Faces
 from reluatlas.cells.look_up import PatternTable
-from reluatlas.cells.questions import DualGraph
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -115,7 +116,7 @@ class PolyhedralComplex(ComplexRecord):
 
     def input_affine(self, cell: int) -> AffineMaps:
         """Return the map of a cell in input space: `A` (1, m, *input_shape), `b` (1, m)."""
-        return questions.input_affine(self.network, self.patterns, questions.checked_cell(cell, self.n_cells))
+        return input_affine(self.network, self.patterns, checked_cell(cell, self.n_cells))
 
     @cached_property
     def by_pattern(self) -> PatternTable:

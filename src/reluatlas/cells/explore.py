@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
+from reluatlas.cells.cell_maps import checked_cell, input_affine
 from reluatlas.cells.chart import Domain, chart_of
+from reluatlas.cells.dual_graph import DualGraph
 from reluatlas.cells.exploration_file import Met, SearchFile
 from reluatlas.cells.limits import Limits, StoppedBy
-from reluatlas.cells.questions import DualGraph, checked_cell, input_affine
 from reluatlas.deadline import current, under
 from reluatlas.domain import Space
 from reluatlas.errors import ArgumentError, TimeLimitError

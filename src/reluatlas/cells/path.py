@@ -211,7 +211,7 @@ class Path:
 
     def input_affine(self, i: int) -> AffineMaps:
         """Return the map of piece i in input space: `A` (1, m, *input_shape), `b` (1, m)."""
-        from reluatlas.cells.questions import input_affine
+        from reluatlas.cells.cell_maps import input_affine
 
         return input_affine(self.network, self._pattern(_checked(i, self.n_pieces, "piece"))[None], 0)
 

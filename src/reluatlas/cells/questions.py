@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.affine import AffineMaps
 from reluatlas.cells.adjacency import Facets
 from reluatlas.cells.complex_record import ComplexRecord
 from reluatlas.cells.corners import far_points, following
-from reluatlas.errors import ArgumentError, MissingDependencyError
+from reluatlas.cells.dual_graph import DualGraph
+from reluatlas.errors import ArgumentError
 from reluatlas.geometry.volumes import new_scratch
 from reluatlas.geometry.volumes import volumes as solid_volumes
 from reluatlas.network.decision import classes_of
 from reluatlas.network.graph import Network
-from reluatlas.network.lost import map_of
 from reluatlas.packs import pack
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class DualGraph:
-    """The dual graph of a complex in compressed rows: cells, joined where they share a facet.
-
-    Attributes
-    ----------
-    indptr, indices : ndarray
-        Neighbors of cell i are `indices[indptr[i]:indptr[i + 1]]`.
-    facet : ndarray
-        The facet of cell i that each of them lies behind.
-    """
-
-    indptr: IntArray
-    indices: IntArray
-    facet: IntArray
-
-    @property
-    def n_cells(self) -> int:
-        """Number of nodes."""
-        return self.indptr.size - 1
-
-    @property
-    def n_edges(self) -> int:
-        """Number of pairs of cells that share a facet."""
-        return self.indices.size // 2
-
-    def to_networkx(self) -> Any:
-        """Return the graph as a `networkx.Graph`.
-
-        Raises
-        ------
-        MissingDependencyError
-            When networkx is not installed.
-        """
-        try:
-            import networkx
-        except ImportError:
-            raise MissingDependencyError(
-                "`to_networkx` needs networkx, which is not installed. Run `pip install networkx`."
-            ) from None
-        graph = networkx.Graph()
-        graph.add_nodes_from(range(self.n_cells))
-        owner = np.repeat(np.arange(self.n_cells), np.diff(self.indptr))
-        once = owner < self.indices
-        graph.add_edges_from(zip(owner[once].tolist(), self.indices[once].tolist(), strict=True))
-        return graph
 
 
 def volumes(cx: ComplexRecord) -> FloatArray:
@@ -125,13 +74,6 @@ def interior_points(cx: ComplexRecord) -> FloatArray:
     return out
 
 
-def checked_cell(cell: int, n_cells: int) -> int:
-    """Return a cell's number, counted from the end when negative; refuse what is none."""
-    if isinstance(cell, bool) or not isinstance(cell, int | np.integer) or not -n_cells <= cell < n_cells:
-        raise ArgumentError(f"`cell={cell!r}` is no cell; there are {n_cells}. Pass a number from 0 to {n_cells - 1}.")
-    return int(cell) % n_cells
-
-
 def column_of(network: Network, layer: int, unit: int) -> int:
     """Return the column of patterns that a unit has."""
     slices = list(network.pattern_slices().values())
@@ -142,13 +84,6 @@ def column_of(network: Network, layer: int, unit: int) -> int:
     if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < size:
         raise ArgumentError(f"`unit={unit!r}` is no unit of layer {layer}, which has {size}, counted from 0.")
     return columns.start + int(unit)
-
-
-def input_affine(network: Network, patterns: NDArray[np.integer], cell: int) -> AffineMaps:
-    """Return the map of a cell in input space, along its pattern."""
-    choice = {t: patterns[cell : cell + 1, s].astype(np.int64) for t, s in network.pattern_slices().items()}
-    A, b = map_of(network, choice)
-    return AffineMaps(A.reshape(1, network.n_outputs, *network.input_shape), b)
 
 
 def dual_graph(facets: Facets, n_cells: int) -> DualGraph:

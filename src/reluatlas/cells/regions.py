@@ -21,8 +21,9 @@ from reluatlas.errors import NonFiniteError
 from reluatlas.geometry.wholes import to_floats
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, dyadic
 from reluatlas.network.graph import Affine, Breakpoints, Input, LinearOperator, Network
+from reluatlas.network.interpret import Choice, slopes_of, winners_of
 from reluatlas.network.lost import are_lost
-from reluatlas.network.maps import Choice, FloatRows, slopes_of, winners_of
+from reluatlas.network.maps import FloatRows
 from reluatlas.network.operators import mapped
 
 IntArray = NDArray[np.int64]

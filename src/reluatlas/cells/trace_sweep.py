@@ -27,9 +27,8 @@ from reluatlas.cells.trace_units import cut_units
 from reluatlas.cells.trace_windows import cut_windows
 from reluatlas.deadline import Deadline
 from reluatlas.errors import TimeLimitError
-from reluatlas.network.evaluate import sources
 from reluatlas.network.graph import Affine, Breakpoints, Dense, FloatArray, Max, Network
-from reluatlas.network.maps import winners_of
+from reluatlas.network.interpret import sources, winners_of
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
 _DENSE = 0.75  # share of units from which on none are left out

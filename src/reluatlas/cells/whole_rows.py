@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.exact import Dyadic, IntegerArithmetic, dyadic
 from reluatlas.network.graph import Breakpoints, Max, Network
-from reluatlas.network.maps import pull
+from reluatlas.network.interpret import pull
 
 _KEPT = 200_000
 

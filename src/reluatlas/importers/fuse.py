@@ -8,8 +8,8 @@ import numpy as np
 
 from reluatlas.importers.lowering import Checkpoint
 from reluatlas.network.build import Builder
-from reluatlas.network.evaluate import sources
 from reluatlas.network.graph import Affine, Breakpoints, Gather, Input, Max, Node
+from reluatlas.network.interpret import sources
 
 
 def fuse(builder: Builder, output: int, checkpoints: list[Checkpoint]) -> tuple[int, list[Checkpoint]]:

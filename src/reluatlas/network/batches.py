@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import ArgumentError, NonFiniteError
-from reluatlas.network.maps import COMPILED_FROM, has_images
+from reluatlas.network.interpret import has_images
 from reluatlas.network.operators import CHUNK, Convolution, Dense, FloatArray
 from reluatlas.network.record import Affine, Graph, Max
+
+COMPILED_FROM = 16
+"""Points from which on it pays to load compiled loops for images."""
 
 DEFAULT_MEMORY = 2**28
 _WIDE = 2**21  # numbers of the largest tensor in one batch: with less, calls cost more than the cache gives

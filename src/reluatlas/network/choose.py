@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reluatlas.network.background import Background
 from reluatlas.network.batches import Points, to_rows
 from reluatlas.network.glance import Glance
-from reluatlas.network.maps import Choice
+from reluatlas.network.interpret import Choice
 from reluatlas.network.operators import FloatArray
 from reluatlas.network.record import Graph
 from reluatlas.network.screen import Screen

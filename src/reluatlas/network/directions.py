@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.exact import Dyadic, IntegerArithmetic
-from reluatlas.network.maps import Choice, pull
+from reluatlas.network.interpret import Choice, pull
 from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, denominator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import SLACK

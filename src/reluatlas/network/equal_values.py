@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
-from reluatlas.network.maps import winners_of
+from reluatlas.network.interpret import winners_of
 from reluatlas.network.operators import Convolution, Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.rounding import Bounded

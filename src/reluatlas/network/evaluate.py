@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.deadline import look
+from reluatlas.network.interpret import sources
 from reluatlas.network.operators import FloatArray, apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 
@@ -44,15 +45,6 @@ def outputs(network: Graph, rows: FloatArray) -> FloatArray:
     result = out[network.output]
     assert result is not None
     return result
-
-
-def sources(node: object) -> tuple[int, ...]:
-    """Return the indices of the nodes that a node reads."""
-    if isinstance(node, Affine):
-        return node.inputs
-    if isinstance(node, Breakpoints | Max):
-        return (node.input,)
-    return ()
 
 
 def _value(node: object, done: list, rows: FloatArray) -> FloatArray:

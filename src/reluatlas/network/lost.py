@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from reluatlas.errors import NonFiniteError
 from reluatlas.network.exact import Dyadic, ExactPoint, IntegerArithmetic, to_float
-from reluatlas.network.maps import Choice, backward, pull
+from reluatlas.network.interpret import Choice, pull
+from reluatlas.network.maps import backward
 from reluatlas.network.operators import FloatArray, apply_operator, coefficients, denominator, mapped, terms
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 

@@ -2,66 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.deadline import look
-from reluatlas.network.evaluate import sources
-from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, apply_operator
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-
-COMPILED_FROM = 16
-"""Points from which on it pays to load compiled loops for images."""
-
-Choice = dict[int, NDArray]
-"""Per cut node: pieces or winners of each unit (rows of points, or one row)."""
-
-
-def slopes_of(node: Breakpoints, piece: NDArray, flat: NDArray | None = None) -> FloatArray:
-    """Return the slope of each unit on its piece; zero where `flat` is set."""
-    if node.is_relu and flat is None:
-        return piece.astype(np.float64)
-    slope = node.slopes[np.arange(node.knots.shape[0]), piece]
-    return slope if flat is None else np.where(flat, 0.0, slope)
-
-
-def winners_of(node: Max, winner: NDArray) -> NDArray[np.int64]:
-    """Return the winning entry of the node's input for each window."""
-    return node.candidates[node.offsets[:-1] + winner]
-
-
-def pull(network: Graph, node: int, row: Any, choice: Choice, arithmetic: Any, flat: Choice | None = None) -> Any:
-    """Return coefficients on the input tensor from coefficients `row` on a node's tensor, by the chain rule.
-
-    `arithmetic` says how rows of coefficients are carried through operators: in float64, with error bounds,
-    or in integers. None when no path leads to the input.
-    """
-    rows = {node: row}
-    for t in range(node, -1, -1):
-        if t not in rows:
-            continue
-        look()
-        row, here = rows.pop(t), network.nodes[t]
-        if isinstance(here, Input):
-            return row
-        if isinstance(here, Affine):
-            arithmetic.constant(row, here.bias)
-            pairs = zip(here.inputs, here.operators, strict=True)
-            sent = [(source, arithmetic.adjoint(operator, row)) for source, operator in pairs]
-        elif isinstance(here, Breakpoints):
-            if here.intercepts.any():
-                arithmetic.constant(row, here.intercepts[np.arange(here.knots.shape[0]), choice[t]])
-            slope = slopes_of(here, choice[t], None if flat is None else flat.get(t))
-            sent = [(here.input, arithmetic.scale(row, slope))]
-        else:
-            size = int(np.prod(network.nodes[here.input].shape))
-            sent = [(here.input, arithmetic.collect(row, winners_of(here, choice[t]), size))]
-        for source, part in sent:
-            rows[source] = arithmetic.add(rows[source], part) if source in rows else part
-    return None
+from reluatlas.network.batches import COMPILED_FROM
+from reluatlas.network.interpret import Choice, has_images, pull, slopes_of, sources, sweep, winners_of
+from reluatlas.network.operators import Dense, FloatArray, Gather, LinearOperator, apply_operator
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 
 
 class _Chosen(NamedTuple):
@@ -208,11 +157,6 @@ def _all_that_reads_the_input(network: Graph) -> Dense | None:
     return operator if isinstance(operator, Dense) and network.output != 0 else None
 
 
-def has_images(network: Graph) -> bool:
-    """Return whether the network convolves anything."""
-    return any(isinstance(o, Convolution) for n in network.nodes if isinstance(n, Affine) for o in n.operators)
-
-
 def forward(
     network: Graph, choice: Choice, n_points: int, outputs: NDArray, flat: Choice | None = None
 ) -> tuple[FloatArray, FloatArray]:
@@ -239,21 +183,6 @@ def forward(
 
     chosen = sweep(network, network.output, columns, affine, cut)[:, :, outputs]
     return chosen[:, :n].transpose(0, 2, 1), chosen[:, n]
-
-
-def sweep(network: Graph, upto: int, first: Any, affine: Callable, cut: Callable) -> Any:
-    """Return what `affine(node, done)` and `cut(node, position, done)` make of node `upto`, from `first` at the input.
-
-    What no later node reads is let go.
-    """
-    last_use = {source: t for t, here in enumerate(network.nodes[: upto + 1]) for source in sources(here)}
-    done: list[Any] = [first]
-    for t, here in enumerate(network.nodes[1 : upto + 1], start=1):
-        done.append(affine(here, done) if isinstance(here, Affine) else cut(here, t, done))
-        for source in sources(here):
-            if last_use[source] == t:
-                done[source] = None
-    return done[upto]
 
 
 def _gathered(rows: FloatArray, index: NDArray, size: int) -> FloatArray:

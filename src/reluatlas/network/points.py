@@ -21,9 +21,10 @@ from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError
 from reluatlas.network.batches import Plan, Points, Progress, bytes_needed, checked_memory, run_batches
 from reluatlas.network.choose import Chooser
+from reluatlas.network.interpret import Choice
 from reluatlas.network.load_maps import load_maps
 from reluatlas.network.lost import restore
-from reluatlas.network.maps import Choice, backward, forward
+from reluatlas.network.maps import backward, forward
 from reluatlas.network.maps_file import InMemory, MapsFile, MapsShape
 from reluatlas.network.maps_parquet import MapsTable, TableMaps
 from reluatlas.network.record import Breakpoints, Graph, Max

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.background import Background
-from reluatlas.network.maps import Choice, slopes_of
+from reluatlas.network.interpret import Choice, slopes_of
 from reluatlas.network.operators import (
     Convolution,
     FloatArray,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
 from reluatlas.network.exact import IntegerArithmetic
-from reluatlas.network.maps import Choice
+from reluatlas.network.interpret import Choice
 from reluatlas.network.operators import FloatArray
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.walk import Walk

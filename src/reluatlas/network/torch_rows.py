@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError, InternalError, MissingDependencyError
-from reluatlas.network.maps import Choice, backward, pull
+from reluatlas.network.interpret import Choice, pull
+from reluatlas.network.maps import backward
 from reluatlas.network.operators import Convolution, Dense, FloatArray, Gather, LinearOperator, as_sparse
 from reluatlas.network.record import Graph
 

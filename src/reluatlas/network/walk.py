@@ -10,7 +10,7 @@ from reluatlas.network.background import Background
 from reluatlas.network.directions import Directions
 from reluatlas.network.equal_values import EqualValues
 from reluatlas.network.exact import ExactPoint, IntegerArithmetic, compare, to_float
-from reluatlas.network.maps import Choice, slopes_of, winners_of
+from reluatlas.network.interpret import Choice, slopes_of, winners_of
 from reluatlas.network.operators import FloatArray
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.rounding import Bounded, FloatBounds, exactly, plus, scaled

@@ -14,7 +14,7 @@ from reluatlas.network.batches import Points
 from reluatlas.network.choose import Chooser
 from reluatlas.network.exact import Dyadic, IntegerArithmetic
 from reluatlas.network.graph import Max
-from reluatlas.network.maps import pull
+from reluatlas.network.interpret import pull
 from reluatlas.network.walk import Walk
 from tests.data import data_folder
 from tests.unit.network.nets import FAMILIES, network
