@@ -111,6 +111,7 @@ class _Crew:
         self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
         self._new_worker, self._lowered = new_worker, lowered
         self._local: Localized | None = None
+        self._first: Found | None = None
         self._is_decided = localize.mode == "off"
         self._idle = [new_worker(lowered)]
         self._local_of: dict[int, Any] = {}
@@ -143,13 +144,15 @@ class _Crew:
         self._is_decided = True
 
     def _is_worth_a_look(self) -> bool:
-        """Return whether to look for a local network, by the first item, which is done again.
+        """Return whether to look for a local network, by the first item.
 
-        A run that goes on from a file knows nothing of it, and must decide as the first run did.
+        A run that goes on from a file does it again: it must decide as the first run did.
         """
         domain = self._lowered.domain
         assert not isinstance(domain, Space)
-        first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=False)
+        first = self._first
+        if first is None:
+            first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=self.collect)
         share = first.volume / domain.box.volume
         return localize.is_worth_a_look(self._lowered, first.n_cells, int(first.counters[S_VISITS]), share)
 
@@ -192,6 +195,8 @@ class _Crew:
             item, budget, worker = self.running.pop(future)
             self._idle.append(worker)
             answer = future.result()
+            if not item.id:
+                self._first = answer
             yield item, answer, not answer.rest or answer.n_cells >= budget
 
     def close(self) -> None:

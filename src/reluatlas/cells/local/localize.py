@@ -42,6 +42,8 @@ _LOOKS, _PER_NUMBER, _PER_ENTRY = 150, 20, 5
 
 PROBE = 64
 """Items of so few cells are not looked at again."""
+_PROBES = 16
+"""Nor those of which not so many times more cells are wanted: they would be found twice for little."""
 
 mode: Mode = "automatic"
 """For tests: "on" takes the domain's local network, where there is one; "items" that of each item; "off" none."""
@@ -229,10 +231,15 @@ class ItemWorker:
     def __init__(self, new_worker: Any, whole: Any, base: Any, lowered: Lowered, *, always: bool) -> None:
         self._new_worker, self._whole, self._base, self._lowered = new_worker, whole, base, lowered
         self._always = always
+        # at the best every cell enters all levels
+        levels = max(1, lowered.program.cut.size)
+        self._may_pay = is_worth_a_look(lowered, 1, levels, 1.0 / BUDGET, _ITEM_GAIN)
 
     def do(self, item: Any, budget: int, stop: NDArray[np.int64], *, collect: bool) -> Any:
         """Subdivide an item; see the workers of polygons and polytopes."""
         looks = self._always
+        if not looks and (not self._may_pay or budget < _PROBES * PROBE):
+            return self._base.do(item, budget, stop, collect=collect)
         if not looks:
             found = self._base.do(item, min(PROBE, budget), stop, collect=collect)
             if not found.rest or stop[0] or budget <= PROBE:
