@@ -38,9 +38,9 @@ import numpy as np
 from _record import machine, write
 
 import reluatlas as ra
-from reluatlas.cells.limits import Limits
-from reluatlas.cells.lower import lower
-from reluatlas.cells.run import run
+from reluatlas.answers.limits import Limits
+from reluatlas.subdivision.program.lower import lower
+from reluatlas.subdivision.runner.run import run
 
 NAME = "ACASXU_run2a_1_1_batch_2000"
 K, HALF, GRID = 5, 0.5, 40

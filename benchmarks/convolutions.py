@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reluatlas.importers.images import Window, spread
+from reluatlas.importers.lowering.windows import Window, spread
 from reluatlas.network.operators import Convolution, apply_operator
 
 # channels in and out, side of the image, kernel, stride, padding, batch

@@ -37,7 +37,7 @@ import numpy as np
 from _record import machine, write
 
 import reluatlas as ra
-from reluatlas.cells.count import CellCount
+from reluatlas.complexes.count import CellCount
 
 MODELS = (
     "ACASXU_run2a_1_1_batch_2000",

@@ -24,9 +24,9 @@ import highspy
 import numpy as np
 
 import reluatlas as ra
-from reluatlas.cells.everywhere import count_everywhere
 from reluatlas.domain import Space
-from reluatlas.geometry.simplex import OPTIMAL, climb, new_dictionary, start_at
+from reluatlas.geometry.programs.dictionary import OPTIMAL, climb, new_dictionary, start_at
+from reluatlas.subdivision.constraints.enumerate import count_everywhere
 
 SIZES = ((3, 16), (4, 24), (8, 32), (8, 64), (16, 64), (24, 96))
 

@@ -32,12 +32,12 @@ from _record import machine, write
 from affine_maps import conv
 from torch import nn
 
-from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier, PiecewiseAffineRegressor
-from reluatlas.analysis.pieces.images import shifted
-from reluatlas.analysis.pieces.model import GatedPieces
-from reluatlas.analysis.pieces.sample import OutputSample, sample_outputs
-from reluatlas.analysis.pieces.stand_alone import compare_outputs
-from reluatlas.analysis.pieces.start import pieces_of, prototype_gate, refit
+from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier, PiecewiseAffineRegressor
+from reluatlas.analysis.reduction.pieces.images import shifted
+from reluatlas.analysis.reduction.pieces.model import GatedPieces
+from reluatlas.analysis.reduction.pieces.sample import OutputSample, sample_outputs
+from reluatlas.analysis.reduction.pieces.stand_alone import compare_outputs
+from reluatlas.analysis.reduction.pieces.start import pieces_of, prototype_gate, refit
 
 Network = Callable[[np.ndarray], np.ndarray]
 Keep = Callable[[str, list[dict[str, Any]], float], None]

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import reluatlas as ra
 from benchmarks._record import machine, write
-from reluatlas.network.graph import Affine
+from reluatlas.network.network import Affine
 from tests.compare_paths import assert_path_matches_oracle
 from tests.zoo import FAMILIES
 

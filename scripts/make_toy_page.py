@@ -33,7 +33,7 @@ again from another start until the accuracy on a grid reaches 0.98.
 """,
         """
 from reluatlas.datasets.toy import toy_problem
-from reluatlas.studies.toy_train import train_toy
+from reluatlas.studies.toy.train import train_toy
 
 problem = toy_problem("circle", seed=0)
 training = train_toy(problem, (2, 8, 8, 8, 2), seed=0)
@@ -87,7 +87,7 @@ accuracy, and the zeros of each layer. Its page holds everything it needs; a nam
 video instead. [Open the film](toy/film.html).
 """,
         """
-from reluatlas.figures.film import still
+from reluatlas.figures.film.make import still
 
 ra.plot.film(trajectory, "toy/film.html", times=np.arange(0, 1001, 20))
 still(trajectory).savefig("toy/last.png", dpi=80)
@@ -101,7 +101,7 @@ still(trajectory).savefig("toy/last.png", dpi=80)
 The paper counted regions on a grid of 401 x 401 points, with the maps rounded to two decimals. On the same weights:
 """,
         """
-from reluatlas.studies.toy_sample import sample_regions
+from reluatlas.studies.toy.sample import sample_regions
 
 for t in (0, 50, 100, 500, 1000):
     found, exact = sample_regions(trajectory, t), trajectory.complex(t).n_linear_regions
@@ -116,8 +116,8 @@ Put the dual points into k groups, by k-means weighted by area, and let each poi
 group. Distances between dual points are root-mean-square differences of the maps over the square.
 """,
         """
-from reluatlas.analysis.dual_points import dual_points
-from reluatlas.studies.toy_alike import reduction_curve
+from reluatlas.analysis.maps.dual_points import dual_points
+from reluatlas.studies.toy.alike import reduction_curve
 
 points = dual_points(trajectory.complex(-1))
 print(len(points), "maps;", "accuracy with 1, 2, ... of them:")
@@ -133,8 +133,8 @@ network that starts from another seed is compared, and two levels of chance: ran
 and covariance, and the network before its training.
 """,
         """
-from reluatlas.analysis.transport import transport_distance
-from reluatlas.studies.toy_alike import scattered
+from reluatlas.analysis.maps.transport import transport_distance
+from reluatlas.studies.toy.alike import scattered
 
 other = dual_points(train_toy(problem, (2, 8, 8, 8, 2), seed=1).trajectory.complex(-1))
 print(f"another seed:             {transport_distance(points, other):.2f}")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from reluatlas.domain import Box, Slice
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 from tests.convert import to_problem
 from tests.oracles.adjacency import f_vector, linear_regions, n_affine_maps, neighbors
 from tests.oracles.rational import enumerate_cells

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.evaluate import values
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Gather, Input, Network
+from reluatlas.network.network import Affine, Breakpoints, Dense, Gather, Input, Network
 from reluatlas.network.operators import as_sparse
+from reluatlas.network.values.float64 import values
 from tests.broken import broken_complexes
 from tests.convert import to_problem
 from tests.oracles.adjacency import f_vector, linear_regions, n_affine_maps, neighbors

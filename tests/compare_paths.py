@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.cells.path import Path
 from reluatlas.domain import Segment
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
+from reluatlas.paths.path import Path
 from tests.convert import fractions, to_nodes
 from tests.oracles.segment import Piece, classes, linear_regions, trace
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from reluatlas.domain import Box, Slice
-from reluatlas.network import graph
+from reluatlas.network import network as graph
 from tests.oracles import plain
 
 

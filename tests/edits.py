@@ -20,11 +20,11 @@ import numpy as np
 from numpy.random import Generator
 
 import reluatlas as ra
-from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
-from reluatlas.analysis.trajectory import Trajectory
-from reluatlas.archives import _sum_of, _sum_of_head, json_array
-from reluatlas.cells.certificate_file import load_certificates
+from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier
+from reluatlas.analysis.trajectories.trajectory import Trajectory
+from reluatlas.certify.archive import load_certificates
 from reluatlas.errors import ReluAtlasError
+from reluatlas.storage.archive import _sum_of, _sum_of_head, json_array
 
 Arrays = dict[str, Any]
 WORDS = ("certain", "exact", "float64", "sampled", "", "max_cells", "Box", "Space", "Slice", "Segment", "Dense", "Max")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 _DIGITS = (-1.0, -0.75, -0.5, 0.25, 0.5, 1.0)
 

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 import reluatlas as ra
-from reluatlas.cells import frontier
-from reluatlas.cells import run as run_module
-from reluatlas.cells.limits import Limits
-from reluatlas.cells.lower import lower
-from reluatlas.cells.program import Lowered
-from reluatlas.cells.run import Run, run
+from reluatlas.answers.limits import Limits
+from reluatlas.subdivision.program.layout import Lowered
+from reluatlas.subdivision.program.lower import lower
+from reluatlas.subdivision.runner import frontier
+from reluatlas.subdivision.runner import run as run_module
+from reluatlas.subdivision.runner.run import Run, run
 
 
 def network(shape: str, seed: int = 0) -> ra.Network:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reluatlas.domain import Box, Slice
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 NASTY = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 0.1, -0.1, 1 / 3, 1 + 2.0**-52, -1 + 2.0**-53, 1e-6, -1e-12, 2.0**-30, 3.0)
 ACTIVATIONS = ("relu", "leaky", "abs", "clip", "staircase", "windows", "maximum", "minimum", "skip", "concat")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
-from reluatlas.analysis.trajectory import Trajectory
+from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier
+from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.cells.certificate import certificate_of
-from reluatlas.cells.certificate_file import load_certificates, save_certificates
+from reluatlas.certify.archive import load_certificates, save_certificates
 from reluatlas.errors import ResultFileError
 from tests.zoo import FAMILIES, domain_for
 
@@ -121,7 +121,7 @@ def peak_of_loading(path: Path) -> tuple[str, float]:
     code = (
         "import sys, resource, reluatlas as ra\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "from reluatlas.cells.files import load_complex\n"
+        "from reluatlas.complexes.load import load_complex\n"
         "try:\n    load_complex(sys.argv[1])\n    said = 'loaded'\n"
         "except ra.errors.ResultFileError as error:\n    said = str(error)\n"
         "print(said)\nprint((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)\n"

@@ -1,6 +1,6 @@
 """Modules that are named in a text, where import-linter does not look, exist, and lie no higher than who names them.
 
-A text is a name when the whole of it is one: `reluatlas.cells.trace:trace`, `reluatlas.figures.film_video`. So are
+A text is a name when the whole of it is one: `reluatlas.paths.trace:trace`, `reluatlas.figures.film.video`. So are
 those in backquotes in docstrings and pages.
 """
 
@@ -138,15 +138,15 @@ def test_names_in_docstrings_and_pages_exist():
 
 def test_names_that_are_wrong_are_found():
     """Each fault, planted; and beside it what is none."""
-    told = 'import_module("reluatlas.cells.trace")\nf("see reluatlas.cells", "reluatlas.", "reluatlas-demo")'
-    assert names_in(ast.parse(told)) == ["reluatlas.cells.trace"] and computed_in(ast.parse(told)) == set()
+    told = 'import_module("reluatlas.paths.trace")\nf("see reluatlas.cells", "reluatlas.", "reluatlas-demo")'
+    assert names_in(ast.parse(told)) == ["reluatlas.paths.trace"] and computed_in(ast.parse(told)) == set()
     for call in ('import_module(f"reluatlas.{x}")', 'importlib.import_module("." + y, "reluatlas")', "__import__(z)"):
         assert computed_in(ast.parse(call)), call
-    module = "reluatlas.cells.trace"
+    module = "reluatlas.paths.trace"
     for name in (module, f"{module}:trace", f"{module}.trace", "reluatlas.Box.dim", "reluatlas.figures.plot"):
         assert problem_of(name) == "", name
     for name in ("reluatlas.cells.trice", "reluatlas.trice:trace", f"{module}:trice", "reluatlas.Box.dam"):
         assert problem_of(name) != "", name
-    assert points_up("reluatlas.network.maps", module) and points_up("reluatlas.errors", "reluatlas.cli.main")
+    assert points_up("reluatlas.network.maps.compose", module) and points_up("reluatlas.errors", "reluatlas.cli.main")
     assert points_up("reluatlas.affine", "reluatlas.domain")
-    assert not points_up("reluatlas.cli.main", module) and not points_up(module, "reluatlas.cells.path")
+    assert not points_up("reluatlas.cli.main", module) and not points_up(module, "reluatlas.paths.path")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reluatlas.domain import Box
-from reluatlas.network.evaluate import values
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Max
+from reluatlas.network.network import Affine, Breakpoints, Dense, Max
+from reluatlas.network.values.float64 import values
 from tests.assembled import complex_from_oracle
 from tests.compare import assert_laws, assert_matches_oracle
 from tests.convert import to_problem

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 FACTORS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, 0.1, 1 / 3)
 

@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from reluatlas.domain import Box, Slice
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 Layer = tuple[np.ndarray, np.ndarray]
 WIDEST = {1: 10, 2: 8, 3: 6, 4: 5}

@@ -14,24 +14,24 @@ from reluatlas._version import __version__
 from reluatlas.affine import AffineMaps
 from reluatlas.deadline import time_limit
 from reluatlas.domain import Box, Segment, Slice, Space
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 if TYPE_CHECKING:
-    from reluatlas.analysis.reduce import ReducedModel, reduce
-    from reluatlas.analysis.similarity import similarity, similarity_table
-    from reluatlas.analysis.trajectory import Trajectory
+    from reluatlas.analysis.reduction.reduce import ReducedModel, reduce
+    from reluatlas.analysis.similarity.compare_maps import similarity, similarity_table
+    from reluatlas.analysis.trajectories.trajectory import Trajectory
     from reluatlas.cells.cell import Cell
     from reluatlas.cells.cell_at import cell_at, cells_at
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.cells.count import count_cells
-    from reluatlas.cells.enumerate import enumerate_cells
     from reluatlas.cells.explore import Exploration, explore
-    from reluatlas.cells.files import load_complex
-    from reluatlas.cells.path import Path, Paths
-    from reluatlas.cells.trace import trace
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.complexes.count import count_cells
+    from reluatlas.complexes.enumerate import enumerate_cells
+    from reluatlas.complexes.load import load_complex
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
-    from reluatlas.network.load_maps import load_maps
+    from reluatlas.network.maps.load import load_maps
+    from reluatlas.paths.path import Path, Paths
+    from reluatlas.paths.trace import trace
     from reluatlas.stable.answer import Stability
     from reluatlas.stable.stability import stability
 
@@ -71,28 +71,28 @@ __all__ = [
 
 # name: "module:attribute", or "module" where the name is the module itself
 _HOME_OF_LAZY_NAME = {
-    "Path": "reluatlas.cells.path:Path",
-    "Paths": "reluatlas.cells.path:Paths",
+    "Path": "reluatlas.paths.path:Path",
+    "Paths": "reluatlas.paths.path:Paths",
     "Exploration": "reluatlas.cells.explore:Exploration",
     "Cell": "reluatlas.cells.cell:Cell",
-    "PolyhedralComplex": "reluatlas.cells.complex:PolyhedralComplex",
-    "ReducedModel": "reluatlas.analysis.reduce:ReducedModel",
+    "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
+    "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Stability": "reluatlas.stable.answer:Stability",
-    "Trajectory": "reluatlas.analysis.trajectory:Trajectory",
+    "Trajectory": "reluatlas.analysis.trajectories.trajectory:Trajectory",
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
-    "count_cells": "reluatlas.cells.count:count_cells",
-    "enumerate_cells": "reluatlas.cells.enumerate:enumerate_cells",
+    "count_cells": "reluatlas.complexes.count:count_cells",
+    "enumerate_cells": "reluatlas.complexes.enumerate:enumerate_cells",
     "explore": "reluatlas.cells.explore:explore",
     "load": "reluatlas.importers.load:load",
-    "load_complex": "reluatlas.cells.files:load_complex",
-    "load_maps": "reluatlas.network.load_maps:load_maps",
+    "load_complex": "reluatlas.complexes.load:load_complex",
+    "load_maps": "reluatlas.network.maps.load:load_maps",
     "plot": "reluatlas.figures.plot",
-    "reduce": "reluatlas.analysis.reduce:reduce",
-    "similarity": "reluatlas.analysis.similarity:similarity",
-    "similarity_table": "reluatlas.analysis.similarity:similarity_table",
+    "reduce": "reluatlas.analysis.reduction.reduce:reduce",
+    "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",
+    "similarity_table": "reluatlas.analysis.similarity.compare_maps:similarity_table",
     "stability": "reluatlas.stable.stability:stability",
-    "trace": "reluatlas.cells.trace:trace",
+    "trace": "reluatlas.paths.trace:trace",
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells.certificate_file import check_file, load_certificates
+from reluatlas.certify.archive import check_file, load_certificates
 from reluatlas.cli import at_search
 from tests.cli.run import write_onnx
 from tests.cli.test_bad_input import refused
@@ -156,8 +156,8 @@ def test_a_limit_of_time_gives_what_was_found(command, model, points, monkeypatc
 
 
 def test_rows_that_were_not_decided_are_said_to_be_so(command, model, points, monkeypatch):
-    import reluatlas.cells.cell_record as home
-    from reluatlas.geometry.facets import Found
+    import reluatlas.cells.record as home
+    from reluatlas.geometry.halfspaces.facets import Found
 
     honest = home.find_facets
 

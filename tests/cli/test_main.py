@@ -103,20 +103,20 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
 
 
 def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
-    from reluatlas import kernels
     from reluatlas.cli import console
+    from reluatlas.compiled import jit
 
     def one_more(value):
         return value + 1
 
     one_more.__module__ = "reluatlas.kernels_test"
     for quiet, shown in ((False, 1), (True, 0)):
-        monkeypatch.setattr(kernels._announcement, "say", None)
+        monkeypatch.setattr(jit._announcement, "say", None)
         console.announce_compiling(quiet=quiet)
         compiled = numba.njit(one_more)
         assert compiled(1) == 2 and compiled(1.5) == 2.5
         printed = capsys.readouterr()
-        assert printed.out == "" and printed.err.count("Compiling kernels, once per machine") == shown
+        assert printed.out == "" and printed.err.count("Compiling jit, once per machine") == shown
 
 
 def test_a_question_has_no_period(command):

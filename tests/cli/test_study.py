@@ -46,10 +46,10 @@ def test_a_study_from_the_command_line(command, tmp_path):
 
 def test_a_target_out_of_reach_ends_with_3(command, tmp_path, monkeypatch):
     pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")
-    from reluatlas.studies import toy
-    from reluatlas.studies.toy_train import Settings
+    from reluatlas.studies.toy import study
+    from reluatlas.studies.toy.train import Settings
 
-    monkeypatch.setattr(toy, "Settings", lambda **more: Settings(target=1.0, max_attempts=1, batch=25_000))
+    monkeypatch.setattr(study, "Settings", lambda **more: Settings(target=1.0, max_attempts=1, batch=25_000))
     asked = ["--problem", "moons", "--net", "2-4-2", "--seeds", "1", "--film", "none", "--out", "kept"]
     outcome = command("study", "toy", *asked, "--json", "--quiet")
     assert outcome.code == 3 and outcome.err == "" and not outcome.numbers["reached"]

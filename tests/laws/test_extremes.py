@@ -13,7 +13,7 @@ from reluatlas.domain import Segment, Space
 from reluatlas.errors import InternalError, OnFaceError, ReluAtlasError
 from reluatlas.network.balance import balanced
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Affine, Convolution, Network
+from reluatlas.network.network import Affine, Convolution, Network
 from tests.convert import to_nodes, to_problem
 from tests.extremes import FAMILIES
 from tests.oracles import anywhere, plain, rational, segment

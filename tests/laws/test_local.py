@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells import run
 from reluatlas.cells.local import localize
-from reluatlas.cells.regions import map_errors
+from reluatlas.complexes.linear_regions import map_errors
 from reluatlas.errors import ReluAtlasError
+from reluatlas.subdivision.runner import run
 from tests import zoo
 from tests.compare import assert_laws, assert_matches_oracle
 from tests.doors import domain_of, network_of

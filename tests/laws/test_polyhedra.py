@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells.polyhedra import Tree
 from reluatlas.domain import Space
+from reluatlas.subdivision.constraints.tree import Tree
 from tests.convert import to_nodes
 from tests.data import data_folder
 from tests.oracles import anywhere

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells.everywhere import enumerate_everywhere
+from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
 from tests.laws.test_solids import LAYERS
 from tests.zoo import FAMILIES
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.cells.limits import Limits
-from reluatlas.cells.lower import lower
-from reluatlas.cells.polyhedra import Tree
-from reluatlas.cells.run import run
-from reluatlas.geometry.volumes import new_scratch, volumes
-from reluatlas.packs import pack
+from reluatlas.answers.limits import Limits
+from reluatlas.compiled.structs import pack
+from reluatlas.geometry.vertices.volume import new_scratch, volumes
+from reluatlas.subdivision.constraints.tree import Tree
+from reluatlas.subdivision.program.lower import lower
+from reluatlas.subdivision.runner.run import run
 from tests.convert import to_nodes
 from tests.data import data_folder
 from tests.laws.test_polyhedra import MOST_UNITS, SEEDS, _box_rows

@@ -154,14 +154,14 @@ def test_a_limit_of_the_user_binds_what_has_none(monkeypatch):
 
 
 def test_compiling_a_kernel_does_not_count():
-    from reluatlas import kernels
+    from reluatlas.compiled import jit
 
     class Event:
         data = {}  # noqa: RUF012
 
     limit = Deadline(1e6)
     before = limit.left()
-    kernels._announcement.on_start(Event)
+    jit._announcement.on_start(Event)
     time.sleep(0.05)
-    kernels._announcement.on_end(Event)
+    jit._announcement.on_end(Event)
     assert limit.left() == pytest.approx(before, abs=0.04)

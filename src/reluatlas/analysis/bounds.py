@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from reluatlas.errors import ArgumentError
-from reluatlas.network.graph import Affine, Breakpoints, Input, Max, Network, require_network
+from reluatlas.network.network import Affine, Breakpoints, Input, Max, Network, require_network
 
 _WORK = 2**21  # products of large numbers that a bound may take
 _LN = 0.3010299956639812  # log10(2)
@@ -261,7 +261,7 @@ def _reads(net: Network, t: int) -> set[int]:
 
 
 def _is_dense(net: Network) -> bool:
-    from reluatlas.network.graph import Dense
+    from reluatlas.network.network import Dense
 
     operators = [o for node in net.nodes if isinstance(node, Affine) for o in node.operators]
     return all(isinstance(o, Dense) for o in operators)

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.domain import Segment
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.network.graph import require_network
+from reluatlas.network.network import require_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 IntArray = NDArray[np.int64]
 
@@ -87,7 +87,7 @@ def path_density(
     ----------
     Each count is exact; which pairs are counted is a sample. Deterministic.
     """
-    from reluatlas.cells.trace import trace
+    from reluatlas.paths.trace import trace
 
     require_network(net)
     rows, _ = net.points(X)

@@ -1,1 +1,1 @@
-"""The subdivision engine: from a network and a domain to its cells."""
+"""One cell, by its inequalities: its facets, neighbors, measures, certificate; explorations from cell to cell."""

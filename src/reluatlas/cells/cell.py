@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.across import pattern_across
-from reluatlas.cells.cell_record import CellRecord
-from reluatlas.cells.inside import Volume, chebyshev, is_bounded, volume
-from reluatlas.cells.meeting import between
-from reluatlas.cells.other_class import NearestOther, nearest_other_class
-from reluatlas.cells.walks import sample
+from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.cells.cells_at import between
+from reluatlas.cells.measures import Volume, chebyshev, is_bounded, volume
+from reluatlas.cells.nearest_class import NearestOther, nearest_other_class
+from reluatlas.cells.neighbor import pattern_across
+from reluatlas.cells.record import CellRecord
+from reluatlas.cells.sampling import sample
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
-from reluatlas.geometry.halfspaces import FloatArray
-from reluatlas.geometry.wholes import to_floats
+from reluatlas.geometry.halfspaces.system import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +104,15 @@ class Cell(CellRecord):
 
     @cached_property
     def volume(self) -> Volume:
-        """The volume in input units; see `reluatlas.cells.inside.volume`."""
+        """The volume in input units; see `reluatlas.cells.measures.volume`."""
         return volume(self, is_bounded=self.is_bounded)
 
     def sample(self, n: int, *, seed: int = 0) -> FloatArray:
-        """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.walks.sample`."""
+        """Return `n` points of the cell, approximately uniform; see `reluatlas.cells.sampling.sample`."""
         return sample(self, lambda: self.is_bounded, n, seed=seed)
 
     def nearest_other_class(self) -> NearestOther | None:
-        """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.other_class`."""
+        """Return the point of another class nearest to `x` in this cell; see `reluatlas.cells.nearest_class`."""
         return nearest_other_class(self)
 
     def __repr__(self) -> str:

@@ -8,19 +8,19 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluatlas.arithmetic.rationals import Coordinates, to_floats
 from reluatlas.cells.cell import Cell
+from reluatlas.cells.cells_at import meeting_cells, names_of
 from reluatlas.cells.chart import Chart, Domain, chart_of
 from reluatlas.cells.coordinates import coordinates_of
-from reluatlas.cells.meeting import meeting_cells, names_of
 from reluatlas.deadline import Deadline, under
 from reluatlas.domain import Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, OnFaceError
-from reluatlas.geometry.halfspaces import FloatArray
-from reluatlas.geometry.wholes import Coordinates, to_floats
+from reluatlas.geometry.halfspaces.system import FloatArray
 from reluatlas.memory import in_a_sentence
-from reluatlas.network.graph import Network
-from reluatlas.network.points import pattern_type
-from reluatlas.network.walk import Walk
+from reluatlas.network.maps.affine_at import pattern_type
+from reluatlas.network.network import Network
+from reluatlas.network.patterns.certain import Walk
 
 
 @in_a_sentence

@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.cells.cell_record import CellRecord
-from reluatlas.cells.cell_rows import RowOf
-from reluatlas.cells.certificate_form import CellCertificate, Key
-from reluatlas.cells.check_cell import CheckReport, check_certificate
+from reluatlas.arithmetic.rationals import ratio_of
+from reluatlas.cells.record import CellRecord
+from reluatlas.cells.rows import RowOf
+from reluatlas.certify.check import CheckReport, check_certificate
+from reluatlas.certify.form import CellCertificate, Key
 from reluatlas.errors import ArgumentError
-from reluatlas.geometry.wholes import ratio_of
 
 
 def certificate_of(cell: CellRecord) -> CellCertificate:

@@ -16,16 +16,16 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.modular import Independent, independent, modulo, product
 from reluatlas.deadline import current, look, under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
-from reluatlas.geometry.rank import Independent, independent, modulo, product
-from reluatlas.network.background import Background
-from reluatlas.network.exact import ExactPoint, IntegerArithmetic
-from reluatlas.network.graph import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.interpret import Choice
+from reluatlas.network.network import Affine, Dense, FloatArray, Gather, Input, Network, Node, require_network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
-from reluatlas.network.rounding import FloatBounds
+from reluatlas.network.patterns.constant_regions import Background
+from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 
 Domain = Box | Slice | Space
 _MOST = 2**24  # entries of the first map

@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.affine import AffineMaps
+from reluatlas.answers.dual_graph import DualGraph
+from reluatlas.answers.limits import Limits, StoppedBy
+from reluatlas.answers.maps import checked_cell, input_affine
 from reluatlas.cells.cell import Cell
 from reluatlas.cells.cell_at import cell_at
-from reluatlas.cells.cell_maps import checked_cell, input_affine
 from reluatlas.cells.chart import Domain, chart_of
-from reluatlas.cells.dual_graph import DualGraph
-from reluatlas.cells.exploration_file import Met, SearchFile
-from reluatlas.cells.limits import Limits, StoppedBy
+from reluatlas.cells.checkpoint import Met, SearchFile
 from reluatlas.deadline import current, under
 from reluatlas.domain import Space
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.decision import classes_of
-from reluatlas.network.graph import Network, require_network
+from reluatlas.network.network import Network, require_network
 
 Coordinates = Any
 

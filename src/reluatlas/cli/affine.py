@@ -21,7 +21,7 @@ from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
     from reluatlas.affine import AffineMaps
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 DTYPES = {"float64": np.float64, "float32": np.float32}
 _STREAMED = (".npy", ".parquet")

@@ -20,7 +20,7 @@ from reluatlas.report import cell_facts, cell_words, facts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _SHOWN = 40
 _MAP_UP_TO = 12  # numbers of a map that is printed

@@ -17,9 +17,9 @@ from reluatlas.report.cell_record import CellFacts, PointFacts
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
-    from reluatlas.cells.certificate_file import Packed
-    from reluatlas.cells.check_cell import CheckReport
-    from reluatlas.network.graph import Network
+    from reluatlas.certify.archive import Packed
+    from reluatlas.certify.check import CheckReport
+    from reluatlas.network.network import Network
 
 MOST_DRAWN = 16
 _FOR_FACETS = 0.8  # of the time that is left; the rest is for what follows from them
@@ -157,8 +157,8 @@ class Search:
         if not self.keeps and not self.asked.check:
             return None
         from reluatlas.cells.certificate import certificate_of
-        from reluatlas.cells.certificate_file import packed
-        from reluatlas.cells.check_cell import check_certificate
+        from reluatlas.certify.archive import packed
+        from reluatlas.certify.check import check_certificate
 
         certificate = certificate_of(cell)
         if self.keeps:

@@ -18,8 +18,8 @@ from reluatlas.report import facts, words
 _FOR_CELLS = 0.7  # of the time
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.network.graph import Network
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
 
 def cells(
@@ -70,7 +70,7 @@ def _write_numbers(out: Path, numbers: facts.Facts) -> None:
 def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool) -> facts.Facts:
     """Count the cells, with progress."""
     console.announce_compiling(quiet=quiet)
-    from reluatlas.cells.count import count_cells
+    from reluatlas.complexes.count import count_cells
 
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, quiet=quiet)
@@ -85,7 +85,7 @@ def enumerate_(
 ) -> PolyhedralComplex:
     """Enumerate the cells, with progress."""
     console.announce_compiling(quiet=quiet)
-    from reluatlas.cells.enumerate import enumerate_cells
+    from reluatlas.complexes.enumerate import enumerate_cells
 
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, quiet=quiet)

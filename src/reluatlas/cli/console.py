@@ -60,9 +60,9 @@ def announce_compiling(*, quiet: bool) -> None:
             import numba.np.arraymath  # noqa: F401
         finally:
             del sys.modules[held]
-    from reluatlas import kernels
+    from reluatlas.compiled import jit
 
-    kernels.announce_compiling(None if quiet else lambda: notice(kernels.COMPILING, quiet=False))
+    jit.announce_compiling(None if quiet else lambda: notice(jit.COMPILING, quiet=False))
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> None:

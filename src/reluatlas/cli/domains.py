@@ -16,7 +16,7 @@ from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.network.parts import check_names
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from reluatlas.report import exploration_facts, facts, words
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _SHOWN = 12
 _FOR_CELLS = 0.75  # of the time; the rest is for what lies between points, and for figures

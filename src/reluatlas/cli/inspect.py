@@ -14,7 +14,7 @@ from reluatlas.report.write import write_numbers
 
 if TYPE_CHECKING:
     from reluatlas.cli.domains import Asked
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _NAMES = 10
 _LARGEST = 10**12  # numbers from here on are given by their logarithm

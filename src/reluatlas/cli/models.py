@@ -16,7 +16,7 @@ from reluatlas.errors import ArgumentError
 _GRACE_S = 0.5  # beyond a limit of time: without a network nothing can be told
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 
 @dataclass(frozen=True)

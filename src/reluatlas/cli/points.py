@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _ITEM = re.compile(r"^(?P<path>.*\.(npy|csv))(:(?P<rows>-?\d+(,-?\d+)*))?$", re.IGNORECASE | re.DOTALL)
 _SHOWN = 4

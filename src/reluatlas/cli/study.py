@@ -15,7 +15,7 @@ from reluatlas.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED
 from reluatlas.errors import ArgumentError, DimensionError
 
 if TYPE_CHECKING:
-    from reluatlas.studies.toy_folder import FilmKind
+    from reluatlas.studies.toy.folder import FilmKind
 
 FOLDER = "reluatlas-toy-{problem}"
 MNIST_FOLDER = "reluatlas-mnist-{data}"
@@ -38,7 +38,7 @@ def toy(
     """Run the toy study, write its report and print a summary; 3 when a network never reached the target."""
     from reluatlas.cli import console
     from reluatlas.datasets.toy import NAMES
-    from reluatlas.studies.toy import run_toy_study
+    from reluatlas.studies.toy.study import run_toy_study
 
     for option, value, choices in (("--problem", problem, NAMES), ("--film", film, FILMS)):
         if value not in choices:
@@ -114,7 +114,7 @@ def mnist(wanted: Wanted, *, as_json: bool, out: Path | None, quiet: bool) -> in
 
 def shape_of(text: str) -> tuple[int, ...]:
     """Return a shape such as 2-8-8-8-2 as numbers."""
-    from reluatlas.studies.toy_train import check_toy_sizes
+    from reluatlas.studies.toy.train import check_toy_sizes
 
     if not re.fullmatch(r"\d{1,6}(-\d{1,6})+", text):
         raise ArgumentError(f"`--net {text}` is no shape. Pass numbers of neurons joined by dashes, such as 2-8-8-8-2.")

@@ -23,8 +23,8 @@ from reluatlas.network.decision import class_label
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
-    from reluatlas.cells.path import Paths
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
+    from reluatlas.paths.path import Paths
 
 _SHOWN = 12
 _FOR_PIECES = 0.8  # of the time; the rest is for figures
@@ -39,7 +39,7 @@ def trace(source: Source, through: list[str], budget: Budget, common: Common, *,
     points = read_points(through, net.input_shape, n_points=None)
     _require_moves(points)
     console.announce_compiling(quiet=quiet)
-    from reluatlas.cells.trace import trace as trace_
+    from reluatlas.paths.trace import trace as trace_
 
     start = time.monotonic()
     share = current().share(_FOR_PIECES if out is not None else 1.0)

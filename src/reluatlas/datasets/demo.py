@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ModelFileError
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 _FOLDER = Path(__file__).parent
 _SIDE = 8
@@ -71,7 +71,7 @@ def load_demo_digits() -> DemoDigits:
     Guarantees: the same arrays in every run; nothing is downloaded or trained.
     """
     from reluatlas.importers.load import load
-    from reluatlas.importers.onnx_file import read_onnx
+    from reluatlas.importers.onnx.file import read_onnx
 
     path = _FOLDER / "demo_digits.onnx"
     facts = {p.key: p.value for p in read_onnx(path).metadata_props}

@@ -11,7 +11,7 @@ from reluatlas.errors import ArgumentError, DimensionError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 TEXT = "#202020"
 

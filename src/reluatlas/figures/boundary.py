@@ -16,7 +16,7 @@ from reluatlas.figures.axes import axes_or_new, counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 TIED = (-1, -1)

@@ -16,8 +16,8 @@ from reluatlas.network.decision import class_name, has_decision
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.network.graph import Network
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
 By = Literal["map", "class", "region", "volume", "layer"]
 _CHOICES = ("map", "class", "region", "volume", "layer")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from reluatlas.figures.axes import axes_or_new, coordinate_names, counted, requi
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 _LARGEST = 260.0
 _SMALLEST = 5.0

@@ -12,12 +12,12 @@ from reluatlas.figures import colors as palette
 from reluatlas.figures import paint, polygons
 from reluatlas.figures.axes import axes_or_new, counted, frame, require_plane
 from reluatlas.network.decision import has_decision
-from reluatlas.network.graph import Max
+from reluatlas.network.network import Max
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 _COLUMNS = 4
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 Output = int | tuple[int, int] | None

@@ -15,7 +15,7 @@ from reluatlas.figures.axes import axes_or_new, counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.path import Path
+    from reluatlas.paths.path import Path
 
 _TICKS = 0.055
 _GREY, _INK = "#B0B0B0", "#404040"

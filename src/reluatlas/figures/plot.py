@@ -12,7 +12,7 @@ from reluatlas.figures.cells import cells
 from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
-from reluatlas.figures.film import film
+from reluatlas.figures.film.make import film
 from reluatlas.figures.layers import layers
 from reluatlas.figures.path import path, path_density
 from reluatlas.figures.surface import surface

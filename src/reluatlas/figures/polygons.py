@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reluatlas.network.decision import require_classes, scores
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -17,8 +17,8 @@ from reluatlas.network.decision import extreme_word, scores
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.network.graph import Network
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
 FloatArray = NDArray[np.float64]
 By = Literal["class", "map"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.trajectory_measure import TrajectoryMeasures
+from reluatlas.analysis.trajectories.measure import TrajectoryMeasures
 from reluatlas.errors import ArgumentError
 from reluatlas.figures import colors as palette
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError, DimensionError, ReluAtlasError
 from reluatlas.importers.check import ModelRuns
 from reluatlas.importers.finish import Imported, begin
-from reluatlas.importers.lowering import Lowering, Tensor, matmul, piecewise
-from reluatlas.importers.weights import FloatArray, as_float64
+from reluatlas.importers.lowering.tensors import Lowering, Tensor, matmul, piecewise
+from reluatlas.importers.lowering.weights import FloatArray, as_float64
 
 Layer = tuple[NDArray, NDArray]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reluatlas.importers import onnx_operators, onnx_refused, torch_operators
+from reluatlas.importers.onnx import refused
+from reluatlas.importers.onnx.operators import table as onnx_operators
+from reluatlas.importers.torch.operators import table as torch_operators
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def markdown() -> str:
         "|---|---|---|",
     ]
     reasons: dict[str, tuple[list[str], list[str]]] = {}
-    for side, table in enumerate((onnx_refused.REASONS, torch_operators.REASONS)):
+    for side, table in enumerate((refused.REASONS, torch_operators.REASONS)):
         for name, reason in table.items():
             reasons.setdefault(reason, ([], []))[side].append(f"`{name}`")
     for reason, (onnx_names, torch_names) in reasons.items():

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ImportMismatchError, ModelFileError, NonFiniteError, ReluAtlasError
-from reluatlas.importers.lowering import Checkpoint
-from reluatlas.network.evaluate import values
-from reluatlas.network.graph import Affine, Breakpoints, FloatArray, Gather, Input, Max, Network, Note
+from reluatlas.importers.lowering.tensors import Checkpoint
+from reluatlas.network.network import Affine, Breakpoints, FloatArray, Gather, Input, Max, Network, Note
 from reluatlas.network.operators import apply_operator, mapped, terms
+from reluatlas.network.values.float64 import values
 
 FLOAT64_TOLERANCE = 1e-12
 NATIVE_TOLERANCE = 1e-5

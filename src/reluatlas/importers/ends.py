@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.network.graph import Shape
+from reluatlas.network.network import Shape
 
 Shapes = Shape | Mapping[str, Shape]
 """The shape of one input, or, of a model with several, of each."""

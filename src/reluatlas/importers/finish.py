@@ -10,11 +10,11 @@ import numpy as np
 
 from reluatlas.importers.check import ModelRuns, check_import
 from reluatlas.importers.ends import LARGEST_DECIDES, Meaning, names_that_fit
-from reluatlas.importers.fuse import fuse
-from reluatlas.importers.lowering import Lowering, Tensor, rearrange, scale_shift
-from reluatlas.importers.weights import FloatArray, normalization, per_part
+from reluatlas.importers.lowering.fuse import fuse
+from reluatlas.importers.lowering.tensors import Lowering, Tensor, rearrange, scale_shift
+from reluatlas.importers.lowering.weights import FloatArray, normalization, per_part
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Network, Part, Shape
+from reluatlas.network.network import Network, Part, Shape
 from reluatlas.network.parts import parts_of
 
 Normalization = tuple[FloatArray, FloatArray]

@@ -11,7 +11,7 @@ from reluatlas.errors import ArgumentError, ModelFileError
 from reluatlas.importers.ends import Shapes, checked_meaning, checked_shapes, only_shape
 from reluatlas.importers.finish import Imported, finish
 from reluatlas.importers.foreign_files import foreign_form
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 WEIGHT_ENDINGS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".pth.tar", ".pt.tar", ".pkl")
 _WEIGHTS = f"{', '.join(WEIGHT_ENDINGS[:-1])} or {WEIGHT_ENDINGS[-1]}"
@@ -115,21 +115,21 @@ def _imported(
             raise ModelFileError(
                 f"`{path}` has no known ending{known}; expected .onnx, .onnx.gz, or for weights {_WEIGHTS}."
             )
-        from reluatlas.importers.onnx_graph import from_onnx_file
+        from reluatlas.importers.onnx.graph import from_onnx_file
 
         return from_onnx_file(path, **options)
     if module is not None:
         raise ArgumentError("`module` was given, but `model` is no file; expected a .pt, .pth or .safetensors path.")
     if _is_a(model, "torch.nn", "Module"):
-        from reluatlas.importers.torch_export import from_module
+        from reluatlas.importers.torch.export import from_module
 
         return from_module(model, **options)
     if _is_a(model, "onnx", "ModelProto"):
-        from reluatlas.importers.onnx_graph import from_onnx_model
+        from reluatlas.importers.onnx.graph import from_onnx_model
 
         return from_onnx_model(model, **options)
     if _is_a(model, "sklearn.base", "BaseEstimator"):
-        from reluatlas.importers.scikit import from_scikit
+        from reluatlas.importers.scikit.estimators import from_scikit
 
         return _same_ends(from_scikit(model, **units), shape, output)
     if isinstance(model, list | tuple):
@@ -142,8 +142,8 @@ def _imported(
 
 
 def _from_state_file(path: Path, module: Any, options: dict[str, Any]) -> Imported:
-    from reluatlas.importers.torch_export import from_module
-    from reluatlas.importers.torch_files import with_state
+    from reluatlas.importers.torch.export import from_module
+    from reluatlas.importers.torch.files import with_state
 
     if module is not None and not _is_a(module, "torch.nn", "Module"):
         raise ArgumentError(f"`module` is a {type(module).__name__}; expected a torch.nn.Module instance.")

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 from reluatlas.network.operators import (
     Convolution,
     Dense,

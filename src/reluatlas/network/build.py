@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.errors import DimensionError
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 from reluatlas.network.operators import Dense, Gather, LinearOperator
 from reluatlas.network.record import Affine, Breakpoints, Input, Max, Node, Note, Part, Shape
 

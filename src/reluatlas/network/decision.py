@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.errors import ArgumentError
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 from reluatlas.network.operators import Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 

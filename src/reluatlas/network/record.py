@@ -2,7 +2,7 @@
 
 Tensors are flat vectors along edges; a shape is carried beside each node for users and importers,
 so reshaping costs nothing. The graph knows no geometry: `reluatlas.cells` reads it. Nor does it know who
-reads it: `reluatlas.network.graph.Network` is this record with the methods that call functions of it.
+reads it: `reluatlas.network.network.Network` is this record with the methods that call functions of it.
 """
 
 from __future__ import annotations

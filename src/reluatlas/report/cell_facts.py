@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from reluatlas.cells.exactness import Exactness
+from reluatlas.answers.exactness import Exactness
 from reluatlas.errors import TimeLimitError
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.cell_words import name, short_pattern
 from reluatlas.report.facts import Facts, of_exactness
@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
-    from reluatlas.cells.cell_record import Owner
-    from reluatlas.cells.check_cell import CheckReport
+    from reluatlas.cells.record import Owner
+    from reluatlas.certify.check import CheckReport
 
 _MOST_NUMBERS = 200_000  # of vectors of the input space in a JSON file
 

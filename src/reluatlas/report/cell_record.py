@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.exactness import Exactness
+from reluatlas.answers.exactness import Exactness
 from reluatlas.network.decision import classes_of
-from reluatlas.network.graph import Network
+from reluatlas.network.network import Network
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell_record import Owner
-    from reluatlas.cells.check_cell import CheckReport
-    from reluatlas.cells.other_class import NearestOther
+    from reluatlas.cells.nearest_class import NearestOther
+    from reluatlas.cells.record import Owner
+    from reluatlas.certify.check import CheckReport
 
 FloatArray = NDArray[np.float64]
 

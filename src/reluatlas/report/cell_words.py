@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.decision import class_label, class_name, scores
-from reluatlas.network.graph import Breakpoints, Network
+from reluatlas.network.network import Breakpoints, Network
 from reluatlas.report import words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
-    from reluatlas.cells.cell_record import Owner
+    from reluatlas.cells.record import Owner
 
 _OUTPUTS = 6
 _DIGITS_UP_TO = 48  # units whose pieces are written one by one

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 NAMES = ("cells-by-map", "cells-by-class", "cells-by-layer", "dual", "layers", "surface")
 BOUNDARY = "boundary"

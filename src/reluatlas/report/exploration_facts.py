@@ -15,7 +15,7 @@ from reluatlas.report.facts import Facts
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 MOST_POINTS = 12  # of which every pair is looked at
 
@@ -61,8 +61,8 @@ def between(
     when the time was over. `n_steps` is the number of facets on a shortest way through the cells that were visited,
     None when there is none: the true shortest way may be shorter. `hamming` counts the units that differ.
     """
-    from reluatlas.cells.trace import trace
     from reluatlas.domain import Segment
+    from reluatlas.paths.trace import trace
 
     pairs = [(i, j) for i, j in combinations(range(min(len(points), MOST_POINTS)), 2)]
     pairs = [(i, j) for i, j in pairs if not np.array_equal(points[i], points[j])]

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reluatlas.archives import json_array
 from reluatlas.report import drawings, exploration_facts, facts, page, words
 from reluatlas.report.drawings import Drawing
 from reluatlas.report.folder import SEARCH, SEARCH_INDEX, fill_folder
 from reluatlas.report.page import About
 from reluatlas.report.write import as_json, write_figures
-from reluatlas.writing import whole_file
+from reluatlas.storage.archive import json_array
+from reluatlas.storage.atomic import whole_file
 
 if TYPE_CHECKING:
     from reluatlas.cells.explore import Exploration
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 FORMAT, VERSION = "reluatlas exploration", 1
 _WIDTH, _LINE = 8.6, (8.6, 4.2)

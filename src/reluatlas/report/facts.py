@@ -15,13 +15,13 @@ import numpy as np
 from reluatlas._version import __version__
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import TimeLimitError
-from reluatlas.network.graph import Affine, Breakpoints, Dense, Input, Max, Network, Node
+from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.cells.count import CellCount
-    from reluatlas.cells.exactness import Exactness
+    from reluatlas.answers.exactness import Exactness
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.complexes.count import CellCount
 
 Facts = dict[str, Any]
 

@@ -17,7 +17,7 @@ from reluatlas.report import facts, words
 from reluatlas.report.drawings import Drawing, Mark
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 _SVG_UP_TO = 600_000
 _LARGEST = 12

@@ -17,8 +17,8 @@ from reluatlas.report.page import About
 from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
-    from reluatlas.cells.path import Path, Paths
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
+    from reluatlas.paths.path import Path, Paths
 
 _SIZE = (8.6, 5.2)
 _SHOWN = 12

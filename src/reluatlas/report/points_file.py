@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.archives import json_array
 from reluatlas.report.cell_record import PointFacts
-from reluatlas.writing import whole_file
+from reluatlas.storage.archive import json_array
+from reluatlas.storage.atomic import whole_file
 
 FORMAT, VERSION = "reluatlas points", 1
 

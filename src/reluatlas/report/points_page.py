@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reluatlas.affine import AffineMaps
-from reluatlas.cells.certificate_file import Packed, save_certificates
+from reluatlas.certify.archive import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
 from reluatlas.report import cell_words, drawings, facts, page, words
@@ -22,14 +22,14 @@ from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 _ROWS, _CELLS, _FACETS = 200, 12, 10
 _IMAGES, _OUTPUTS, _LEAST_SIDE = 4, 12, 4
 _VECTOR = 12  # numbers of a vector that are written out
 _WIDTH = 8.6
 _CHECK = """import reluatlas as ra
-from reluatlas.cells.certificate_file import check_file
+from reluatlas.certify.archive import check_file
 
 net = {load}
 print([report.is_ok for report in check_file(net, "certificates.npz")])"""

@@ -12,8 +12,8 @@ from reluatlas.domain import Box, Slice, Space
 from reluatlas.network.decision import extreme_word, has_decision
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
-    from reluatlas.network.graph import Network
+    from reluatlas.complexes.complex import PolyhedralComplex
+    from reluatlas.network.network import Network
 
 _SIDES = 6
 STOPS = {

@@ -13,7 +13,7 @@ from reluatlas.report.folder import INDEX, fill_folder
 from reluatlas.report.page import About, page
 
 if TYPE_CHECKING:
-    from reluatlas.cells.complex import PolyhedralComplex
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 
 def write_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.errors import DimensionError, DomainError
-from reluatlas.network.graph import Network, require_network
+from reluatlas.network.network import Network, require_network
 from reluatlas.network.record import Max
 from reluatlas.stable.answer import LayerStability, Stability
 from reluatlas.stable.enclosure import Enclosure

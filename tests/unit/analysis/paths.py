@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.analysis.trajectory import Trajectory
-from reluatlas.analysis.trajectory_record import n_weights
+from reluatlas.analysis.trajectories.record import n_weights
+from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.datasets.toy import toy_problem
 from reluatlas.domain import Box
 

@@ -11,7 +11,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.cells.certificate import certificate_of, check_cell
-from reluatlas.cells.check_cell import check_certificate
+from reluatlas.certify.check import check_certificate
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, NonFiniteError, OnFaceError
 from tests.zoo import FAMILIES, domain_for
 

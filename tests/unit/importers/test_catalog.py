@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from reluatlas.importers import onnx_operators, onnx_refused, torch_masks, torch_operators
 from reluatlas.importers.catalog import GROUPS, markdown
+from reluatlas.importers.onnx import refused
+from reluatlas.importers.onnx.operators import table as onnx_operators
+from reluatlas.importers.torch.operators import masks
+from reluatlas.importers.torch.operators import table as torch_operators
 
 
 def test_every_operator_is_in_one_group():
@@ -14,7 +17,7 @@ def test_every_operator_is_in_one_group():
         *torch_operators.OPERATORS,
         *torch_operators.REARRANGING,
         *torch_operators.UNCHANGED,
-        *torch_masks.MASK_OPERATORS,
+        *masks.MASK_OPERATORS,
     }
     for table, given in (
         (set(onnx_operators.OPERATORS), [set(g.onnx) for g in GROUPS]),
@@ -26,11 +29,11 @@ def test_every_operator_is_in_one_group():
 
 
 def test_refused_operators_are_not_supported():
-    assert not set(onnx_refused.REASONS) & set(onnx_operators.OPERATORS)
+    assert not set(refused.REASONS) & set(onnx_operators.OPERATORS)
     assert not set(torch_operators.REASONS) & {
         *torch_operators.OPERATORS,
         *torch_operators.REARRANGING,
-        *torch_masks.MASK_OPERATORS,
+        *masks.MASK_OPERATORS,
     }
 
 

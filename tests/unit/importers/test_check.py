@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from reluatlas.errors import ImportMismatchError
-from reluatlas.importers import onnx_operators
 from reluatlas.importers.arrays import from_arrays
 from reluatlas.importers.check import check_import
 from reluatlas.importers.finish import finish
 from reluatlas.importers.load import load
-from reluatlas.network.graph import Dense
+from reluatlas.importers.onnx.operators import table as onnx_operators
+from reluatlas.network.network import Dense
 from tests.unit.importers.models import dense_model, one_node
 
 RNG = np.random.default_rng(0)
@@ -103,12 +103,12 @@ def test_sums_that_cancel_are_no_difference():
 def test_broken_operator_of_the_table_is_found(monkeypatch):
     table = dict(onnx_operators.OPERATORS)
     table["Relu"] = onnx_operators.OPERATORS["Abs"]
-    monkeypatch.setattr("reluatlas.importers.onnx_graph.OPERATORS", table)
+    monkeypatch.setattr("reluatlas.importers.onnx.graph.OPERATORS", table)
     with pytest.raises(ImportMismatchError, match=r"Relu node `relu`"):
         load(dense_model())
     monkeypatch.undo()
     table["LeakyRelu"] = onnx_operators.OPERATORS["Relu"]
-    monkeypatch.setattr("reluatlas.importers.onnx_graph.OPERATORS", table)
+    monkeypatch.setattr("reluatlas.importers.onnx.graph.OPERATORS", table)
     with pytest.raises(ImportMismatchError, match=r"LeakyRelu node `tested`"):
         load(one_node("LeakyRelu"))
 

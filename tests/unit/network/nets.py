@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Convolution, Dense, Network, Sparse
+from reluatlas.network.network import Convolution, Dense, Network, Sparse
 
 FAMILIES = (
     "generic", "biasless", "ternary", "pruned", "eight_bit", "duplicate", "opposite", "abs", "leaky", "clip",

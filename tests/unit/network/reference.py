@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reluatlas.network.graph import Affine, Breakpoints, Input, Max, Network
+from reluatlas.network.network import Affine, Breakpoints, Input, Max, Network
 from tests.convert import matrix_rows
 
 Form = tuple[Fraction, ...]
@@ -14,7 +14,7 @@ Form = tuple[Fraction, ...]
 
 
 def germ(network: Network, x, *, perturb: bool):
-    """Return (pattern, output forms, whether x is on a face) at x; see `reluatlas.network.points`.
+    """Return (pattern, output forms, whether x is on a face) at x; see `reluatlas.network.maps.affine_at`.
 
     Without `perturb`, pieces are those of exact evaluation at x; with it, signs are lexicographic.
     """

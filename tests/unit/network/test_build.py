@@ -5,7 +5,7 @@ import pytest
 
 from reluatlas.errors import DimensionError
 from reluatlas.network.build import Builder
-from reluatlas.network.graph import Breakpoints, Note
+from reluatlas.network.network import Breakpoints, Note
 
 Z = np.array([-3.0, -1.0, -0.5, 0.0, 0.25, 1.0, 7.0])
 

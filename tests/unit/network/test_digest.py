@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reluatlas.network.graph import Affine, Breakpoints, Gather, Network, Note
-from reluatlas.network.stored import digest_of, pack_network, unpack_network
+from reluatlas.network.archive import digest_of, pack_network, unpack_network
+from reluatlas.network.network import Affine, Breakpoints, Gather, Network, Note
 from tests.zoo import FAMILIES
 
 

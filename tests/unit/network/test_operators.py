@@ -9,12 +9,12 @@ import pytest
 
 from reluatlas.errors import DimensionError
 from reluatlas.network import operators as ops
+from reluatlas.network.archive import pack_network, unpack_network
 from reluatlas.network.build import Builder
-from reluatlas.network.exact import IntegerArithmetic, compare, dyadic, to_float
-from reluatlas.network.graph import Convolution, Dense, Gather, Sparse
-from reluatlas.network.maps import FloatRows
-from reluatlas.network.rounding import Bounded, FloatBounds, exactly
-from reluatlas.network.stored import pack_network, unpack_network
+from reluatlas.network.maps.compose import FloatRows
+from reluatlas.network.network import Convolution, Dense, Gather, Sparse
+from reluatlas.network.values.bounded import Bounded, FloatBounds, exactly
+from reluatlas.network.values.exact import IntegerArithmetic, compare, dyadic, to_float
 from tests.convert import matrix_rows
 
 RNG = np.random.default_rng(5)
@@ -100,7 +100,7 @@ def test_exact_products(name):
 
 
 def test_exact_products_in_chunks(monkeypatch):
-    monkeypatch.setattr("reluatlas.network.exact._CHUNK", 3)
+    monkeypatch.setattr("reluatlas.network.values.exact._CHUNK", 3)
     test_exact_products("sparse")
 
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from reluatlas.network.graph import Note
+from reluatlas.network.network import Note
 from reluatlas.report.drawings import Drawing, Mark
 from reluatlas.report.page import About, page
 

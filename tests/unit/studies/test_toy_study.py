@@ -8,9 +8,9 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError
-from reluatlas.studies.toy import MINIMAL, run_toy_study
-from reluatlas.studies.toy_folder import prepare_folder
-from reluatlas.studies.toy_train import Settings
+from reluatlas.studies.toy.folder import prepare_folder
+from reluatlas.studies.toy.study import MINIMAL, run_toy_study
+from reluatlas.studies.toy.train import Settings
 from tests.browser import Browser, find_browser
 
 pytest.importorskip("torch", reason="torch is not installed: nothing can be trained")

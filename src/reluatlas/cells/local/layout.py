@@ -17,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.cells.local.compose import IntArray, Rows, entries_of
-from reluatlas.cells.lower import edges_of, exact_of, levels_of, nodes_of, sides_of
-from reluatlas.cells.program import (
+from reluatlas.domain import Box, Slice
+from reluatlas.network.operators import Dense, FloatArray
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
+from reluatlas.subdivision.program.error_bounds import EACH_LEVEL, Edge, dyadic, roundings
+from reluatlas.subdivision.program.layout import (
     CUT,
     FIXED,
     INNER,
@@ -37,10 +40,7 @@ from reluatlas.cells.program import (
     UNIT_ROUNDOFF,
     Program,
 )
-from reluatlas.cells.row_bounds import EACH_LEVEL, Edge, dyadic, roundings
-from reluatlas.domain import Box, Slice
-from reluatlas.network.operators import Dense, FloatArray
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
+from reluatlas.subdivision.program.lower import edges_of, exact_of, levels_of, nodes_of, sides_of
 
 
 class LocalGraph:

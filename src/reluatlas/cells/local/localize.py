@@ -13,19 +13,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.items import BUDGET, Item
 from reluatlas.cells.local.compose import IntArray, composed
 from reluatlas.cells.local.layout import LocalGraph, laid_out
 from reluatlas.cells.local.names import LINES, Names, line_units
-from reluatlas.cells.program import DENSE, M_CERTAIN, M_K, Lowered, Program
-from reluatlas.cells.row_bounds import MOST_OPEN
-from reluatlas.cells.state import S_VISITS
 from reluatlas.deadline import look
 from reluatlas.domain import Space
 from reluatlas.network.balance import balanced
 from reluatlas.network.record import Graph, Max
 from reluatlas.stable.enclosure import Enclosure
 from reluatlas.stable.walk import Part, Possible, possibilities
+from reluatlas.subdivision.items import BUDGET, Item
+from reluatlas.subdivision.path.composition import S_VISITS
+from reluatlas.subdivision.program.error_bounds import MOST_OPEN
+from reluatlas.subdivision.program.layout import DENSE, M_CERTAIN, M_K, Lowered, Program
 
 Mode = Literal["automatic", "on", "items", "off"]
 _MOST_NUMBERS = 2**24

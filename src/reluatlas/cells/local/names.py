@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.cells.items import Found, Item
-from reluatlas.cells.pieces import pattern_key
-from reluatlas.cells.program import Program
-from reluatlas.cells.state import S_COUNTER, State
+from reluatlas.compiled.structs import Pack, pack
 from reluatlas.errors import InternalError
-from reluatlas.packs import Pack, pack
+from reluatlas.subdivision.items import Found, Item
+from reluatlas.subdivision.path.composition import S_COUNTER, State
+from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.subdivision.program.layout import Program
 
 IntArray = NDArray[np.int64]
 _LEVEL, _UNIT, _LOW = 50, 20, (1 << 20) - 1

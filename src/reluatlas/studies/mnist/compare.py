@@ -15,7 +15,7 @@ from reluatlas.studies.mnist.steps import Tell, write_json
 from reluatlas.studies.mnist.train import Trained
 
 if TYPE_CHECKING:
-    from reluatlas.analysis.pieces.sample import OutputSample
+    from reluatlas.analysis.reduction.pieces.sample import OutputSample
 
 COUNTS = (1, 10, 100, 1000, 10000)
 """Centers per class, as in the paper."""
@@ -34,7 +34,7 @@ def compare_networks(
     networks: Sequence[Trained], data: Images, maps: MapFiles, target: Path, seed: int, jobs: int | None, tell: Tell
 ) -> None:
     """Write how well the affine maps of each network turn into those of each other one."""
-    from reluatlas.analysis.similarity import similarity_table
+    from reluatlas.analysis.similarity.compare_maps import similarity_table
 
     sources: Any = {t.recipe.name: (maps.maps(t, "train", tell), maps.maps(t, "test", tell)) for t in networks}
     table = similarity_table(
@@ -78,7 +78,7 @@ def counts_for(data: Images) -> tuple[int, ...]:
 
 def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jobs: int | None, tell: Tell) -> None:
     """Write how good the network is when each of its maps is replaced by the nearest of k centers."""
-    from reluatlas.analysis.reduce import reduce
+    from reluatlas.analysis.reduction.reduce import reduce
 
     at_train, at_test = maps.maps(trained, "train", tell), maps.maps(trained, "test", tell)
     title = f"{trained.recipe.title}, seed {trained.seed}"
@@ -122,7 +122,7 @@ def fit_settings(data: Images) -> dict[str, Any]:
 
 
 def _fit_alone(k: int, path: Path, settings: dict[str, Any], sample: OutputSample) -> None:
-    from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
+    from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier
 
     PiecewiseAffineClassifier(k, **settings).fit_outputs(sample).save(path)
 
@@ -134,10 +134,10 @@ def stand_alone_models(
 
     All are fitted to the training images; the test images are opened once, with the models that the files hold.
     """
-    from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
-    from reluatlas.analysis.pieces.images import shifted
-    from reluatlas.analysis.pieces.sample import sample_outputs
-    from reluatlas.analysis.pieces.stand_alone import compare_outputs
+    from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier
+    from reluatlas.analysis.reduction.pieces.images import shifted
+    from reluatlas.analysis.reduction.pieces.sample import sample_outputs
+    from reluatlas.analysis.reduction.pieces.stand_alone import compare_outputs
 
     title = f"{trained.recipe.title}, seed {trained.seed}: standing alone"
     X = maps.inputs("train")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.writing import whole_file
+from reluatlas.storage.atomic import whole_file
 
 Progress = Callable[[int, int], None]
 AT_ONCE = 50

@@ -24,7 +24,7 @@ from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained
 
 if TYPE_CHECKING:
-    from reluatlas.network.graph import Network
+    from reluatlas.network.network import Network
 
 FOLDER = "maps"
 _CLASSES = 10

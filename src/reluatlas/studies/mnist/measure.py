@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from reluatlas.affine import AffineMaps
-from reluatlas.analysis.distinct_maps import distinct_maps, near_maps, pattern_digests
+from reluatlas.analysis.maps.distinct_maps import distinct_maps, near_maps, pattern_digests
 from reluatlas.datasets.mnist import Images
+from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.steps import Tell, write_json
 from reluatlas.studies.mnist.train import Trained
-from reluatlas.writing import whole_file
 
 _EXACT = ("n_patterns", "n_maps", "n_sharing", "largest_group", "n_compared", "n_train_patterns")
 TOLERANCE = 1e-3

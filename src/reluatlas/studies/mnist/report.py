@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from reluatlas import report as page_files
 from reluatlas._version import __version__
+from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist import figures, published, tables
 from reluatlas.studies.mnist.networks import RECIPES
 from reluatlas.studies.mnist.steps import TRAINING
 from reluatlas.studies.mnist.tables import Facts
-from reluatlas.writing import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reluatlas.errors import ResultFileError
-from reluatlas.writing import whole_file
+from reluatlas.storage.atomic import whole_file
 
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""

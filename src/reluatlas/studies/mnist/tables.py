@@ -9,10 +9,10 @@ from statistics import fmean
 from typing import Any
 
 from reluatlas.errors import ResultFileError
+from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist import published
 from reluatlas.studies.mnist.folder import FORMAT, HEAD, VERSION
 from reluatlas.studies.mnist.steps import read_json, seconds_of
-from reluatlas.writing import whole_file
 
 BIASES = ("not mapped", "mapped")
 R2_KINDS = ("r2", "r2_total", "r2_uncentered")

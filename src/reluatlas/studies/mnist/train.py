@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError, ModelFileError
+from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist.networks import Recipe, build, import_torch
-from reluatlas.writing import whole_file
 
 Progress = Callable[[int, int], None]
 

@@ -11,9 +11,9 @@ import pytest
 import reluatlas as ra
 from reluatlas.cells.local import localize
 from reluatlas.cells.local.compose import composed
-from reluatlas.cells.lower import lower
-from reluatlas.cells.program import M_OUT
 from reluatlas.network.build import Builder
+from reluatlas.subdivision.program.layout import M_OUT
+from reluatlas.subdivision.program.lower import lower
 from tests import zoo
 from tests.convert import to_nodes
 from tests.oracles.pointwise import map_along

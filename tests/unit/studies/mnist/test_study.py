@@ -117,7 +117,7 @@ def test_too_little_space_is_said_before_anything_is_written(quick, run, tmp_pat
 
 
 def test_models_that_stand_alone_open_without_the_network(run):
-    from reluatlas.analysis.pieces.estimators import PiecewiseAffineClassifier
+    from reluatlas.analysis.reduction.pieces.estimators import PiecewiseAffineClassifier
 
     data = load_images("digits")
     row = tables.alone(tables.numbers(run), "conv1", 3)[0]

@@ -1,0 +1,1 @@
+"""Lists of affine maps: their rows, Gram matrices, distances."""

@@ -1,0 +1,1 @@
+"""Models made of few pieces, trained to stand alone."""

@@ -1,0 +1,1 @@
+"""How alike the maps of networks are."""

@@ -1,0 +1,1 @@
+"""A network along its training."""

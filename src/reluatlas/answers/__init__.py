@@ -1,0 +1,1 @@
+"""What every answer carries: how exact it is, what ended it, maps and dual graphs by number."""

@@ -1,0 +1,1 @@
+"""Exact numbers: limbs for kernels, rationals, modular elimination, sets of bits."""

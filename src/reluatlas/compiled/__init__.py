@@ -1,0 +1,1 @@
+"""Compiled code: how kernels are made and kept, and structs of arrays for them."""

@@ -1,0 +1,142 @@
+"""How many cells are there? `count_cells`: nothing is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+
+from reluatlas.answers.exactness import Exactness
+from reluatlas.answers.limits import Limits, ProgressCallback, StoppedBy
+from reluatlas.deadline import under
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import TimeLimitError
+from reluatlas.memory import in_a_sentence
+from reluatlas.network.network import Network
+from reluatlas.subdivision.program.lower import check_domain, lower
+from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, is_plane, run
+
+
+@dataclass(frozen=True)
+class CellCount:
+    """The number of cells of a network on a domain.
+
+    Attributes
+    ----------
+    n_cells : int
+        Cells found.
+    is_complete : bool
+        Whether these are all.
+    stopped_by : str
+        What ended an incomplete count: "max_cells", "max_seconds" or "interrupt".
+    exactness : Exactness
+    volume_done : float
+        Volume of the part of the domain that the cells found fill, in input units; on a `Space` 0 or, when all are
+        there, infinite. Not known (0) of a part in more than six dimensions.
+    seconds : float
+        Time taken, by all runs that a checkpoint joins.
+    method : str
+        How they were found: by cutting "polygons", "polytopes", or with "linear programs".
+    """
+
+    n_cells: int
+    is_complete: bool
+    stopped_by: StoppedBy
+    exactness: Exactness
+    volume_done: float
+    seconds: float
+    method: str = "polygons"
+
+    def __str__(self) -> str:
+        rest = "" if self.is_complete else f" so far (stopped by {self.stopped_by})"
+        return f"{self.n_cells:,} cells{rest}, {self.exactness}"
+
+
+@in_a_sentence
+def count_cells(
+    net: Network,
+    domain: Box | Slice | Space,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    jobs: int | None = None,
+    progress: ProgressCallback | None = None,
+    certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
+) -> CellCount:
+    """Return the number of cells of a network on a domain.
+
+    A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
+    to the domain.
+
+    Parameters
+    ----------
+    net : Network
+    domain : Box, Slice or Space
+        A box or the whole space of a network's inputs, or a slice of it. Up to six dimensions polygons or polytopes are
+        cut. Beyond, linear programs find the cells one after another, on one thread, and a limit must be given.
+    max_cells : int, optional
+        Stop when at least so many are found.
+    max_seconds : float, optional
+        Stop after so many seconds.
+    jobs : int, optional
+        Worker threads; all cores when None.
+    progress : callable, optional
+        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
+        checkpoint also before anything else.
+    certain : bool
+        Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps how far the count is, written now and then and at a stop. If it exists, the count goes
+        on from there, also after the process was killed. Limits and `jobs` may differ from run to run: `max_cells` is
+        of all runs together, `max_seconds` of this one.
+
+    Raises
+    ------
+    DomainError, DimensionError
+        When the domain does not fit the network, or has more than six dimensions and no limit is given.
+    ArgumentError
+        When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
+
+    Guarantees
+    ----------
+    Exact (see `Exactness`), complete unless marked, the same for any number of jobs and over any number of stops.
+    Memory does not grow with the number of cells.
+    """
+    limits = Limits(max_cells, max_seconds, jobs, progress)
+    if check_domain(net, domain).dim > MAX_DIMENSION:
+        return _count_beyond(net, domain, limits, checkpoint)
+    method = "polygons" if is_plane(domain) else "polytopes"
+    with under(limits.deadline) as deadline:
+        try:
+            outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
+        except TimeLimitError:
+            return CellCount(0, False, "max_seconds", Exactness("exact"), 0.0, deadline.seconds, method)
+    done = outcome.volume * domain.unit_volume
+    return CellCount(
+        n_cells=outcome.n_cells,
+        is_complete=outcome.stopped_by == "",
+        stopped_by=outcome.stopped_by,
+        exactness=exactness_of(outcome, certain=certain),
+        volume_done=domain.volume if isinstance(domain, Space) and not outcome.stopped_by else done,
+        seconds=outcome.seconds,
+        method=method,
+    )
+
+
+def _count_beyond(
+    net: Network, domain: Box | Slice | Space, limits: Limits, checkpoint: str | PathLike[str] | None
+) -> CellCount:
+    """Return the number of cells in more than six dimensions."""
+    from reluatlas.complexes.facet_complex import require_budget
+    from reluatlas.subdivision.constraints.enumerate import count_everywhere
+
+    require_budget(domain, limits, checkpoint)
+    found = count_everywhere(
+        net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
+    )  # fmt: skip
+    done = domain.volume if found.is_complete else 0.0
+    return CellCount(
+        found.n_cells, found.is_complete, found.stopped_by, found.exactness, done, found.seconds, "linear programs"
+    )

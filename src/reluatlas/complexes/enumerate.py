@@ -1,0 +1,80 @@
+"""Which cells are there? `enumerate_cells`: all of them, with their maps, vertices and neighbors."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from reluatlas.answers.limits import Limits, ProgressCallback
+from reluatlas.complexes.complex import PolyhedralComplex
+from reluatlas.complexes.join import subdivide
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.memory import in_a_sentence
+from reluatlas.network.network import Network
+from reluatlas.subdivision.program.lower import check_domain
+from reluatlas.subdivision.runner.run import MAX_DIMENSION
+
+
+@in_a_sentence
+def enumerate_cells(
+    net: Network,
+    domain: Box | Slice | Space,
+    *,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    jobs: int | None = None,
+    progress: ProgressCallback | None = None,
+    certain: bool = True,
+    checkpoint: str | PathLike[str] | None = None,
+) -> PolyhedralComplex:
+    """Return the polyhedral complex that a network cuts a domain into.
+
+    A cell is the closure of the points of the domain with one activation pattern, when it has an interior relative
+    to the domain. The network is one affine map on each.
+
+    Parameters
+    ----------
+    net : Network
+    domain : Box, Slice or Space
+        A box or the whole space of a network's inputs, or a slice of it. Up to six dimensions polygons or polytopes are
+        cut. Beyond, linear programs find the cells one after another, on one thread, and a limit must be given; what
+        comes back knows facets, but no vertices (`FacetComplex`).
+    max_cells : int, optional
+        Keep at most so many cells: the first ones.
+    max_seconds : float, optional
+        Stop after so many seconds. A quarter of them is kept for the neighbors of what was found; neighbors not found
+        by then stay unexplored, and the answer incomplete.
+    jobs : int, optional
+        Worker threads; all cores when None.
+    progress : callable, optional
+        Called now and then with the number of cells found and the share of the domain's volume that they fill; with a
+        checkpoint also before anything else.
+    certain : bool
+        Whether doubtful signs are settled exactly; False takes them from float64, to measure what certainty costs.
+    checkpoint : path, optional
+        An SQLite file that keeps cells and what is left to do, written now and then and at a stop. If it exists, the
+        enumeration goes on from there, also after the process was killed. Limits and `jobs` may differ from run to
+        run: `max_cells` is of all runs together, `max_seconds` of this one.
+
+    Raises
+    ------
+    DomainError, DimensionError
+        When the domain does not fit the network, or has more than six dimensions and no limit is given.
+    ArgumentError
+        When a limit makes no sense.
+    ResultFileError
+        When the checkpoint is of something else, damaged, in use, or cannot be written.
+
+    Guarantees
+    ----------
+    Cells, patterns and neighbors are exact (see `Exactness`); maps, vertices and volumes are float64, vertices with
+    a bound on their error. Complete unless marked (`is_complete`). The same cells in the same order for any number
+    of jobs. A stop by a limit or Ctrl-C gives what was found until then. With a checkpoint, the last run of several
+    gives what one alone would have given, bit for bit; unless one of them was stopped within its first piece of work:
+    then cells there may come in another order, with maps that differ by rounding.
+    """
+    limits = Limits(max_cells, max_seconds, jobs, progress)
+    if check_domain(net, domain).dim > MAX_DIMENSION:
+        from reluatlas.complexes.facet_complex import enumerate_beyond
+
+        return enumerate_beyond(net, domain, limits, checkpoint)
+    return subdivide(net, domain, limits, PolyhedralComplex, certain=certain, checkpoint=checkpoint)

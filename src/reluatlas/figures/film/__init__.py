@@ -1,0 +1,1 @@
+"""Films: a complex along a training."""

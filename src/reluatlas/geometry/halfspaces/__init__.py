@@ -1,0 +1,1 @@
+"""Polyhedra by their rows: facets, boundedness, redundancy."""

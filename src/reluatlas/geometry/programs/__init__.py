@@ -1,0 +1,1 @@
+"""Linear programs: in float64 and in exact numbers."""

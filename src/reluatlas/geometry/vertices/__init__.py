@@ -1,0 +1,1 @@
+"""Polytopes by their vertices: polygons, volumes, double description."""

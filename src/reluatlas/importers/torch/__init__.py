@@ -1,0 +1,1 @@
+"""Modules and files of PyTorch."""

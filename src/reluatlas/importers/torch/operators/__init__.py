@@ -1,0 +1,1 @@
+"""The operators of PyTorch's exported graphs."""

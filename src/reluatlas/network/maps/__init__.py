@@ -1,0 +1,1 @@
+"""Affine maps of a network: at points, along patterns, in files."""

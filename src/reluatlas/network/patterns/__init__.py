@@ -1,0 +1,1 @@
+"""Patterns at points: a floating-point filter, certain signs, symbolic perturbation."""

@@ -1,0 +1,1 @@
+"""Values of a network at points: in float64, with bounds, in exact numbers."""

@@ -1,0 +1,1 @@
+"""Files: archives of arrays, whole files or none, checkpoints."""

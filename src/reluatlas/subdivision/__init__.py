@@ -1,0 +1,1 @@
+"""The engine: a domain is cut, layer by layer, into its cells."""

@@ -1,0 +1,1 @@
+"""Subdivision beyond six dimensions: polytopes are rows, and linear programs decide."""

@@ -1,0 +1,130 @@
+"""What is a row of a cell exactly? Its coefficients on the domain's coordinates as whole numbers."""
+
+from __future__ import annotations
+
+from math import lcm
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.network.interpret import pull
+from reluatlas.network.network import Breakpoints, Max, Network
+from reluatlas.network.values.exact import Dyadic, IntegerArithmetic, dyadic
+
+_KEPT = 200_000
+
+
+class Reference(NamedTuple):
+    """Names a row: knot `first` of a unit, or candidates `first` minus `second` of a window.
+
+    Level -1: the domain's sides; `unit` is the axis, `first` 0 for the low and 1 for the high side.
+    """
+
+    level: int
+    unit: int
+    first: int
+    second: int
+
+    @classmethod
+    def of(cls, line: int) -> Reference:
+        """Return what the compiled engine writes as one number (`reluatlas.subdivision.path.exact_rows`)."""
+        return cls(line >> 50, (line >> 20) & 0x3FFFFFFF, (line >> 10) & 1023, line & 1023)
+
+    @property
+    def line(self) -> int:
+        """The reference as one number, as the compiled engine writes it; negative for the domain's sides."""
+        if self.level < 0:
+            return -(2 * self.unit + self.first) - 1
+        return (self.level << 50) | (self.unit << 20) | (self.first << 10) | self.second
+
+
+class _WithConstants(IntegerArithmetic):
+    """Carries rows backward and adds up what they meet of constants."""
+
+    total: Dyadic = Dyadic([0], 0)
+
+    def constant(self, row: Dyadic, vector: NDArray[np.float64]) -> None:
+        """Add `row . vector` to the total."""
+        other = dyadic(vector)
+        number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
+        self.total = self.add(self.total, Dyadic([number], row.exponent + other.exponent, row.denominator))
+
+
+class WholeRows:
+    """Exact rows of a network's cells on a domain, kept while there is room.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Box, Slice or Space
+    """
+
+    def __init__(self, network: Network, domain: Box | Slice | Space) -> None:
+        self._network, self._domain = network, domain
+        self._arithmetic = _WithConstants()
+        self._slices = network.pattern_slices()
+        self._cuts = network.cuts
+        self._known: dict[tuple[Reference, bytes], list[int]] = {}
+        self._frame = None
+        if isinstance(domain, Slice):
+            self._frame = dyadic(domain.origin), [dyadic(b) for b in domain.basis]
+
+    def __call__(self, reference: Reference, pieces: NDArray[np.integer]) -> list[int]:
+        """Return (g_1, ..., g_k, h), a positive multiple of the row `g . u + h` in the cell with these pieces."""
+        level = reference.level
+        stop = 0 if level < 0 else self._slices[self._cuts[level]].start
+        key = reference, pieces[:stop].tobytes()
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = self._side(reference) if level < 0 else self._row(reference, pieces)
+        return self._known[key]
+
+    def _side(self, reference: Reference) -> list[int]:
+        assert not isinstance(self._domain, Space)
+        box = self._domain.box
+        value = box.high[reference.unit] if reference.first else box.low[reference.unit]
+        above, below = float(value).as_integer_ratio()
+        return [below if c == reference.unit else 0 for c in range(box.dim)] + [-above]
+
+    def _row(self, reference: Reference, pieces: NDArray[np.integer]) -> list[int]:
+        cut = self._cuts[reference.level]
+        node = self._network.nodes[cut]
+        assert isinstance(node, Breakpoints | Max)
+        size = int(np.prod(self._network.nodes[node.input].shape))
+        seed = [0] * size
+        knot = 0.0
+        if isinstance(node, Breakpoints):
+            seed[reference.unit] = 1
+            knot = float(node.knots[reference.unit, reference.first])
+        else:
+            begin = int(node.offsets[reference.unit])
+            seed[int(node.candidates[begin + reference.first])] += 1
+            seed[int(node.candidates[begin + reference.second])] -= 1
+        choice = {t: pieces[s].astype(np.int64) for t, s in self._slices.items() if t < cut}
+        arithmetic = self._arithmetic
+        arithmetic.total = Dyadic([0], 0)
+        row = pull(self._network, node.input, Dyadic(seed, 0), choice, arithmetic)
+        total = arithmetic.add(arithmetic.total, dyadic(-knot))
+        if row is None:
+            row = Dyadic([0] * self._network.n_inputs, 0)
+        if self._frame is not None:
+            origin, basis = self._frame
+            total = arithmetic.add(total, _dot(row, origin))
+            return _joined([_dot(row, b) for b in basis], total)
+        parts = [row._replace(numbers=[n]) for n in row.numbers]
+        return _joined(parts, total)
+
+
+def _dot(row: Dyadic, other: Dyadic) -> Dyadic:
+    number = sum(a * b for a, b in zip(row.numbers, other.numbers, strict=True))
+    return Dyadic([number], row.exponent + other.exponent, row.denominator * other.denominator)
+
+
+def _joined(parts: list[Dyadic], total: Dyadic) -> list[int]:
+    every = [*parts, total]
+    exponent = min(p.exponent for p in every)
+    shared = lcm(*(p.denominator for p in every))
+    return [(p.numbers[0] << (p.exponent - exponent)) * (shared // p.denominator) for p in every]

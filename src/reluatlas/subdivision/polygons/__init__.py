@@ -1,0 +1,1 @@
+"""Subdivision of planes."""

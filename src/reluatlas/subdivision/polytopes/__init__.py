@@ -1,0 +1,1 @@
+"""Subdivision in one to six dimensions, and of whole spaces."""

@@ -1,0 +1,130 @@
+"""What does one worker need to subdivide polytopes? Its buffers, and cells as the kernel writes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.subdivision.program.layout import M_K, M_LEVELS, M_MAX_SIZE, M_ROW_LIMBS, M_UNITS, Program
+
+
+class Work(NamedTuple):
+    """The stack of frames, the polytopes on it, and scratch space.
+
+    `arena_v`, `arena_m`: vertices (numbers in the pool) and their masks, `arena_f`: tables of facets, of all
+    polytopes on the stack. `hash`: per level the hash of all pieces up to it, and of its settled pieces.
+    """
+
+    frame: NDArray[np.int64]
+    arena_v: NDArray[np.int64]
+    arena_m: NDArray[np.uint64]
+    arena_f: NDArray[np.int64]
+    part_v: NDArray[np.int64]
+    part_m: NDArray[np.uint64]
+    part_f: NDArray[np.int64]
+    value: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    sign: NDArray[np.int64]
+    holders: NDArray[np.uint64]
+    pairs: NDArray[np.int64]
+    common: NDArray[np.uint64]
+    alive: NDArray[np.uint64]
+    side: NDArray[np.int8]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    error: NDArray[np.float64]
+    hash: NDArray[np.uint64]
+    settled_hash: NDArray[np.uint64]
+    row: NDArray[np.float64]
+    system: NDArray[np.float64]
+    vector: NDArray[np.float64]
+    reduced: NDArray[np.uint64]
+    section: NDArray[np.int64]
+    section_list: NDArray[np.int64]
+    acc: NDArray[np.uint64]
+    minor: NDArray[np.uint64]
+    minor_len: NDArray[np.int64]
+
+
+class Cells(NamedTuple):
+    """Cells as the kernel writes them; vertices of all cells one after another, and so the facets.
+
+    Bit b of a vertex in `mask` says whether it lies on facet b of its cell; `rows` are k independent lines through it.
+    """
+
+    pattern: NDArray[np.integer]
+    affine: NDArray[np.float64]
+    hash: NDArray[np.uint64]
+    n_vertices: NDArray[np.int64]
+    n_facets: NDArray[np.int64]
+    x: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    mask: NDArray[np.uint64]
+    rows: NDArray[np.int64]
+    line: NDArray[np.int64]
+
+
+def new_work(program: Program, room: int, words: int) -> Work:
+    """Return buffers with room for `room` vertices on the stack, and 64 `words` facets of each polytope."""
+    k, limbs = int(program.meta[M_K]), int(program.meta[M_ROW_LIMBS])
+    corners, facets = max(64, room // 8), 64 * words
+    size, levels = int(program.meta[M_MAX_SIZE]) + 8, int(program.meta[M_LEVELS]) + 2
+    knots = max(1, int(program.n_knots.max(initial=1)))
+    number = exact_limbs(program)
+    return Work(
+        frame=np.zeros((room // 8, 8), dtype=np.int64),
+        arena_v=np.zeros(room, dtype=np.int64),
+        arena_m=np.zeros((room, words), dtype=np.uint64),
+        arena_f=np.zeros(room, dtype=np.int64),
+        part_v=np.zeros(2 * corners, dtype=np.int64),
+        part_m=np.zeros((2 * corners, words), dtype=np.uint64),
+        part_f=np.zeros(2 * facets, dtype=np.int64),
+        value=np.zeros(corners),
+        bound=np.zeros(corners),
+        sign=np.zeros(corners, dtype=np.int64),
+        holders=np.zeros((facets + 1, corners // 64 + 1), dtype=np.uint64),
+        pairs=np.zeros((corners, 2), dtype=np.int64),
+        common=np.zeros(words, dtype=np.uint64),
+        alive=np.zeros((2, words), dtype=np.uint64),
+        side=np.zeros(size * knots, dtype=np.int8),
+        low=np.zeros(size),
+        high=np.zeros(size),
+        error=np.zeros(size),
+        hash=np.zeros(levels, dtype=np.uint64),
+        settled_hash=np.zeros(levels, dtype=np.uint64),
+        row=np.zeros(k + 1),
+        system=np.zeros((3, k, k)),
+        vector=np.zeros((4, k)),
+        reduced=np.zeros((k + 1, k + 1), dtype=np.uint64),
+        section=np.zeros((k + 2, 8), dtype=np.int64),
+        section_list=np.zeros((k + 2, size * knots), dtype=np.int64),
+        acc=np.zeros(number + limbs + 8, dtype=np.uint64),
+        minor=np.zeros((2 << k, number), dtype=np.uint64),
+        minor_len=np.zeros(2 << k, dtype=np.int64),
+    )
+
+
+def exact_limbs(program: Program) -> int:
+    """Return the limbs that a determinant of k rows may take."""
+    return int(program.meta[M_K]) * int(program.meta[M_ROW_LIMBS]) + 2
+
+
+def new_cells(
+    program: Program, n_cells: int, n_corners: int, n_outputs: int, words: int, dtype: np.dtype, n_facets: int
+) -> Cells:
+    """Return room for some cells with some vertices and facets in all."""
+    k = int(program.meta[M_K])
+    return Cells(
+        pattern=np.empty((n_cells, int(program.meta[M_UNITS])), dtype=dtype),
+        affine=np.empty((n_cells, n_outputs, k + 1)),
+        hash=np.empty(n_cells, dtype=np.uint64),
+        n_vertices=np.empty(n_cells, dtype=np.int64),
+        n_facets=np.empty(n_cells, dtype=np.int64),
+        x=np.empty((n_corners, k + 1)),
+        radius=np.empty(n_corners),
+        mask=np.empty((n_corners, words), dtype=np.uint64),
+        rows=np.empty((n_corners, k), dtype=np.int64),
+        line=np.empty(n_facets, dtype=np.int64),
+    )

@@ -1,0 +1,1 @@
+"""A network and a domain as flat arrays for kernels."""

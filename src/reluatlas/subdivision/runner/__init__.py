@@ -1,0 +1,1 @@
+"""Work items, one after another: threads, limits, checkpoints."""

@@ -1,0 +1,119 @@
+"""What is left to do, and what was found? `Frontier`: in memory, and in a file that a later run goes on from.
+
+An item that a stop cuts short leaves cells and items in other portions than a run without that stop: the last bits of
+their maps would differ. So where a file keeps cells, such an item goes back whole, and its cells are in this run's
+answer alone; only a run that finished nothing else keeps them, so that every run gets further.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from typing import Any
+
+from reluatlas.subdivision.items import Found, Item
+from reluatlas.subdivision.program.layout import M_LEVELS, Lowered
+from reluatlas.subdivision.runner.checkpoint import RunFile, Step
+from reluatlas.subdivision.runner.tally import Tally
+
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.2, 5.0
+_PAUSE_PER_WRITE = {False: 10.0, True: 1.0}
+"""Pause after a write, in times that it took, by whether cells are collected: they wait in memory meanwhile."""
+
+
+class Frontier:
+    """The open items of a run and the sums over the finished ones.
+
+    Parameters
+    ----------
+    lowered : Lowered
+    root : Item
+        Where a run begins that no file holds.
+    collect : bool
+        Whether cells are kept.
+    file : RunFile, optional
+    """
+
+    def __init__(self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None) -> None:
+        self.collect, self.file = collect, file
+        self.pending: list[Item] = [root]
+        self.tally = Tally()
+        self.found: list[Found] = []
+        self._cut_short: list[tuple[Item, Found]] = []
+        self._n_finished = 0
+        self._is_between_items = True
+        self._step = Step(new={root.id: root})
+        if file is not None and not file.is_new:
+            self.pending, self.tally = file.read(root, lambda item: _fits(item, lowered))
+            heapq.heapify(self.pending)
+            self._step = Step()
+        self._seconds_before = self.tally.seconds
+        self._start = self._written = time.monotonic()
+        self._pause = 0.0
+
+    def pop(self) -> Item:
+        """Return the first open item, to be worked on."""
+        return heapq.heappop(self.pending)
+
+    def push(self, item: Item) -> None:
+        """Put an item back."""
+        heapq.heappush(self.pending, item)
+
+    def accept(self, item: Item, answer: Found, *, is_whole: bool) -> None:
+        """Take what working on an item gave; `is_whole` is False when a stop cut it short."""
+        if self.file is not None and self.collect and not is_whole:
+            self._cut_short.append((item, answer))
+            self.push(item)
+        else:
+            self._n_finished += 1
+            self._take(item, answer)
+
+    def _take(self, item: Item, answer: Found) -> None:
+        self._is_between_items = False  # an interrupt may come anywhere in here: then nothing more is written
+        self.tally.add(answer)
+        for rest in answer.rest:
+            self.push(rest)
+        if self.file is not None:
+            self._step.take(item, answer, collect=self.collect)
+        elif self.collect:
+            self.found.append(answer)
+        self._is_between_items = True
+
+    def write_now_and_then(self) -> None:
+        """Write what happened when the last write is a moment ago, and longer when it took long."""
+        if self.file is not None and time.monotonic() - self._written >= self._pause:
+            self._write(self.file)
+
+    def _write(self, file: RunFile) -> None:
+        begin = time.monotonic()
+        self.tally.seconds = self._seconds_before + begin - self._start
+        file.write(self._step, self.tally)
+        self._step = Step()
+        self._written = time.monotonic()
+        took = self._written - begin
+        self._pause = min(_MOST_PAUSE_S, max(_LEAST_PAUSE_S, took * _PAUSE_PER_WRITE[self.collect]))
+
+    def finish(self, new_cells: Any) -> None:
+        """Write what is left to write, and gather what was found, in order; `new_cells` makes cells of arrays."""
+        if not self._n_finished and self._cut_short:
+            again = {item.id for item, _ in self._cut_short}
+            self.pending = [item for item in self.pending if item.id not in again]
+            heapq.heapify(self.pending)
+            for item, answer in self._cut_short:
+                self._take(item, answer)
+            self._cut_short = []
+        self.tally.seconds = self._seconds_before + time.monotonic() - self._start
+        if self.file is not None:
+            if self._is_between_items:
+                self._write(self.file)
+            self.found = list(self.file.found(new_cells)) if self.collect else []
+        for _, answer in self._cut_short:
+            self.tally.add(answer)
+            self.found.append(answer)
+        self.found.sort(key=lambda f: f.id)
+
+
+def _fits(item: Item, lowered: Lowered) -> bool:
+    """Return whether an item from a file can be one of this network."""
+    offsets = lowered.program.pat_off
+    return 0 <= item.level <= int(lowered.program.meta[M_LEVELS]) and item.pieces.size == int(offsets[item.level])
