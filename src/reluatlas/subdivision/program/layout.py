@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,10 @@ class Program(NamedTuple):
     | `anc_ptr` | (T + 1,) | places in `anc` | `_levels` |
     | `anc` | (D,) | tensors that a tensor depends on, ascending | `_levels` |
     | `side_val`, `side_man`, `side_exp` | (2 * k,) | ends of the domain, low and high in turn | `_sides` |
+    | `column` | (U,) | column of patterns of each unit of all levels | `_levels` |
+    | `w_size` | (C,) or (0,) | local: size of what each weight is the sum of | `laid_out` |
+    | `to_level` | (L,) or (0,) | local: level of the whole network | `laid_out` |
+    | `to_unit` | (U,) or (0,) | local: unit of the whole network | `laid_out` |
     | `meta` | (11,) | the numbers that are named `M_...` below | `_lowered` |
     """
 
@@ -163,13 +167,18 @@ class Program(NamedTuple):
     side_val: NDArray[np.float64]
     side_man: NDArray[np.int64]
     side_exp: NDArray[np.int32]
+    column: NDArray[np.int64]
+    w_size: NDArray[np.float64]
+    to_level: NDArray[np.int64]
+    to_unit: NDArray[np.int64]
     meta: NDArray[np.int64]
 
 
 # entries of Program.meta
-M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN, M_INFINITE = range(
-    11
-)
+(
+    M_TENSORS, M_LEVELS, M_ROWS, M_UNITS, M_OUT, M_K, M_ROW_LIMBS, M_EXACT_WORDS, M_MAX_SIZE, M_CERTAIN, M_INFINITE,
+    M_LOCAL,
+) = range(12)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +191,10 @@ class Lowered:
     n_units: int
     n_outputs: int
     piece_dtype: np.dtype
+    map_error: NDArray[np.float64]
+    """Bounds (outputs, 2) on the errors of the gradients and the constants of the maps that are found."""
+    names: Any = None
+    """Of a local network, its names in the whole one (`reluatlas.subdivision.local.names.Names`)."""
 
     @cached_property
     def packed(self) -> Pack:
