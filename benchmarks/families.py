@@ -1,14 +1,16 @@
 """Is every answer right? Thousands of small networks that are hard to get right, against exact oracles.
 
     python benchmarks/families.py [--networks 10000] [--seed 0] [--jobs 2] [--only FAMILY ...] [--out FILE.json]
+    python benchmarks/families.py --only ulp wild --into FILE.json
     python benchmarks/families.py --only tied_walls --case 5
 
 The families are those of `tests/oracles/families.py` and its neighbors; a network is known by its family and seed, and
 the oracles (`tests/oracles`, plain rationals) import nothing of reluatlas. Of each network are asked: cells, patterns,
 maps, vertices, volumes, what lies behind each facet, faces, linear regions, the decision boundary, points (also on
 faces and beside vertices), the cell of a point, and segments. An answer is right, wrong, refused in a sentence
-(`ReluAtlasError`), or ends in another exception. With `--case` one network is asked about, and all that is said about
-it is printed. Exit code 1 when anything is wrong or ends in another exception.
+(`ReluAtlasError`), or ends in another exception. `--into` asks again about some families of a record, as many networks
+of each, and keeps the other families' rows with the commit that they were made at. With `--case` one network is asked
+about, and all that is said about it is printed. Exit code 1 when anything is wrong or ends in another exception.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
+import json
 import sys
 import time
 import warnings
@@ -126,13 +129,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(FAMILIES), metavar="FAMILY", default=list(FAMILIES))
     parser.add_argument("--case", type=int, help="one seed of one family, in full")
     parser.add_argument("--out", type=Path, help="write the record as JSON")
+    parser.add_argument("--into", type=Path, help="ask again about the families of --only, and change the record")
     arguments = parser.parse_args()
     if arguments.case is not None:
         sys.exit(not all([one(family, arguments.case) for family in arguments.only]))
+    earlier = json.loads(arguments.into.read_text(encoding="utf-8")) if arguments.into else {"rows": []}
+    counts = {row["family"]: row["networks"] for row in earlier["rows"]}
     each, more = divmod(arguments.networks, len(arguments.only))
     work = []
     for at, family in enumerate(arguments.only):
-        last = arguments.seed + each + (at < more)
+        last = arguments.seed + counts.get(family, each + (at < more))
         work += [(family, range(s, min(s + CHUNK, last))) for s in range(arguments.seed, last, CHUNK)]
     work.sort(key=lambda job: job[1].start)  # all families advance together
     parts: list[dict[str, Any]] = []
@@ -150,10 +156,14 @@ def main() -> None:
             if spent >= said + 10:
                 said = spent
                 print(f"{n_done:,} networks in {spent:.0f} s, {n_bad} wrong or foreign", file=sys.stderr, flush=True)
-    rows = total(parts)
+    rows, made = total(parts), machine()
     show(rows)
+    rows = [{**row, "commit": made["commit"]} for row in rows]
     if arguments.out:
-        write(arguments.out, {"question": "families", "seed": arguments.seed, **machine(), "rows": rows})
+        write(arguments.out, {"question": "families", "seed": arguments.seed, **made, "rows": rows})
+    if arguments.into:
+        again = {row["family"]: row for row in rows}
+        write(arguments.into, {**earlier, "rows": [again.get(row["family"], row) for row in earlier["rows"]]})
     if n_bad:
         sys.exit(f"{n_bad} answers are wrong or ended in an exception that is not a ReluAtlasError")
 

@@ -15,7 +15,7 @@ from tests.oracles import meeting, segment
 from tests.oracles.meeting import SIDE
 from tests.oracles.polytopes import Polytope, Row, as_point, box, cut
 from tests.oracles.steps import fractions
-from tests.questions import bounding, order_of
+from tests.questions import SMALLEST, bounding, order_of
 from tests.truth import Truth, close, floats, forward, number
 
 
@@ -88,7 +88,7 @@ def one_cell(truth: Truth, net: Any, domain: Any, x: np.ndarray) -> int:
         _metric(truth, cell, exact, x)
     if bounded:
         unit, size = Fraction(truth.unit), max(abs(v) for p in exact.polytope.vertices for v in as_point(p))
-        volume, slack = exact.volume * unit, bounding(exact, size / 10**6) * unit / 10**9
+        volume, slack = exact.volume * unit, bounding(exact, size / 10**6) * unit / 10**9 + SMALLEST
         given = cell.volume.value
         assert close(given, volume, slack), f"volume {given}, expected {number(volume)}"
     return 4 + len(cell.facets)

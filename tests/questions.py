@@ -21,6 +21,8 @@ from tests.truth import Truth, close, floats, number
 MAPS = Fraction(1, 10**12)
 VOLUMES = Fraction(1, 10**9)
 ROUNDING = Fraction(1, 10**14)
+SMALLEST = Fraction(1, 2**1074)
+"""Between neighboring subnormal numbers: what a coordinate, or a volume, may lose by underflow."""
 POINTS = 1e-7
 """Of the largest coordinate: how far a corner of the boundary may be off, which has no radius."""
 
@@ -118,7 +120,7 @@ def bounding(cell: Any, wider: Fraction = Fraction(0)) -> Fraction:
 def _rounded(cell: Any) -> Fraction:
     # Vertices are rounded: each side of the cell is off by as much as its largest coordinate allows.
     size = max(abs(v) for vertex in cell.polytope.vertices for v in as_point(vertex))
-    return bounding(cell, ROUNDING * size) - bounding(cell)
+    return bounding(cell, ROUNDING * size + SMALLEST) - bounding(cell) + SMALLEST
 
 
 def facets(truth: Truth, cx: Any) -> int:

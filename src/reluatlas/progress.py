@@ -16,6 +16,8 @@ from reluatlas.errors import ArgumentError
 
 Callback = Callable[[str, int, float], None]
 Progress = bool | Callback | None
+Counted = Callable[[int, int], None]
+"""What inner loops tell: how many are done, and of how many; `tells` makes a `Callback` of it."""
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -121,7 +121,7 @@ def test_compiling_is_announced_once_on_stderr(monkeypatch, capsys):
         compiled = numba.njit(one_more)
         assert compiled(1) == 2 and compiled(1.5) == 2.5
         printed = capsys.readouterr()
-        assert printed.out == "" and printed.err.count("Compiling jit, once per machine") == shown
+        assert printed.out == "" and printed.err.count("Compiling kernels, once per machine") == shown
 
 
 def test_a_question_has_no_period(command):

@@ -44,6 +44,15 @@ def test_all_answers_are_right(family):
     assert n_right > 50 * EACH // 2, f"only {n_right} answers were checked, {refused} refused"
 
 
+@pytest.mark.parametrize(
+    ("family", "seed"),
+    [("ulp", 71), ("ulp", 95), ("wild", 71), ("duplicate", 119), ("subnormal", 47), ("subnormal", 90)],
+)
+def test_networks_that_once_had_a_wrong_answer(family, seed):
+    found = verdict(FAMILIES[family](seed))
+    assert not found.of("wrong") and not found.of("foreign"), [f.text for f in found.faults]
+
+
 def test_a_broken_answer_is_found():
     # The questions are no formality: each finds what it asks about changed.
     from dataclasses import replace

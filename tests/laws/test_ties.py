@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import islice, permutations, product
 
 import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas.cells.certificate import check_cell
 from reluatlas.network.build import Builder
 from tests.compare import assert_matches_oracle
 from tests.compare_boundary import assert_boundary_matches_oracle
@@ -130,6 +131,17 @@ def test_cells_of_points_know_the_same_neighbors(family):
         held = np.abs(cx.vertices.points - at).max(axis=1) <= 1e-12
         owner = np.repeat(np.arange(cx.n_cells), np.diff(cx.vertices.offsets))
         assert {patterns[i] for i in owner[held]} <= meeting
+
+
+@pytest.mark.parametrize("family", TIED)
+def test_facets_are_proved_where_halfspaces_coincide(family):
+    # rows of one unit are kept as bounds, times a factor: the multipliers are those of the rows
+    rng = np.random.default_rng(3)
+    for seed in range(6):
+        net = TIED[family](seed, 3)
+        for x in (np.array([0.0, 1.0, -0.75]), rng.choice([-0.5, 0.25, 1.0], 3)):
+            for cell in islice(ra.cells_at(net, x), 4):
+                assert check_cell(cell).problems == []
 
 
 @pytest.mark.parametrize("family", TIED)

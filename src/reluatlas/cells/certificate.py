@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 from reluatlas.arithmetic.rationals import over_one
@@ -26,7 +24,7 @@ def certificate_of(cell: CellRecord) -> CellCertificate:
         raise ArgumentError(
             f"{len(cell.found.undecided)} rows of the cell are undecided. Ask for it with a larger `max_seconds`."
         )
-    chart, system = cell.chart, cell.system.system
+    chart = cell.chart
 
     def key(c: int) -> Key:
         of = cell.system.owner[c]
@@ -34,15 +32,12 @@ def certificate_of(cell: CellRecord) -> CellCertificate:
             return chart.inner.cuts.index(of.node), of.unit, of.which, of.side
         return -1, of[0], 0, of[1]
 
-    def whole(c: int) -> Fraction:
-        # a row that is small beside its parts is kept on another scale
-        return Fraction(1) if c >= system.g else cell.system.unit_of(c)
-
     facets = [([key(c) for c in f.constraints], over_one(f.beyond).fractions) for f in cell.found.facets]
     implied = []
     for group in cell.found.implied:
-        target = whole(group.constraints[0])
-        multipliers = {key(d): m * whole(d) / target for d, m in group.multipliers.items()}
+        # a row that is small beside its parts, or a bound, is kept on another scale
+        unit = cell.system.unit_of
+        multipliers = {key(d): m * unit(d) / unit(group.constraints[0]) for d, m in group.multipliers.items()}
         implied.append(([key(c) for c in group.constraints], multipliers))
     proof = chart.proof
     return CellCertificate(

@@ -9,7 +9,7 @@ from operator import sub
 import numpy as np
 
 from reluatlas.answers.exactness import Exactness
-from reluatlas.arithmetic.rationals import nearest, over_one
+from reluatlas.arithmetic.rationals import WholeRow, nearest, over_one, to_floats, whole_row
 from reluatlas.cells.record import CellRecord
 from reluatlas.cells.sampling import estimate_volume
 from reluatlas.domain import Space
@@ -85,12 +85,17 @@ def _directions(cell: CellRecord) -> tuple[FloatArray, FloatArray]:
 
 
 def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
-    """Return the center and radius of a largest ball in a cell, float64; (None, inf) when balls of any size fit."""
+    """Return the center and radius of a largest ball in a cell; (None, inf) when balls of any size fit.
+
+    Up to 6 dimensions of exact rows and of lengths rounded to float64, by an exact linear program; beyond, float64.
+    """
     if isinstance(cell.domain, Space) and _open_direction(cell) is not None:
         return None, float("inf")
     G, h, lengths = _facet_rows(cell)
     if h.size == 0:
         return None, float("inf")
+    if G.shape[1] <= EXACT_UP_TO and not cell.found.undecided:
+        return _ball_exactly(cell, lengths)
     center = cell.system.system.center
     # distances and their scale may lie beyond float64 where extended precision has a wider range
     with np.errstate(over="ignore"):
@@ -113,6 +118,23 @@ def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
         # the ball around the center found, whatever the solver said of it
         radius = max(0.0, float(((h - G @ z.astype(np.longdouble)) / lengths).min()))
     return cell.chart.from_inner(z, cell.x), radius
+
+
+def _ball_exactly(cell: CellRecord, lengths: FloatArray) -> tuple[FloatArray | None, float]:
+    """Return the same by an exact linear program: the lengths of the rows are the only numbers that are rounded."""
+    system, inside = cell.system.system, over_one(cell.inside)
+    rows, room = [], []
+    for f, length in zip(cell.found.facets, lengths, strict=True):
+        row = system.row(f.constraints[0])
+        size = Fraction(float(length)) * row.scale
+        rows.append(whole_row([*map(Fraction, row.a), size], Fraction(row.b)))
+        room.append(Fraction(row.slack(inside), inside.denominator) / size)
+    rows.append(WholeRow([0] * system.k + [-1], 0))
+    start = over_one([*inside.fractions, min(room) / 2])
+    best = maximize_exactly([0] * system.k + [1], rows, start)
+    if not best.is_bounded:
+        return None, float("inf")
+    return cell.chart.from_inner(to_floats(best.point[:-1]), cell.x), nearest(best.point[-1])
 
 
 def volume(cell: CellRecord, *, is_bounded: bool) -> Volume:

@@ -72,7 +72,7 @@ class CellRows:
     units: dict[int, Fraction]
 
     def unit_of(self, c: int) -> Fraction:
-        """Return what the exact row of a unit was multiplied by to be row `c` of the system."""
+        """Return what the exact row of a unit was multiplied by to be constraint `c` of the system."""
         return self.units.get(c, Fraction(1))
 
 
@@ -243,6 +243,7 @@ class Composer:
         k = lower.size
         owner: dict[int, RowOf | tuple[int, int]] = {}
         of_bound: dict[tuple[int, int], RowOf | tuple[int, int]] = {}
+        of_row: dict[tuple[int, int], Fraction] = {}
         for side, array in ((-1, lower), (1, upper)):
             of_bound |= {(j, side): (j, side) for j in np.flatnonzero(np.isfinite(array)).tolist()}
         single = np.flatnonzero((np.count_nonzero(value, axis=1) == 1) & (error == 0) & (right_error == 0) & ~zero)
@@ -256,6 +257,7 @@ class Composer:
             side = 1 if g > 0 else -1
             if (j, side) not in of_bound:
                 of_bound[j, side] = owners[i]
+                of_row[j, side] = units.get(i, Fraction(1)) / Fraction(abs(g))
                 (upper if side > 0 else lower)[j] = at
                 is_bound[i] = True
         kept = np.flatnonzero(~zero & ~is_bound)
@@ -272,6 +274,8 @@ class Composer:
         both = np.maximum(error, right_error)[kept]
         system = System(value[kept], right[kept], both, lower, upper, exactly_, inside)
         unit_of = {c: units[i] for c, i in enumerate(places) if i in units}
+        # a bound that a unit's row gives is that row over its only coefficient
+        unit_of |= {kept.size + j + (k if side > 0 else 0): unit for (j, side), unit in of_row.items()}
         return CellRows(system, owner, ties, unit_of)
 
     def _ties(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from reluatlas.errors import ArgumentError
 from reluatlas.figures import colors, keys, paint
 from reluatlas.figures.axes import axes_or_new
+from reluatlas.network.unit_names import layer_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,8 +27,9 @@ def facet_distances(
     """Return axes with the distance of each facet from the point that its cell was asked for, one row for each cell.
 
     A tick is a facet: in the lane and color of the layer whose neuron or max window turns there, or gray on the
-    domain's boundary. Layers are counted from 0, the lowest lane is layer 0. A diamond is the nearest point of another
-    class in the cell. A distance of 0 (the point lies on the facet) is a triangle at the left edge.
+    domain's boundary. The lowest lane is the first layer; layers have the model's names, or are counted from 1. A
+    diamond is the nearest point of another class in the cell. A distance of 0 (the point lies on the facet) is a
+    triangle at the left edge.
 
     Parameters
     ----------
@@ -76,7 +78,8 @@ def facet_distances(
                 ax.plot(low, bottom + 0.45 * lane, "<", color=color, markersize=5, zorder=paint.LAYERS, clip_on=False)
         if other is not None:
             ax.plot(max(other.distance, low), base + _BAND / 2, "D", color=_OTHER, markersize=5, zorder=paint.BOUNDARY)
-    _label(ax, list(rows), n_layers, hues, has_boundary=has_boundary,
+    deepest = max((cell.network for cell in rows.values()), key=lambda network: len(network.cuts))
+    _label(ax, list(rows), layer_names(deepest), hues, has_boundary=has_boundary,
            has_other=any(o is not None for o in others))  # fmt: skip
     ax.set_xscale("log")
     ax.set_xlim(low, high)
@@ -98,10 +101,12 @@ def _range(distances: Any) -> tuple[float, float]:
     return float(distances.min()) / 1.6, float(distances.max()) * 1.6
 
 
-def _label(ax: Axes, names: list[str], n_layers: int, hues: Any, *, has_boundary: bool, has_other: bool) -> None:
+def _label(
+    ax: Axes, names: list[str], layers: Sequence[str], hues: Any, *, has_boundary: bool, has_other: bool
+) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=hues[k], linewidth=2, label=f"layer {k}") for k in range(n_layers)]
+    handles = [Line2D([], [], color=hues[k], linewidth=2, label=name) for k, name in enumerate(layers)]
     if has_boundary:
         handles.append(Line2D([], [], color=_BOUNDARY, linewidth=2, label="domain's boundary"))
     if has_other:

@@ -17,6 +17,7 @@ from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network.interpret import has_images
 from reluatlas.network.operators import CHUNK, Convolution, Dense
 from reluatlas.network.record import Affine, Graph, Max
+from reluatlas.progress import Counted
 from reluatlas.typing import FloatArray
 
 COMPILED_FROM = 16
@@ -27,9 +28,6 @@ _WIDE = 2**21  # numbers of the largest tensor in one batch: with less, calls co
 _IMAGES = 64  # points in one batch of a network that convolves
 _FEW = 64  # points below which no threads are started
 _AT_ONCE = 1024  # points that are checked at once
-
-Progress = Callable[[int, int], None]
-"""Told how many points are done, and of how many."""
 
 
 def available_cores() -> int:
@@ -190,7 +188,7 @@ def one_blas_thread() -> Any:
     return _libraries().limit(limits=1, user_api="blas")
 
 
-def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Progress | None = None) -> None:
+def run_batches(function: Callable[[slice], Any], n_points: int, plan: Plan, progress: Counted | None = None) -> None:
     """Call `function` for every batch; `progress` is told from the caller's thread.
 
     With many points, BLAS gets one thread: several wait for each other more than they help with batches this small.

@@ -57,8 +57,8 @@ def bend(node: Breakpoints, z: Enclosure, pieces: Pieces) -> Bend:
     """Enclose the outputs of units by one affine function of each pre-activation.
 
     On the range of z the function bends at knots only, so its distance from a line is greatest at an end of a piece.
-    The line joins the values at the ends of the range: for a ReLU the relaxation of DeepZ (G. Singh et al., "Fast and
-    effective robustness certification", NeurIPS 2018).
+    The line joins the values at the ends of the range: for a ReLU the relaxation of DeepZ
+    [SinghEtAl2018].
     """
     rows = np.arange(z.low.size)
     one = pieces.first_needed == pieces.last_needed

@@ -111,7 +111,7 @@ def _check_vertices(cx: Any, cells: slice, rows: dict[int, Rows], on: Incidence)
         here, unit, behind = on.facet_cell[j], cx.facets.unit[j], cx.facets.neighbor[j]
         require((unit >= 0) & (unit < pattern.shape[1]), here, f"a facet is owned by a unit that layer {level} lacks")
         one = pattern[here, unit]
-        other = np.where(behind >= 0, pattern[behind, unit], -1)
+        other = np.where(behind >= 0, pattern[np.maximum(behind, 0), unit], -1)
         if isinstance(node, Breakpoints):
             below, above = _outside_piece(node, pattern[cell], z, error, weight[:, None])
             require(~(below | above), cell[:, None], f"a vertex is not on the piece of a unit, node {t}")

@@ -136,6 +136,7 @@ def test_a_kernel_in_any_folder_counts(copy):
 CHECKED = """
 import numpy as np
 from typing import NamedTuple
+from reluatlas.compiled.jit import cache_folder, inner, kernel
 from reluatlas.compiled.structs import pack
 
 class Arrays(NamedTuple):

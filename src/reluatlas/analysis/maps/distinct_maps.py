@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd, prod
 
@@ -16,9 +15,8 @@ from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.interpret import pull
 from reluatlas.network.network import Network
 from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.progress import Counted
 from reluatlas.typing import FloatArray
-
-Progress = Callable[[int, int], None]
 
 MOST_EXACT = 400
 """Maps that are at most written out in integers."""
@@ -81,7 +79,7 @@ class DistinctMaps:
 
 def distinct_maps(
     network: Network, X: ArrayLike, maps: AffineMaps, *, tolerance: float = 1e-3, memory: int | None = None,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> DistinctMaps:  # fmt: skip
     """Return which points share an activation pattern, an affine map, or nearly an affine map.
 
@@ -134,7 +132,7 @@ def distinct_maps(
     return DistinctMaps(pattern_ids, equal, near.ids(), float(tolerance), n_compared, is_exact)
 
 
-def near_maps(maps: AffineMaps, tolerance: float, *, progress: Progress | None = None) -> NDArray[np.int64]:
+def near_maps(maps: AffineMaps, tolerance: float, *, progress: Counted | None = None) -> NDArray[np.int64]:
     """Return the `near_ids` of maps alone, whose network is not asked: groups by single linkage within `tolerance`."""
     groups = _Groups(len(maps))
     if len(maps):
@@ -143,7 +141,7 @@ def near_maps(maps: AffineMaps, tolerance: float, *, progress: Progress | None =
 
 
 def pattern_digests(
-    network: Network, X: NDArray, *, memory: int | None = None, progress: Progress | None = None
+    network: Network, X: NDArray, *, memory: int | None = None, progress: Counted | None = None
 ) -> list[bytes]:
     """Return 16 bytes for each point that are those of another point where the activation patterns are equal.
 
@@ -243,7 +241,7 @@ class _Rows:
 class _Near:
     """Finds all pairs of maps within a distance: by projections first, then by the maps themselves."""
 
-    def __init__(self, rows: _Rows, progress: Progress | None) -> None:
+    def __init__(self, rows: _Rows, progress: Counted | None) -> None:
         from scipy.spatial import KDTree
 
         self._rows = rows

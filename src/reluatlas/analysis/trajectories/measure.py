@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from reluatlas.analysis.maps.dual_points import dual_points
 from reluatlas.analysis.trajectories.record import TrajectoryRecord
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import Counted
 from reluatlas.shown import Shown
 from reluatlas.typing import IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
@@ -66,7 +66,7 @@ class TrajectoryMeasures(Shown):
 
 
 def measure(
-    trajectory: TrajectoryRecord, times: IntArray, *, jobs: int | None = None, progress: Progress | None = None
+    trajectory: TrajectoryRecord, times: IntArray, *, jobs: int | None = None, progress: Counted | None = None
 ) -> TrajectoryMeasures:
     """Return the measures at some positions; see `Trajectory.measure`."""
     has_points = trajectory.X is not None
@@ -98,7 +98,7 @@ def counts(cx: PolyhedralComplex) -> tuple[int, int, int, int, int, int, float, 
 
 
 def in_threads(
-    work: Callable[[int], T], items: list[int], *, jobs: int | None = None, progress: Progress | None = None
+    work: Callable[[int], T], items: list[int], *, jobs: int | None = None, progress: Counted | None = None
 ) -> list[T]:
     """Return `work(item)` for all items in order, done by some threads; progress is told in the calling one."""
     from reluatlas.network.batches import available_cores

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,12 @@ from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.figures import colors, outputs, polygons
 from reluatlas.figures.axes import coordinate_names
 from reluatlas.figures.class_colors import class_colors
+from reluatlas.progress import Counted
 from reluatlas.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
-Progress = Callable[[int, int], None]
 
 N_FRAMES = 201
 _SHOWN_POINTS = 900
@@ -104,7 +103,7 @@ def make_film(
     times: ArrayLike | None = None,
     *,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> Film:
     """Return the frames of a trajectory; about 200 spread evenly when no times are given."""
     if times is None:

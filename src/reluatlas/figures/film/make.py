@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,12 @@ from numpy.typing import ArrayLike
 from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.errors import ArgumentError, MissingDependencyError
 from reluatlas.figures.film.frames import Film, make_film
+from reluatlas.progress import Counted
 from reluatlas.storage.atomic import whole_file, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Progress = Callable[[int, int], None]
 _KINDS = (".html", ".mp4", ".gif")
 
 
@@ -32,7 +31,7 @@ def film(
     fps: float = 20.0,
     jobs: int | None = None,
     title: str = "",
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> Path:
     """Return the path of a film of a trajectory: a page, an MP4 or a GIF, by the ending of `path`.
 

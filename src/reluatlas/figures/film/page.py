@@ -29,7 +29,7 @@ def page_of(film: Film, *, title: str = "", fps: float = 20.0) -> str:
     trajectory = film.trajectory
     heading = title or f"A {trajectory.name} network while it learns"
     text = json.dumps(_content(film) | {"fps": fps}, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    page = files("reluatlas.figures.film.make").joinpath("page.html").read_text(encoding="utf-8")
+    page = files("reluatlas.figures.film").joinpath("page.html").read_text(encoding="utf-8")
     return page.replace("@TITLE@", html.escape(heading)).replace("@FILM@", text)
 
 

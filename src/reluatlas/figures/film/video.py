@@ -20,15 +20,15 @@ import numpy as np
 from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.errors import ReluAtlasError
 from reluatlas.figures.film.frames import Film, make_film
+from reluatlas.progress import Counted
 from reluatlas.storage.atomic import write_whole
 
-Progress = Callable[[int, int], None]
 _POLL = 0.2
 _WORTH_A_PROCESS = 12
 _TRAJECTORY, _TIMES = "trajectory.npz", "times.npy"
 
 
-def draw_pictures(film: Film, folder: Path, *, jobs: int | None = None, progress: Progress | None = None) -> list[Path]:
+def draw_pictures(film: Film, folder: Path, *, jobs: int | None = None, progress: Counted | None = None) -> list[Path]:
     """Return the paths of all frames, drawn as PNG files into a folder."""
     from reluatlas.network.batches import available_cores
 

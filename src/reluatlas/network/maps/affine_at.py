@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.errors import ArgumentError
-from reluatlas.network.batches import Plan, Points, Progress, bytes_needed, checked_memory, run_batches
+from reluatlas.network.batches import Plan, Points, bytes_needed, checked_memory, run_batches
 from reluatlas.network.interpret import Choice
 from reluatlas.network.maps.arrays import InMemory, MapsFile, MapsShape
 from reluatlas.network.maps.compose import backward, forward
@@ -28,13 +28,14 @@ from reluatlas.network.maps.lost import restore
 from reluatlas.network.maps.parquet import MapsTable, TableMaps
 from reluatlas.network.patterns.decide import Chooser
 from reluatlas.network.record import Breakpoints, Graph, Max
+from reluatlas.progress import Counted
 
 _COPIES = 4  # of a batch's maps that may exist at once: in work, in the room they are written to, on their way out
 _COPIES_IN_TABLES = 10  # with Arrow's array, two levels a number, the pages of the row group, and their growth
 
 
 def patterns(
-    network: Graph, X: ArrayLike, *, memory: int | None = None, progress: Progress | None = None
+    network: Graph, X: ArrayLike, *, memory: int | None = None, progress: Counted | None = None
 ) -> NDArray[np.integer]:
     """Return the activation pattern at each point: what exact evaluation does there.
 
@@ -89,7 +90,7 @@ def affine_at(
     memory: int | None = None,
     jobs: int | None = None,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> AffineMaps:
     """Return the affine map of a full-dimensional cell that contains each point.
 

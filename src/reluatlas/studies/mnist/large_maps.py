@@ -7,16 +7,15 @@ the paper, but of many images at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.progress import Counted
 from reluatlas.storage.atomic import whole_file
 
-Progress = Callable[[int, int], None]
 AT_ONCE = 50
 
 
@@ -33,7 +32,7 @@ def torch_outputs(module: Any, X: NDArray, device: str) -> NDArray[np.float64]:
 
 
 def write_torch_maps(
-    module: Any, X: NDArray, n_outputs: int, target: Path, *, device: str, progress: Progress | None = None
+    module: Any, X: NDArray, n_outputs: int, target: Path, *, device: str, progress: Counted | None = None
 ) -> None:
     """Write the affine maps of a module in evaluation mode at inputs (N, ...) to an `.npy` file.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import cos, pi
@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError, ModelFileError
+from reluatlas.progress import Counted
 from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist.networks import Recipe, build, import_torch
-
-Progress = Callable[[int, int], None]
 
 FORMAT = "reluatlas mnist network 1"
 _PULSE = 50
@@ -71,7 +70,7 @@ class Trained:
 
 
 def train(
-    recipe: Recipe, data: Images, *, seed: int, folder: Path, device: str = "cpu", progress: Progress | None = None
+    recipe: Recipe, data: Images, *, seed: int, folder: Path, device: str = "cpu", progress: Counted | None = None
 ) -> Trained:
     """Return a network trained by a recipe; from the cache where it is there, whole or begun.
 
@@ -166,7 +165,7 @@ class _Run:
         self.losses: list[float] = []
         self.seconds: float | None = 0.0
 
-    def go_on(self, begun: Path, progress: Progress | None) -> None:
+    def go_on(self, begun: Path, progress: Counted | None) -> None:
         """Train to the last epoch, writing the state after each."""
         torch, recipe = self.torch, self.recipe
         X = torch.from_numpy(self.data.inputs(self.data.X_train)).to(self.device)

@@ -37,7 +37,9 @@ class Work(NamedTuple):
     | `settled_hash` | (L + 2,) | hash of a level's settled pieces | `rehash` |
     | `row` | (k + 1,) | the row in question | `load_row` |
     | `system` | (3, k, k) | rows that meet in a vertex; scratch of the solver | `_place`, `solve_bounded` |
-    | `vector` | (4, k) | right side, errors of rows and of that, solution | `_place`, `solve_bounded` |
+    | `vector` | (7, k) | right side, errors, solution, scratch, the place | `_place`, `solve_bounded` |
+    | `column` | (k,) | 1 where a side of the domain gives the coordinate | `_place` |
+    | `order` | (k,) | coordinates that are solved for, then those that are given | `_place` |
     | `reduced` | (k + 1, k + 1) | rows modulo a prime, eliminated | `independent_rows` |
     | `section` | (k + 2, 8) | stack of sections of the last layer | `count_parts` |
     | `section_list` | (k + 2, y) | rows that cut each section | `count_parts` |
