@@ -18,6 +18,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     NativeValue,
     infer_getattr,
+    intrinsic,
     lower_getattr_generic,
     models,
     register_model,
@@ -132,3 +133,16 @@ def _pack_attribute(context: Any, builder: Any, kind: PackType, value: Any, name
     data = builder.inttoptr(entry(0), context.get_data_type(array.dtype).as_pointer())
     arrayobj.populate_array(made, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
     return made._getvalue()
+
+
+@intrinsic
+def _pack_at(typingctx, like, address):
+
+    def codegen(context, builder, signature, args):
+        return args[1]
+
+    return like(like, types.int64), codegen
+
+
+pack_at: Any = _pack_at
+"""Returns, inside a kernel, a pack by its address, with the layout of another one: `pack_at(like, address)`."""

@@ -99,11 +99,9 @@ def restore_maps(cx: ComplexRecord) -> None:
 
 def map_errors(cx: ComplexRecord) -> NDArray[np.float64]:
     """Return bounds (m, k + 1) on the error of every cell's map: k coefficients and a constant for each output."""
-    program = lower(cx.network, cx.domain).program
-    at = program.off[cx.network.output]
-    rows = slice(at, at + cx.n_outputs)
-    errors = np.repeat(program.err_g[rows][:, None], cx.domain.dim + 1, axis=1)
-    errors[:, -1] = program.err_c[rows]
+    bound = lower(cx.network, cx.domain).map_error
+    errors = np.repeat(bound[:, :1], cx.domain.dim + 1, axis=1)
+    errors[:, -1] = bound[:, 1]
     return errors
 
 

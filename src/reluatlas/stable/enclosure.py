@@ -12,7 +12,7 @@ n is off by at most n + 2 units of roundoff of the sum of absolute values, in wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,40 @@ _LEAST = 2.0**-900
 
 
 @dataclass(frozen=True, eq=False)
+class Shape:
+    """Where the coordinates of a domain can be: in the cube [-1, 1]^k, or in a polytope within it.
+
+    Attributes
+    ----------
+    corners : ndarray, shape (v, k), optional
+        Each vertex of the polytope is within `slack` (k,), coordinate by coordinate, of one of these.
+    slack : ndarray, shape (k,), optional
+    """
+
+    corners: FloatArray | None = None
+    slack: FloatArray | None = None
+
+    def reach(self, shares: FloatArray, *, inner: bool = False) -> tuple[FloatArray, FloatArray]:
+        """Return what linear functions (k, n) of the coordinates are at most and at least there; `inner`, surely reach.
+
+        The least is returned with its sign turned.
+        """
+        size = np.abs(shares).sum(axis=0)
+        if self.corners is None or self.slack is None:
+            top = size * (2.0 - SLACK if inner else SLACK)
+            return top, top
+        values = self.corners @ shares
+        error = (self.slack @ np.abs(shares) + (shares.shape[0] + 4) * ROUNDOFF * size) * SLACK
+        error += TINY * (size > 0.0)
+        if inner:
+            error = -error
+        return values.max(axis=0) + error, error - values.min(axis=0)
+
+
+CUBE = Shape()
+
+
+@dataclass(frozen=True, eq=False)
 class Enclosure:
     """All that is known of the n entries of a tensor.
 
@@ -46,6 +80,9 @@ class Enclosure:
     low, high : ndarray, shape (n,)
     is_affine : ndarray of bool, shape (n,)
         Whether an entry is certainly an affine function on all of the domain.
+    n_coordinates : int
+        Number of rows of `terms` that are of coordinates.
+    shape : Shape
     """
 
     terms: FloatArray
@@ -54,47 +91,75 @@ class Enclosure:
     low: FloatArray
     high: FloatArray
     is_affine: NDArray[np.bool_]
+    n_coordinates: int
+    shape: Shape = CUBE
 
     @cached_property
     def sizes(self) -> FloatArray:
         """Sums of the absolute values of each entry's terms, not rounded outward."""
         return np.abs(self.terms).sum(axis=0)
 
-    def without(self, before: int, n_coordinates: int) -> Enclosure:
+    def without(self, before: int) -> Enclosure:
         """Return the enclosure with symbols numbered below `before` moved into `rest`."""
-        n = min(max(before - self.first, 0), self.terms.shape[0] - 1 - n_coordinates)
         if before <= self.first:
             return self
-        head, old = self.terms[: 1 + n_coordinates], self.terms[1 + n_coordinates : 1 + n_coordinates + n]
-        kept = np.concatenate([head, self.terms[1 + n_coordinates + n :]])
-        rest = (self.rest + np.abs(old).sum(axis=0)) * SLACK
-        return Enclosure(kept, before, rest, self.low, self.high, self.is_affine)
+        start = 1 + self.n_coordinates
+        n = min(before - self.first, self.n_symbols)
+        kept = np.concatenate([self.terms[:start], self.terms[start + n :]])
+        rest = (self.rest + np.abs(self.terms[start : start + n]).sum(axis=0)) * SLACK
+        return Enclosure(kept, before, rest, self.low, self.high, self.is_affine, self.n_coordinates, self.shape)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols."""
+        return self.terms.shape[0] - 1 - self.n_coordinates
+
+    def reach(self, terms: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return how far sums (as `terms`) are above and below their centers at most."""
+        start = 1 + self.n_coordinates
+        symbols = np.abs(terms[start:]).sum(axis=0) * SLACK
+        above, below = self.shape.reach(terms[1:start])
+        return up(above + symbols), up(below + symbols)
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Return bounds on what the terms can be, rounded outward."""
+        above, below = self.reach(self.terms)
+        return down(self.terms[0] - up(below + self.rest)), up(self.terms[0] + up(above + self.rest))
+
+    def least_of_most(self) -> FloatArray:
+        """Return a number that entries, where they are affine, certainly reach: their maximum is at least that."""
+        above, _ = self.shape.reach(self.terms[1 : 1 + self.n_coordinates], inner=True)
+        top = down(self.terms[0] + above)
+        return np.where(np.isfinite(self.rest), down(top - self.rest), -np.inf)
 
 
 def known(
-    terms: FloatArray, first: int, rest: FloatArray, low: FloatArray, high: FloatArray, is_affine: NDArray[np.bool_]
+    like: Enclosure | None,
+    terms: FloatArray,
+    first: int,
+    rest: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    is_affine: NDArray[np.bool_],
+    *,
+    n_coordinates: int = 0,
+    shape: Shape = CUBE,
 ) -> Enclosure:
-    """Return an enclosure with its bounds narrowed by its terms; where numbers overflowed, nothing is known."""
+    """Return an enclosure with its bounds narrowed by its terms; where numbers overflowed, nothing is known.
+
+    Its coordinates are those of `like`, if there is one.
+    """
+    if like is not None:
+        n_coordinates, shape = like.n_coordinates, like.shape
     sound = np.isfinite(terms).all(axis=0) & np.isfinite(rest)
     if not sound.all():
         terms, rest = np.where(sound, terms, 0.0), np.where(sound, rest, np.inf)
-    lower, upper = range_of(terms, rest)
+    made = Enclosure(terms, first, rest, low, high, is_affine, n_coordinates, shape)
+    lower, upper = made.bounds()
     # infinite on the wrong side: too large for a float64, which says nothing about the other side
     low = np.where(np.isnan(low) | (low == np.inf), -np.inf, low)
     high = np.where(np.isnan(high) | (high == -np.inf), np.inf, high)
-    return Enclosure(terms, first, rest, np.maximum(low, lower), np.minimum(high, upper), is_affine)
-
-
-def range_of(terms: FloatArray, rest: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return bounds on what terms can be, rounded outward."""
-    reach = up(np.abs(terms[1:]).sum(axis=0) * SLACK + rest)
-    return down(terms[0] - reach), up(terms[0] + reach)
-
-
-def least_of_most(terms: FloatArray, rest: FloatArray) -> FloatArray:
-    """Return a number that affine functions of the coordinates certainly reach: their maximum is at least that."""
-    top = down(terms[0] + np.abs(terms[1:]).sum(axis=0) * (2.0 - SLACK))
-    return np.where(np.isfinite(rest), down(top - rest), -np.inf)
+    return replace(made, low=np.maximum(low, lower), high=np.minimum(high, upper))
 
 
 def down(values: FloatArray) -> FloatArray:
@@ -111,11 +176,18 @@ def up(values: FloatArray) -> FloatArray:
 
 
 def of_coordinates(
-    origin: FloatArray, basis: FloatArray, low: FloatArray, high: FloatArray, n_coordinates: int
+    origin: FloatArray,
+    basis: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    n_coordinates: int,
+    corners: FloatArray | None = None,
+    radius: float = 0.0,
 ) -> Enclosure:
     """Return what is known of `origin + u @ basis` for coordinates u between `low` and `high` (k,).
 
-    Of the k coordinates the first `n_coordinates` have terms of their own; the others go into `rest`.
+    Of the k coordinates the first `n_coordinates` have terms of their own; the others go into `rest`. With `corners`
+    (v, k), each known up to `radius`, the coordinates are in the hull of these, which lies between `low` and `high`.
     """
     n = origin.size
     middle = low / 2 + high / 2
@@ -137,16 +209,23 @@ def of_coordinates(
     shares = half[:, None] * basis
     rest = error + shares[n_coordinates:].__abs__().sum(axis=0) * SLACK
     terms = np.concatenate([center[None], shares[:n_coordinates]])
+    shape = CUBE
+    if corners is not None:
+        far = np.maximum(np.abs(low), np.abs(high))
+        shape = Shape((corners - middle) / half, (radius + 4.0 * ROUNDOFF * far) / half * SLACK)
     is_affine = np.ones(n, dtype=bool)
-    return known(terms, 0, rest, lower.copy(), upper.copy(), is_affine)
+    return known(None, terms, 0, rest, lower.copy(), upper.copy(), is_affine, n_coordinates=n_coordinates, shape=shape)
 
 
-def affine(node: Affine, sources: Sequence[Enclosure], first: int, n_coordinates: int) -> Enclosure:
-    """Return what is known of an affine node's tensor; `sources` are of its inputs, without symbols below `first`."""
+def affine(node: Affine, sources: Sequence[Enclosure], first: int, like: Enclosure) -> Enclosure:
+    """Return what is known of an affine node's tensor; `sources` are of its inputs, without symbols below `first`.
+
+    `like` is that of any tensor.
+    """
     n = node.bias.size
     n_terms = 3 + sum(terms(operator) + 2 for operator in node.operators)
     share = n_terms * ROUNDOFF * SLACK
-    n_rows = max((s.terms.shape[0] for s in sources), default=1 + n_coordinates)
+    n_rows = max((s.terms.shape[0] for s in sources), default=1 + like.n_coordinates)
     total = np.zeros((n_rows, n))
     rest, size, low_size, high_size = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     low, high = node.bias.copy(), node.bias.copy()
@@ -173,7 +252,7 @@ def affine(node: Affine, sources: Sequence[Enclosure], first: int, n_coordinates
     rest = (rest + share * (size + np.abs(node.bias)) * (size > 0.0)) * SLACK + lost
     low -= share * (low_size + np.abs(node.bias)) * (low_size > 0.0) * SLACK + lost
     high += share * (high_size + np.abs(node.bias)) * (high_size > 0.0) * SLACK + lost
-    return known(total, first, rest, low, high, ~bent)
+    return known(like, total, first, rest, low, high, ~bent)
 
 
 def _lost(operator: LinearOperator, *factors: FloatArray) -> float:

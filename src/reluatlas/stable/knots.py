@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.record import Breakpoints
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY, Enclosure, known, least_of_most
+from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY, Enclosure, known
 from reluatlas.typing import FloatArray, IntArray
 
 
@@ -40,12 +40,17 @@ def possible_pieces(node: Breakpoints, z: Enclosure) -> Pieces:
     piece above a knot that z does not pass, none below a knot that z never goes below.
     """
     low, high, knots = z.low[:, None], z.high[:, None], node.knots
-    leaves = (least_of_most(z.terms, z.rest)[:, None] > knots) & z.is_affine[:, None]
+    leaves = (z.least_of_most()[:, None] > knots) & z.is_affine[:, None]
     first = ((low > knots) | ((low >= knots) & leaves)).sum(axis=1)
     last = (high > knots).sum(axis=1)
     # where z is a knot all over, the pieces on both sides serve; the lower one is taken
     first_needed = np.minimum((low >= knots).sum(axis=1), last)
     return Pieces(first, last, first_needed, last)
+
+
+def given_pieces(pieces: IntArray) -> Pieces:
+    """Return what is possible where the pieces of all units are known."""
+    return Pieces(pieces, pieces, pieces, pieces)
 
 
 def bend(node: Breakpoints, z: Enclosure, pieces: Pieces) -> Bend:
@@ -131,4 +136,4 @@ def bent(z: Enclosure, by: Bend, is_affine: NDArray[np.bool_], new: IntArray, n_
     terms[n_rows + n_between + np.arange(new.size), new] = radius[new]
     radius[new] = 0.0
     rest = np.where(radius > 0.0, (rest + radius) * SLACK, rest)
-    return known(terms, z.first, rest, by.low, by.high, is_affine)
+    return known(z, terms, z.first, rest, by.low, by.high, is_affine)

@@ -17,7 +17,7 @@ from reluatlas.stable.enclosure import Enclosure
 from reluatlas.typing import FloatArray
 
 MOST_NUMBERS = 2**24
-"""Numbers that the terms of one tensor may be."""
+"""Numbers that the terms of one tensor may be; on a part of a domain, which threads look at side by side, a quarter."""
 MOST_SYMBOLS = 1024
 """Coordinates and symbols that are held at once; the oldest symbols go first."""
 FEWEST = 16
@@ -39,39 +39,67 @@ class Possible(NamedTuple):
     high: FloatArray
 
 
-def possibilities(net: Graph, domain: Box | Slice | Segment) -> Iterator[Possible | Enclosure]:
-    """Yield what each cut node's units can do, in topological order; at last, what is known of the output."""
+class Part(NamedTuple):
+    """A polytope in a domain, within the cell of a pattern of the first units.
+
+    `corners` (v, k) are its vertices in the domain's coordinates, each within `radius`; `pieces` those of the first
+    units, of whole layers.
+    """
+
+    corners: FloatArray
+    radius: float
+    pieces: NDArray[np.int32]
+
+
+def possibilities(
+    net: Graph, domain: Box | Slice | Segment, part: Part | None = None
+) -> Iterator[Possible | Enclosure]:
+    """Yield what each cut node's units can do, in topological order; at last, what is known of the output.
+
+    On all of a domain, or on a part of it.
+    """
     origin, basis, low, high = _frame(domain)
+    n_given, corners, radius = 0, None, 0.0
+    if part is not None:
+        n_given, corners, radius = part.pieces.size, part.corners, part.radius
+        low, high = corners.min(axis=0) - 2.0 * radius, corners.max(axis=0) + 2.0 * radius
+        low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
     widest = max(prod(node.shape) for node in net.nodes)
-    most = min(MOST_SYMBOLS, max(FEWEST, MOST_NUMBERS // max(1, widest)))
+    numbers = MOST_NUMBERS if part is None else MOST_NUMBERS // 4
+    most = min(MOST_SYMBOLS, max(FEWEST, numbers // max(1, widest)))
     k = min(low.size, most)
     room = max(0, most - k)
     found: list[Enclosure | None] = []
     last_reader = _last_readers(net)
-    made = gone = 0
+    made = gone = done = 0
     with np.errstate(all="ignore"):  # what is not finite is taken for unknown
         for position, node in enumerate(net.nodes):
             look()
             if isinstance(node, Input):
-                found.append(enclosure.of_coordinates(origin, basis, low, high, k))
+                first = enclosure.of_coordinates(origin, basis, low, high, k, corners, radius)
+                found.append(first)
             elif isinstance(node, Affine):
-                found.append(enclosure.affine(node, [_read(found, i, gone, k) for i in node.inputs], gone, k))
+                found.append(enclosure.affine(node, [_read(found, i, gone) for i in node.inputs], gone, first))
             else:
-                z = _read(found, node.input, gone, k)
+                z = _read(found, node.input, gone)
+                given = None
+                if part is not None and done < n_given:
+                    given = part.pieces[done : done + prod(node.shape)].astype(np.int64)
+                done += prod(node.shape)
                 if isinstance(node, Breakpoints):
-                    pieces = knots.possible_pieces(node, z)
+                    pieces = knots.possible_pieces(node, z) if given is None else knots.given_pieces(given)
                     by = knots.bend(node, z, pieces)
                     yield _of_pieces(position, node, z, pieces)
                     own = np.isfinite(by.radius) & (by.radius > 0.0) & np.isfinite(z.rest)
                     new = np.flatnonzero(own)[-room:] if room else np.zeros(0, dtype=np.int64)
-                    z, gone = _make_room(z, made, gone, new.size, room, k)
-                    between = made - gone - (z.terms.shape[0] - 1 - k)
+                    z, gone = _make_room(z, made, gone, new.size, room)
+                    between = made - gone - z.n_symbols
                     is_affine = z.is_affine & (pieces.first_needed == pieces.last_needed)
                     out, n_new = knots.bent(z, by, is_affine, new, between), new.size
                 else:
-                    winners = windows.possible_winners(node, z)
-                    z, gone = _make_room(z, made, gone, min(room, node.n_windows), room, k)
-                    between = made - gone - (z.terms.shape[0] - 1 - k)
+                    winners = windows.possible_winners(node, z) if given is None else windows.given_winners(node, given)
+                    z, gone = _make_room(z, made, gone, min(room, node.n_windows), room)
+                    between = made - gone - z.n_symbols
                     out, n_new = windows.largest(node, z, winners, between, room)
                     yield Possible(position, node.offsets, winners.possible, winners.needed, out.low, out.high)
                 made += n_new
@@ -106,18 +134,18 @@ def _last_readers(net: Graph) -> list[int]:
     return last
 
 
-def _read(found: list[Enclosure | None], i: int, gone: int, k: int) -> Enclosure:
+def _read(found: list[Enclosure | None], i: int, gone: int) -> Enclosure:
     """Return what is known of a tensor, without symbols that are gone."""
     there = found[i]
     assert there is not None
-    found[i] = there = there.without(gone, k)
+    found[i] = there = there.without(gone)
     return there
 
 
-def _make_room(z: Enclosure, made: int, gone: int, n_new: int, room: int, k: int) -> tuple[Enclosure, int]:
+def _make_room(z: Enclosure, made: int, gone: int, n_new: int, room: int) -> tuple[Enclosure, int]:
     """Let the oldest symbols go until there is room for new ones."""
     gone = max(gone, min(made, made + n_new - room))
-    return z.without(gone, k), gone
+    return z.without(gone), gone
 
 
 def _of_pieces(position: int, node: Breakpoints, z: Enclosure, pieces: knots.Pieces) -> Possible:

@@ -57,6 +57,13 @@ def possible_winners(node: Max, z: Enclosure) -> Winners:
     return Winners(possible, needed, lead, excess)
 
 
+def given_winners(node: Max, winners: IntArray) -> Winners:
+    """Return what is possible where all winners are known."""
+    only = np.zeros(node.candidates.size, dtype=bool)
+    only[node.offsets[:-1] + winners] = True
+    return Winners(only, only, winners, np.zeros(node.candidates.size))
+
+
 def _compare(group: _Group, z: Enclosure) -> tuple[NDArray[np.bool_], NDArray[np.bool_], IntArray, FloatArray]:
     n, size = group.entries.shape
     low, high = z.low[group.entries], z.high[group.entries]
@@ -104,14 +111,16 @@ def _compare(group: _Group, z: Enclosure) -> tuple[NDArray[np.bool_], NDArray[np
 def _difference(z: Enclosure, one: IntArray, other: IntArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return bounds of the differences of entries, and where they are affine and certainly not zero all over."""
     gap = z.terms[:, one] - z.terms[:, other]
-    spread = np.abs(gap[1:]).sum(axis=0)
-    error = (ROUNDOFF * (spread + np.abs(gap[0])) + z.rest[one] + z.rest[other]) * SLACK
-    same = one == other
-    error, spread = np.where(same, 0.0, error), np.where(same, 0.0, spread)
-    reach = up(spread * SLACK + error)
+    size = np.abs(gap).sum(axis=0)
+    error = (ROUNDOFF * size + z.rest[one] + z.rest[other]) * SLACK
+    error = np.where(one == other, 0.0, error)
+    above, below = z.reach(gap)
     both = z.is_affine[one] & z.is_affine[other]
-    apart = np.abs(gap[0]) + spread * (2.0 - SLACK) > error * SLACK
-    return down(gap[0] - reach), up(gap[0] + reach), both & apart & np.isfinite(error)
+    # where one is a little larger or smaller, or both, they are not the same
+    most, least = z.shape.reach(gap[1 : 1 + z.n_coordinates], inner=True)
+    apart = np.maximum(gap[0] + most, least - gap[0]) * (2.0 - SLACK) > error * SLACK
+    low, high = down(gap[0] - up(below + error)), up(gap[0] + up(above + error))
+    return low, high, both & apart & np.isfinite(error)
 
 
 def largest(node: Max, z: Enclosure, winners: Winners, n_between: int, most_symbols: int) -> tuple[Enclosure, int]:
@@ -140,4 +149,4 @@ def largest(node: Max, z: Enclosure, winners: Winners, n_between: int, most_symb
     total[terms.shape[0] + n_between + np.arange(new.size), new] = radius[new]
     radius[new] = 0.0
     rest = np.where(radius > 0.0, (rest + radius) * SLACK, rest)
-    return known(total, z.first, rest, low, high, is_affine), new.size
+    return known(z, total, z.first, rest, low, high, is_affine), new.size

@@ -24,6 +24,16 @@ class Item:
     def __lt__(self, other: Item) -> bool:
         return self.id < other.id
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Its vertices, in the domain's coordinates."""
+        raise NotImplementedError
+
+    @property
+    def farthest(self) -> float:
+        """How far the vertices may be from where they are, in each coordinate."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False)
 class Found:

@@ -289,6 +289,34 @@ def test_fewer_symbols_tell_less_and_nothing_wrong(monkeypatch):
     assert n_open == sorted(n_open) and n_open[0] < n_open[-1]
 
 
+def test_parts_of_a_domain_within_a_cell_of_the_first_layer():
+    rng = np.random.default_rng(8)
+    sizes = (2, 12, 12, 12, 2)
+    net = ra.load([(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairwise(sizes)])
+    box = ra.Box(-2, 2, dim=2)
+    n_box = n_part = 0
+    for _ in range(60):
+        corners = rng.uniform(-1.5, 1.5, 2) + 0.2 * rng.uniform(-1, 1, (3, 2))
+        points = rng.dirichlet((0.4, 0.4, 0.4), 400) @ corners
+        patterns = net.patterns(points)
+        first = patterns[0, :12].astype(np.int32)
+        inside = (patterns[:, :12] == first).all(axis=1)
+        if not (net.patterns(corners)[:, :12] == first).all():
+            continue
+        assert inside.all()
+        for given in (first, first[:0]):
+            part = walk.Part(corners, 1e-12, given)
+            layers = list(walk.possibilities(net, box, part))
+            can = np.concatenate([layer.possible.reshape(-1, 2) for layer in layers[:-1]])
+            assert np.all(can[np.arange(36), patterns])
+            assert np.all(layers[-1].low <= net(points)) and np.all(net(points) <= layers[-1].high)
+            assert given.size == 0 or np.all(can[:12].sum(axis=1) == 1)
+            n_part += int((can.sum(axis=1) == 2).sum())
+        hull = ra.Box(corners.min(axis=0), corners.max(axis=0))
+        n_box += 2 * ra.stability(net, hull).n_open
+    assert 0 < n_part < n_box
+
+
 def test_segments_and_boxes_of_many_inputs():
     rng = np.random.default_rng(3)
     net = ra.load([(rng.normal(size=(30, 50)) / 7, rng.normal(size=30)), (rng.normal(size=(20, 30)) / 5,

@@ -69,6 +69,8 @@ class State(NamedTuple):
     | `acc` | (4 * limbs + 8,) | sum of products, in limbs | `limbs` |
     | `buf` | (2 * (k + 2) * (2 * limbs + 4),) | numbers of one or two lines, in slots | `load_line` |
     | `buf_len` | (2 * (k + 2),) | limbs in use of each slot, with its sign | `load_line` |
+    | `link` | (2,) | local: addresses of the whole network's program and state | `new_state` |
+    | `synced` | (L + 1,) | local: serial for which the whole network's state follows | `exact_rows` |
     | `stats` | (8,) | counts that are named `S_...` below | all |
     """
 
@@ -100,6 +102,8 @@ class State(NamedTuple):
     acc: NDArray[np.uint64]
     buf: NDArray[np.uint64]
     buf_len: NDArray[np.int64]
+    link: NDArray[np.int64]
+    synced: NDArray[np.int64]
     stats: NDArray[np.int64]
 
 
@@ -121,10 +125,11 @@ def state_bytes(program: Program) -> int:
     return 8 * (2 * columns * n + int(meta[M_EXACT_WORDS]) + 4 * cutters) + n * (4 * columns + 24) + 5 * units
 
 
-def new_state(program: Program, packed_program: Pack | None = None) -> State:
+def new_state(program: Program, packed_program: Pack | None = None, *, whole: tuple[Pack, Pack] | None = None) -> State:
     """Return a fresh state for a worker, with the block before the first cut composed.
 
-    `packed_program` is the program as kernels take it, if that is there.
+    `packed_program` is the program as kernels take it, if that is there. Of a local network, `whole` are the program
+    and a state of the whole one, with which it shares the room for integers; the caller keeps them.
     """
     meta = program.meta
     k, n, units, levels = int(meta[M_K]), int(meta[M_ROWS]), int(meta[M_UNITS]), int(meta[M_LEVELS])
@@ -161,8 +166,14 @@ def new_state(program: Program, packed_program: Pack | None = None) -> State:
         acc=np.zeros(4 * limbs + 8, dtype=np.uint64),
         buf=np.zeros(2 * (k + 2) * (2 * limbs + 4), dtype=np.uint64),
         buf_len=np.zeros(2 * (k + 2), dtype=np.int64),
+        link=np.zeros(2, dtype=np.int64),
+        synced=np.full(levels + 1, -1, dtype=np.int64),
         stats=np.zeros(8, dtype=np.int64),
     )
+    if whole is not None:
+        other: State = whole[1].arrays
+        state = state._replace(acc=other.acc, buf=other.buf, buf_len=other.buf_len)
+        state.link[:] = [p.address for p in whole]
     packed = packed_program or pack(program), pack(state)
     prepare_block(*packed, -1)
     complete_block(*packed, -1)

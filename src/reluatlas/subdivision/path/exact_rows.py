@@ -15,8 +15,20 @@ import numpy as np
 from reluatlas.arithmetic import limbs as integers
 from reluatlas.arithmetic.constants import NEAREST, ROUNDED_VERTEX
 from reluatlas.compiled.jit import inner
-from reluatlas.subdivision.path.composition import S_ROWS, S_SIGNS, S_VERTICES
-from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, M_INFINITE, M_K, M_ROW_LIMBS, MAX
+from reluatlas.compiled.structs import pack_at
+from reluatlas.subdivision.path.composition import S_COUNTER, S_ROWS, S_SIGNS, S_VERTICES
+from reluatlas.subdivision.program.layout import (
+    AFFINE,
+    BREAK,
+    DENSE,
+    INPUT,
+    M_INFINITE,
+    M_K,
+    M_LEVELS,
+    M_LOCAL,
+    M_ROW_LIMBS,
+    MAX,
+)
 
 ONE = np.ones(1, dtype=np.uint64)
 
@@ -222,6 +234,38 @@ def slot_of(P, q):
 @inner
 def load_line(P, S, line, slot):
     """Write the k + 1 integers of a line to buffer slots `slot`, `slot + 1`, ...
+
+    Those of a local network are those of the whole one, on the path that the local one is on.
+    """
+    if line < 0 or P.meta[M_LOCAL] == 0:
+        _load_line(P, S, line, slot)
+        return
+    level, unit, first, second = split_reference(line)
+    whole, state = pack_at(P, S.link[0]), pack_at(S, S.link[1])
+    _follow(P, S, whole, state, level)
+    name = line_reference(P.to_level[level], P.to_unit[P.pat_off[level] + unit], first, second)
+    _load_line(whole, state, name, slot)
+
+
+@inner
+def _follow(P, S, whole, state, level):
+    """Put the whole network on the path of the local one, up to a level of this; what is known of a path is kept."""
+    fresh = whole.meta[M_LEVELS]
+    for b in range(level):
+        if S.synced[b] == S.serial[b + 1]:
+            continue
+        S.synced[b] = S.serial[b + 1]
+        for j in range(P.pat_off[b], P.pat_off[b + 1]):
+            state.piece[P.column[j]] = S.piece[j]
+        fresh = min(fresh, P.to_level[b])
+    for b in range(fresh, whole.meta[M_LEVELS]):
+        state.stats[S_COUNTER] += 1
+        state.serial[b + 1] = state.stats[S_COUNTER]
+
+
+@inner
+def _load_line(P, S, line, slot):
+    """Do what `load_line` does in a whole network.
 
     On an unbounded domain the sides are at +-M, M infinite: their coefficient of M comes one slot later.
     """

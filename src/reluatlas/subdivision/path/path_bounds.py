@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from reluatlas.arithmetic.constants import SLACK_PATH, TINY, UNIT_ROUNDOFF
 from reluatlas.compiled.jit import inner
-from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, MAX
+from reluatlas.subdivision.program.layout import AFFINE, BREAK, DENSE, INPUT, M_LOCAL, MAX
 
 
 @inner
@@ -20,6 +20,8 @@ def _affine_bounds(P, S, t):
     lo, n = P.off[t], P.size[t]
     share = (P.n_terms[t] + 4) * UNIT_ROUNDOFF * SLACK_PATH
     gradient, constant = S.tight_g[lo : lo + n], S.tight_c[lo : lo + n]
+    # a weight between open units of a local network is a sum over paths, rounded as the sum of their sizes is
+    weights = P.w_size if P.meta[M_LOCAL] else P.weight
     for i in range(n):
         gradient[i] = constant[i] = 0.0
     for e in range(P.e_ptr[t], P.e_ptr[t + 1]):
@@ -36,10 +38,10 @@ def _affine_bounds(P, S, t):
             if least_g == 0.0 and least_c == 0.0:
                 continue
             if P.e_kind[e] == DENSE:
-                _add_dense(P.weight[at + j * n : at + (j + 1) * n], off_g, least_g, off_c, least_c, gradient, constant)
+                _add_dense(weights[at + j * n : at + (j + 1) * n], off_g, least_g, off_c, least_c, gradient, constant)
             else:
                 for g in range(P.g_ptr[P.e_at[e, 1] + j], P.g_ptr[P.e_at[e, 1] + j + 1]):
-                    i, w = P.g_row[g], abs(P.weight[g])
+                    i, w = P.g_row[g], abs(weights[g])
                     if w > 0.0:
                         gradient[i] += w * off_g + least_g
                         constant[i] += w * off_c + least_c

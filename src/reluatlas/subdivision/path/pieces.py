@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, SLACK_ONCE
 from reluatlas.compiled.jit import inner, kernel
-from reluatlas.subdivision.program.layout import M_LEVELS, M_OUT
+from reluatlas.subdivision.program.layout import M_LEVELS, M_OUT, Lowered
 
 BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
 WINDOW = -1  # knot of a cutter that is a max window
@@ -31,6 +32,16 @@ def pattern_key(pieces, n):
     for unit in range(n):
         total ^= piece_key(unit, pieces[unit])
     return total
+
+
+def path_key(lowered: Lowered, pieces: NDArray[np.int32]) -> np.uint64:
+    """Return the hash of the pieces of the first units; a local network's are hashed by their columns in the whole one.
+
+    The constant pieces of a local network are not in it.
+    """
+    if lowered.names is not None:
+        return lowered.names.key_of(pieces)
+    return np.uint64(pattern_key(pieces, pieces.size))
 
 
 @inner
@@ -143,7 +154,7 @@ def rehash(P, S, W, level, entering):
     if entering:
         for j in range(P.size[P.cut[level]]):
             if S.settled[at + j]:
-                total ^= piece_key(at + j, S.piece[at + j])
+                total ^= piece_key(P.column[at + j], S.piece[at + j])
         W.settled_hash[level] = total
         return
     total = W.settled_hash[level]
@@ -153,7 +164,7 @@ def rehash(P, S, W, level, entering):
     for q in range(S.cut_at[level], S.cut_at[level] + S.n_cut[level]):
         unit = S.cut_unit[q]
         if unit != last:
-            total ^= piece_key(at + unit, S.piece[at + unit])
+            total ^= piece_key(P.column[at + unit], S.piece[at + unit])
         last = unit
     W.hash[level] = total
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.compiled.structs import pack
+from reluatlas.compiled.structs import Pack, pack
 from reluatlas.domain import Space
 from reluatlas.geometry.vertices.polygon import Pool, corner_radius, new_pool
 from reluatlas.subdivision.items import BUDGET, Found, Item, coarse_radius
 from reluatlas.subdivision.path.composition import State, new_state, restore_path
-from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.subdivision.path.pieces import path_key, pattern_key
 from reluatlas.subdivision.polygons import tree
 from reluatlas.subdivision.program.layout import M_ROW_LIMBS, Lowered
 
@@ -30,12 +30,28 @@ class Polygon(Item):
     line_b: NDArray[np.int64]
     edges: NDArray[np.int64]
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """The vertices (n, 2)."""
+        return np.stack([self.x, self.y], axis=1)
+
+    @property
+    def farthest(self) -> float:
+        """How far the vertices may be from where they are, in each coordinate."""
+        return float(self.radius.max())
+
+    @property
+    def measure(self) -> float:
+        """The area, in the domain's coordinates."""
+        return _area(self.x, self.y)
+
 
 @dataclass(eq=False)
 class Worker:
-    """One thread's buffers."""
+    """One thread's buffers; of a local network, beside a program and a state of the whole one (see `new_state`)."""
 
     lowered: Lowered
+    whole: tuple[Pack, Pack] | None = None
     coarse: float = field(init=False)
     state: State = field(init=False)
     pool: Pool = field(init=False)
@@ -46,7 +62,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program, self.lowered.packed)
+        self.state = new_state(self.lowered.program, self.lowered.packed, whole=self.whole)
         self.packed_state = pack(self.state)
         self.out = self._cells(0)
         self.packed_out = pack(self.out)
@@ -87,7 +103,7 @@ class Worker:
             restore_path(packed, state, item.level, item.pieces)
             if collect:
                 if item.level > 0:
-                    self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
+                    self.work.hash[item.level - 1] = path_key(self.lowered, item.pieces)
                 self._make_room(budget)
             status, n_cells, corners, depth = tree.subdivide(
                 packed, state, pool, work, self.packed_out, 1, budget, stop, collect, self.coarse

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.compiled.structs import pack
+from reluatlas.compiled.structs import Pack, pack
 from reluatlas.domain import Space
 from reluatlas.errors import InternalError
 from reluatlas.geometry.vertices.polygon import corner_radius
@@ -16,7 +16,7 @@ from reluatlas.geometry.vertices.polytope import FREE, Corners, new_corners
 from reluatlas.geometry.vertices.volume import new_scratch, volume
 from reluatlas.subdivision.items import BUDGET, Found, Item, coarse_radius
 from reluatlas.subdivision.path.composition import State, new_state, restore_path
-from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.subdivision.path.pieces import path_key, pattern_key
 from reluatlas.subdivision.polytopes import cuts, tree
 from reluatlas.subdivision.polytopes.buffers import Cells, Work, exact_limbs, new_cells, new_work
 from reluatlas.subdivision.program.layout import M_K, Lowered
@@ -40,12 +40,28 @@ class Polytope(Item):
     facets: NDArray[np.int64]
     volume: NDArray[np.float64]
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """The vertices (n, k)."""
+        return self.x[:, :-1]
+
+    @property
+    def farthest(self) -> float:
+        """How far the vertices may be from where they are, in each coordinate."""
+        return float(self.radius.max())
+
+    @property
+    def measure(self) -> float:
+        """The volume, in the domain's coordinates."""
+        return float(self.volume[0])
+
 
 @dataclass(eq=False)
 class Worker:
-    """One thread's buffers."""
+    """One thread's buffers; of a local network, beside a program and a state of the whole one (see `new_state`)."""
 
     lowered: Lowered
+    whole: tuple[Pack, Pack] | None = None
     coarse: float = field(init=False)
     state: State = field(init=False)
     pool: Corners = field(init=False)
@@ -56,7 +72,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.coarse = coarse_radius(self.lowered.domain)
-        self.state = new_state(self.lowered.program, self.lowered.packed)
+        self.state = new_state(self.lowered.program, self.lowered.packed, whole=self.whole)
         self.packed_state = pack(self.state)
         self.k = int(self.lowered.program.meta[M_K])
         self.corners = (4 << self.k) * BUDGET // 4
@@ -98,7 +114,7 @@ class Worker:
             restore_path(packed, state, item.level, item.pieces)
             if collect:
                 if item.level > 0:
-                    self.work.hash[item.level - 1] = pattern_key(item.pieces, item.pieces.size)
+                    self.work.hash[item.level - 1] = path_key(self.lowered, item.pieces)
                 self._make_room(budget)
             status, n_cells, corners, facets, depth = tree.subdivide(
                 packed, state, pool, work, self.packed_out, 1, budget, stop, collect, coarse

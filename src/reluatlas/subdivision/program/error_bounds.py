@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 from reluatlas.arithmetic.constants import LOST, SLACK_PATH, SMALLEST, TINY, UNIT_ROUNDOFF
 from reluatlas.arithmetic.floats import fraction_bits
 from reluatlas.deadline import look
-from reluatlas.domain import Domain
+from reluatlas.domain import Domain, Space
 from reluatlas.errors import DomainError
 from reluatlas.geometry.vertices.polygon import FARTHEST
 from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator, Max, Network
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped, terms
+from reluatlas.network.record import Graph
 from reluatlas.subdivision.program.layout import CUT, FIXED, INNER
 
 MAX_DENOMINATOR = 2**36  # of a tensor: its products with half a mantissa fit into 64 bits
 FINEST = 150
 """Exact rows are whole multiples of 2^-150: their products with vertices lose less by underflow than any bound adds."""
+MOST_OPEN = 1024
+"""A local network (`reluatlas.subdivision.local`) has at most so many units: each reads all before it."""
+EACH_LEVEL = 12
+"""Roundings of a product in one local cut and sum, besides one for each unit that is added."""
 
 
 class Edge(NamedTuple):
@@ -42,6 +47,20 @@ def _least(operator: LinearOperator) -> float:
 def _abs_apply(operator: LinearOperator, values: NDArray) -> NDArray:
     """Return |operator| applied to columns (n_in, ...)."""
     return apply_operator(mapped(operator, np.abs), values.T).T
+
+
+def roundings(network: Graph) -> list[int]:
+    """Return how often a product of weights on a path to each tensor is rounded at most, when it is summed up."""
+    out: list[int] = []
+    for node in network.nodes:
+        if isinstance(node, Input):
+            out.append(0)
+        elif isinstance(node, Affine):
+            before = max((out[i] for i in node.inputs), default=0)
+            out.append(before + 3 + sum(terms(operator) + 2 for operator in node.operators))
+        else:
+            out.append(out[node.input] + 2)
+    return out
 
 
 class RowBounds:
@@ -194,6 +213,16 @@ class RowBounds:
 
     def _name(self, t: int) -> str:
         return self.network.nodes[t].name or f"node {t}"
+
+    def map_error(self) -> NDArray[np.float64]:
+        """Return bounds (outputs, 2) on the errors of maps, found in this network or in any local one."""
+        network, here = self.network, self.rows(self.network.output)
+        if isinstance(self.domain, Space) or self.exact[network.output]:
+            return self.error[here].copy()
+        each = min(MOST_OPEN, sum(int(self.sizes[c]) for c in self.cuts)) + self.k + 1 + EACH_LEVEL
+        total = roundings(network)[network.output] + (len(self.cuts) + 2) * each
+        bound = self.bound[here]
+        return np.maximum(self.error[here], (total * UNIT_ROUNDOFF * bound + TINY * (bound > 0.0)) * SLACK_PATH**2)
 
     def run(self) -> None:
         """Go through all tensors."""

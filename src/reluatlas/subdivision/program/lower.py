@@ -105,11 +105,14 @@ def _lowered(network: Network, domain: Domain, certain: bool) -> Lowered:
     _check_references(network)
     bounds = RowBounds(balanced(network), domain)
     bounds.run()
-    sides, side_limbs = _sides(domain)
+    sides, side_limbs = sides_of(domain)
+    levels = levels_of(bounds)
+    none = np.zeros(0, dtype=np.int64)
     program = Program(
-        **_levels(bounds), **_edges(bounds), **_nodes(bounds), **_input(bounds), **_exact(bounds), **sides,
+        **levels, **edges_of(bounds), **nodes_of(bounds), **_input(bounds), **exact_of(bounds), **sides,
         err_g=np.ascontiguousarray(bounds.error[:, 0]), err_c=np.ascontiguousarray(bounds.error[:, 1]),
-        n_terms=bounds.n_terms, meta=np.zeros(11, dtype=np.int64),
+        n_terms=bounds.n_terms, column=np.arange(levels["pat_off"][-1]), w_size=np.zeros(0), to_level=none,
+        to_unit=none, meta=np.zeros(12, dtype=np.int64),
     )  # fmt: skip
     meta, n_units = program.meta, int(program.pat_off[-1])
     meta[M_CERTAIN], meta[M_INFINITE] = int(certain), int(isinstance(domain, Space))
@@ -118,10 +121,10 @@ def _lowered(network: Network, domain: Domain, certain: bool) -> Lowered:
     meta[M_OUT], meta[M_K] = network.output, bounds.k
     meta[M_ROW_LIMBS] = max(int(bounds.limbs.max(initial=1)), side_limbs)
     meta[M_EXACT_WORDS] = program.x_at[-1]
-    return Lowered(program, network, domain, n_units, network.n_outputs, piece_type(network))
+    return Lowered(program, network, domain, n_units, network.n_outputs, piece_type(network), bounds.map_error())
 
 
-def _levels(bounds: RowBounds) -> Arrays:
+def levels_of(bounds: RowBounds) -> Arrays:
     """Return where tensors lie, and in which order they are come by."""
     nodes, cuts = bounds.network.nodes, bounds.cuts
     blocks = [
@@ -136,7 +139,7 @@ def _levels(bounds: RowBounds) -> Arrays:
     }  # fmt: skip
 
 
-def _edges(bounds: RowBounds) -> Arrays:
+def edges_of(bounds: RowBounds) -> Arrays:
     """Return the linear operators between tensors, by columns and by rows, as float64 and as whole numbers."""
     e_ptr, e_src, e_kind, e_stage, e_at, e_ratio, straight = [0], [], [], [], [], [], []
     weights: list[NDArray] = []
@@ -233,7 +236,7 @@ def _require_room(network: Network) -> None:
     )
 
 
-def _nodes(bounds: RowBounds) -> Arrays:
+def nodes_of(bounds: RowBounds) -> Arrays:
     """Return what each node does: biases, knots and slopes, candidates."""
     nodes = bounds.network.nodes
     bias = np.zeros(int(bounds.off[-1]))
@@ -288,7 +291,7 @@ def _input(bounds: RowBounds) -> Arrays:
     return {"rows0": rows0, "in_man": in_man, "in_exp": in_exp}
 
 
-def _exact(bounds: RowBounds) -> Arrays:
+def exact_of(bounds: RowBounds) -> Arrays:
     """Return on which scale, and in how many limbs, rows are whole numbers."""
     return {
         "x_scale": bounds.scale, "x_den": bounds.denominator, "x_limbs": bounds.limbs,
@@ -296,7 +299,7 @@ def _exact(bounds: RowBounds) -> Arrays:
     }  # fmt: skip
 
 
-def _sides(domain: Domain) -> tuple[Arrays, int]:
+def sides_of(domain: Domain) -> tuple[Arrays, int]:
     """Return the ends of the domain, low and high in turn, and the limbs that they need."""
     k = domain.dim
     # the sides of a space are at -M and M, M infinite

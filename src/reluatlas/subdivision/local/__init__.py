@@ -1,0 +1,1 @@
+"""The room of one question: what is left of a network where most units cannot change."""

@@ -1,0 +1,162 @@
+"""What do open units read, when all others keep their piece? `composed`: coordinates and earlier open units, weighted.
+
+Every tensor is a sum of the domain's k coordinates, a constant, and the outputs of the units before it that are kept as
+they are; all other units are replaced by the one piece that they have on the domain. Beside each weight stands its
+size: the sum of the absolute values of the products along all paths that add up to it. Every such product is rounded
+once for each term of each sum that it goes through (`roundings` of `row_bounds`), so the error of a weight is at most
+that many roundings of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from reluatlas.deadline import look
+from reluatlas.domain import Box, Slice
+from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.typing import FloatArray, IntArray
+
+_LEAST = 2.0**-900
+"""Products below this may lose digits by underflow."""
+
+
+class Rows(NamedTuple):
+    """Some entries of a tensor: weights of coordinates, the constant and kept units, (1 + k + units so far, entries).
+
+    `size` are the sizes of the weights.
+    """
+
+    weight: FloatArray
+    size: FloatArray
+
+
+class _Lost(Exception):
+    """Weights leave the range of float64, or lose digits at its lower end."""
+
+
+def composed(
+    network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray]
+) -> dict[int, Rows] | None:
+    """Return what each cut node with kept units reads, and the output; None where float64 has no room for the weights.
+
+    Parameters
+    ----------
+    pattern : ndarray
+        The piece of each unit, where it is not kept.
+    kept : mapping
+        For each cut node, its kept units in order. Of a max node that reads a cut node directly, all candidates of kept
+        windows are kept there; it has no rows of its own here.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _composed(network, domain, pattern, kept)
+    except _Lost:
+        return None
+
+
+def _composed(network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray]) -> dict[int, Rows]:
+    origin, basis = domain.frame()
+    k = basis.shape[0]
+    columns, out = network.pattern_slices(), {}
+    last = _last_readers(network)
+    n_columns = k + 1
+    done: list[Rows | None] = []
+    for position, node in enumerate(network.nodes):
+        look()
+        if isinstance(node, Input):
+            rows = np.concatenate([basis, origin[None]])
+            done.append(_checked(Rows(rows, np.abs(rows))))
+        elif isinstance(node, Affine):
+            done.append(_affine(node, [_there(done, i) for i in node.inputs], k))
+        else:
+            source, own = _there(done, node.input), kept[position]
+            if isinstance(node, Breakpoints):
+                out[position] = _taken(source, own)
+            elif not isinstance(network.nodes[node.input], Breakpoints | Max):
+                out[position] = _taken(source, entries_of(node, own))
+            done.append(_cut(node, source, pattern[columns[position]], own, n_columns, k))
+            n_columns += own.size
+        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
+            if last[i] == position and i != network.output:
+                done[i] = None
+    out[network.output] = _there(done, network.output)
+    return out
+
+
+def entries_of(node: Max, windows: IntArray) -> IntArray:
+    """Return the entries that some windows choose from, each once, ascending."""
+    held = [node.candidates[node.offsets[w] : node.offsets[w + 1]] for w in windows]
+    return np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
+
+
+def _there(done: list[Rows | None], i: int) -> Rows:
+    rows = done[i]
+    assert rows is not None
+    return rows
+
+
+def _taken(rows: Rows, entries: IntArray) -> Rows:
+    return Rows(rows.weight[:, entries], rows.size[:, entries])
+
+
+def _last_readers(network: Graph) -> list[int]:
+    last = list(range(len(network.nodes)))
+    for position, node in enumerate(network.nodes):
+        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
+            last[i] = position
+    return last
+
+
+def _affine(node: Affine, sources: list[Rows], k: int) -> Rows:
+    n_rows = max((s.weight.shape[0] for s in sources), default=k + 1)
+    weight, size = np.zeros((n_rows, node.bias.size)), np.zeros((n_rows, node.bias.size))
+    for operator, source in zip(node.operators, sources, strict=True):
+        here = slice(0, source.weight.shape[0])
+        weight[here] += apply_operator(operator, source.weight)
+        size[here] += apply_operator(mapped(operator, np.abs), source.size)
+        least = _least(coefficients(operator)) / denominator(operator)
+        if not min(1.0, least) * min(1.0, _least(source.size)) >= _LEAST:
+            raise _Lost
+    weight[k] += node.bias
+    size[k] += np.abs(node.bias)
+    return _checked(Rows(weight, size))
+
+
+def _cut(node: Breakpoints | Max, source: Rows, pattern: IntArray, own: IntArray, n_columns: int, k: int) -> Rows:
+    """Return the rows of a cut node: those of the pieces that units have, kept units each a column of its own."""
+    n = pattern.size
+    unit = np.arange(n)
+    weight, size = np.zeros((n_columns + own.size, n)), np.zeros((n_columns + own.size, n))
+    here = slice(0, source.weight.shape[0])
+    if isinstance(node, Breakpoints):
+        piece = np.where(pattern < 0, 0, pattern)
+        slope, shift = node.slopes[unit, piece], node.intercepts[unit, piece]
+        slope[own] = shift[own] = 0.0
+        np.multiply(source.weight, slope, out=weight[here])
+        np.multiply(source.size, np.abs(slope), out=size[here])
+        weight[k] += shift
+        size[k] += np.abs(shift)
+        if not min(1.0, _least(slope)) * min(1.0, _least(source.size)) >= _LEAST:
+            raise _Lost
+    else:
+        winner = node.candidates[node.offsets[:-1] + np.where(pattern < 0, 0, pattern)]
+        weight[here], size[here] = source.weight[:, winner], source.size[:, winner]
+        weight[:, own] = size[:, own] = 0.0
+    column = n_columns + np.arange(own.size)
+    weight[column, own] = size[column, own] = 1.0
+    return _checked(Rows(weight, size))
+
+
+def _checked(rows: Rows) -> Rows:
+    if not (np.isfinite(rows.size).all() and np.isfinite(rows.weight).all()):
+        raise _Lost
+    return rows
+
+
+def _least(values: FloatArray) -> float:
+    sizes = np.abs(values)
+    return float(sizes.min(initial=np.inf, where=sizes > 0.0))
