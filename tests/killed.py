@@ -21,8 +21,7 @@ import reluatlas as ra
 from reluatlas.answers.limits import Limits
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import lower
-from reluatlas.subdivision.runner import frontier
-from reluatlas.subdivision.runner import run as run_module
+from reluatlas.subdivision.runner import frontier, threads
 from reluatlas.subdivision.runner.run import Run, run
 
 
@@ -41,8 +40,8 @@ def lowered(shape: str, side: float) -> Lowered:
 
 def make_small(put: Callable[[Any, str, Any], None]) -> None:
     """Let items be small and each be written, with `setattr` or the like: all of a test's run is one item otherwise."""
-    put(run_module, "BUDGET", 200)
-    put(run_module, "COUNT_BUDGET", 300)
+    put(threads, "BUDGET", 200)
+    put(threads, "COUNT_BUDGET", 300)
     put(frontier, "_MOST_PAUSE_S", 0.0)
 
 

@@ -15,7 +15,7 @@ import reluatlas as ra
 from reluatlas.complexes.linear_regions import map_errors
 from reluatlas.errors import ReluAtlasError
 from reluatlas.subdivision.local import localize
-from reluatlas.subdivision.runner import run
+from reluatlas.subdivision.runner import threads
 from reluatlas.testing import assert_complex, zoo
 from tests.compare import assert_matches_oracle
 from tests.doors import domain_of, network_of
@@ -38,9 +38,9 @@ def local(monkeypatch):
         return taken[-1]
 
     monkeypatch.setattr(localize, "localized", counted)
-    monkeypatch.setattr(run, "FIRST_BUDGET", 3)
-    monkeypatch.setattr(run, "BUDGET", 7)
-    monkeypatch.setattr(run, "COUNT_BUDGET", 11)
+    monkeypatch.setattr(threads, "FIRST_BUDGET", 3)
+    monkeypatch.setattr(threads, "BUDGET", 7)
+    monkeypatch.setattr(threads, "COUNT_BUDGET", 11)
     return taken
 
 

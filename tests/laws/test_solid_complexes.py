@@ -139,7 +139,7 @@ def test_polytopes_and_polygons_agree_in_the_plane(monkeypatch):
         net = _network(family, 2, (7, 6), 1)
         plane = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
         with monkeypatch.context() as patch:
-            for module in ("subdivision.runner.run", "complexes.join"):
+            for module in ("subdivision.runner.kinds", "complexes.join"):
                 patch.setattr(f"reluatlas.{module}.is_plane", lambda lowered: False)
             solid = ra.enumerate_cells(net, ra.Box(-1, 1, dim=2))
         assert plane.vertices.on is None and solid.vertices.on is not None

@@ -19,7 +19,7 @@ from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.vertices import corners_of, following
 from reluatlas.domain import Domain, Space
 from reluatlas.network.network import Breakpoints, Network
-from reluatlas.subdivision.runner.run import is_plane
+from reluatlas.subdivision.runner.kinds import is_plane
 from reluatlas.typing import IntArray
 
 _STOPS = ("", "max_cells", "max_seconds", "interrupt")

@@ -15,7 +15,8 @@ from reluatlas.network.network import Network
 from reluatlas.progress import Progress, tells
 from reluatlas.shown import Shown
 from reluatlas.subdivision.program.lower import check_domain, lower
-from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, is_plane, run
+from reluatlas.subdivision.runner.kinds import MAX_DIMENSION, is_plane
+from reluatlas.subdivision.runner.run import exactness_of, run
 
 
 @dataclass(frozen=True)

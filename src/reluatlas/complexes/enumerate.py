@@ -12,7 +12,7 @@ from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
 from reluatlas.progress import Progress, tells
 from reluatlas.subdivision.program.lower import check_domain
-from reluatlas.subdivision.runner.run import MAX_DIMENSION
+from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
 
 
 @in_a_sentence

@@ -22,7 +22,7 @@ from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.network import Network
 from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
-from reluatlas.subdivision.runner.run import MAX_DIMENSION
+from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
 from reluatlas.typing import FloatArray
 
 MOST_DIMENSIONS = 24

@@ -27,7 +27,8 @@ from reluatlas.subdivision.polygons import tree
 from reluatlas.subdivision.polytopes import buffers
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import lower
-from reluatlas.subdivision.runner.run import Run, exactness_of, is_plane, run
+from reluatlas.subdivision.runner.kinds import is_plane
+from reluatlas.subdivision.runner.run import Run, exactness_of, run
 
 C = TypeVar("C", bound=ComplexRecord)
 Joined = tuple[tree.Cells | buffers.Cells, Vertices, NDArray[np.int64], Callable[[], Places]]

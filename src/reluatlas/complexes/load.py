@@ -26,7 +26,7 @@ from reluatlas.network.archive import unpack_network
 from reluatlas.network.network import Network
 from reluatlas.storage.archive import Members
 from reluatlas.subdivision.program.lower import check_domain, piece_type
-from reluatlas.subdivision.runner.run import MAX_DIMENSION, is_plane
+from reluatlas.subdivision.runner.kinds import MAX_DIMENSION, is_plane
 
 
 def load_complex(path: str | Path) -> PolyhedralComplex:

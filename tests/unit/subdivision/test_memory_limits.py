@@ -11,7 +11,7 @@ from reluatlas import memory
 from reluatlas.cells.chart import chart_of
 from reluatlas.cells.rows import Composer
 from reluatlas.subdivision.program import lower
-from reluatlas.subdivision.runner import run
+from reluatlas.subdivision.runner import memory as run_memory
 
 UNDER_4_GB = """
 import resource, sys
@@ -31,7 +31,7 @@ except ra.errors.OutOfMemoryError as problem:
 @pytest.fixture
 def little(monkeypatch):
     """Leave a tenth of a gigabyte."""
-    for module in (memory, run):
+    for module in (memory, run_memory):
         monkeypatch.setattr(module, "available_memory", lambda: 2**27)
 
 

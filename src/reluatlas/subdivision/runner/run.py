@@ -1,4 +1,4 @@
-"""How is the tree worked through? Items, worker threads, budgets, stops.
+"""How is the tree worked through? Items in turn, budgets, stops, and what came of it.
 
 The cells of an item, then those of the items it leaves, in order: that is the order of the answer. It
 depends on the network and the domain alone, not on who computed what when.
@@ -6,11 +6,8 @@ depends on the network and the domain alone, not on who computed what when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -19,17 +16,16 @@ from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.deadline import flagged, under
 from reluatlas.domain import Domain, Space
-from reluatlas.errors import DomainError, TimeLimitError
-from reluatlas.memory import available_memory, require_memory
-from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
-from reluatlas.subdivision.local import localize
-from reluatlas.subdivision.local.localize import ItemWorker, Localized, LocalWorker
-from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
-from reluatlas.subdivision.program.layout import M_K, Lowered
+from reluatlas.errors import TimeLimitError
+from reluatlas.subdivision.items import Found
+from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS
+from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile
 from reluatlas.subdivision.runner.frontier import Frontier
+from reluatlas.subdivision.runner.kinds import kind_of
+from reluatlas.subdivision.runner.memory import check_memory
+from reluatlas.subdivision.runner.threads import Crew
 
-MAX_DIMENSION = 6
 _PULSE = 0.1
 
 
@@ -51,171 +47,6 @@ class Run:
     seconds: float
 
 
-class _Kind(NamedTuple):
-    """What makes a worker, the root of the tree, and cells of named arrays."""
-
-    worker: Callable[..., Any]
-    root: Callable[[Lowered], Item]
-    cells: Callable[..., Any]
-
-
-def _kind(lowered: Lowered) -> _Kind:
-    """Return how the tree is worked through: as polygons in the plane, as polytopes in other dimensions."""
-    k = int(lowered.program.meta[M_K])
-    if k > MAX_DIMENSION:
-        raise DomainError(
-            f"`domain` has {k} dimensions; cells are counted in up to {MAX_DIMENSION}. Pass a `Slice` of fewer "
-            "dimensions, or look at one cell after another with `cell_at` and `explore`."
-        )
-    if is_plane(lowered.domain):
-        from reluatlas.subdivision.polygons import tree
-        from reluatlas.subdivision.polygons import worker as plane
-
-        return _Kind(plane.Worker, plane.root, tree.Cells)
-    from reluatlas.subdivision.polytopes import buffers, worker
-
-    return _Kind(worker.Worker, worker.root, buffers.Cells)
-
-
-def is_plane(domain: Domain) -> bool:
-    """Return whether cells are polygons: on a bounded domain of two dimensions."""
-    return domain.dim == 2 and not isinstance(domain, Space)
-
-
-def _check_memory(lowered: Lowered, jobs: int, *, collect: bool) -> None:
-    """Refuse a network whose state, and what it finds of one item, do not fit into memory, before it is allocated."""
-    # the program is there already, and what is available counts it
-    made = sum(array.nbytes for array in lowered.program)
-    need, there = state_bytes(lowered.program), available_memory()
-    if collect:
-        per_cell = lowered.n_units * lowered.piece_dtype.itemsize + 8 * lowered.n_outputs * (lowered.domain.dim + 1)
-        need += BUDGET * per_cell
-    fits_alone = there is not None and made + need <= there
-    require_memory(
-        made + jobs * need,
-        f"this network with the state of one path through it for each of {jobs} jobs" if jobs > 1 else
-        "this network with the state of one path through it",
-        "Pass a smaller `jobs`." if jobs > 1 and fits_alone else "Take a smaller network, or smaller inputs.",
-    )  # fmt: skip
-
-
-class _Crew:
-    """Worker threads with their buffers, each made when it is first needed, and what they are working on.
-
-    The first item is subdivided in the whole network: many domains have few cells. What is left of it, and all else, is
-    in a local one where that pays, which depends on the network, the domain and the item alone.
-    """
-
-    def __init__(self, kind: _Kind, lowered: Lowered, n_jobs: int, *, collect: bool, measure: bool) -> None:
-        self.n_jobs, self.collect, self._measure = n_jobs, collect, measure
-        new_worker, self._root = kind.worker, kind.root(lowered)
-        self.stop = np.zeros(1, dtype=np.int64)
-        self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
-        self._new_worker, self._lowered = new_worker, lowered
-        self._local: Localized | None = None
-        self._first: Found | None = None
-        self._is_decided = localize.mode == "off"
-        self._idle = [self._worker()]
-        self._local_of: dict[int, Any] = {}
-        self._idle[0].load_kernels()
-        # the order of cells depends on it, so it may depend on the number of jobs only where there is no order
-        self._later_budget = COUNT_BUDGET if n_jobs == 1 and not collect else BUDGET
-        # one job has its thread, too: the main thread waits, and hears of Ctrl-C meanwhile
-        self._executor = ThreadPoolExecutor(n_jobs, thread_name_prefix="reluatlas")
-
-    def _worker(self) -> Any:
-        worker = self._new_worker(self._lowered)
-        worker.measures = self._measure
-        return worker
-
-    @property
-    def is_free(self) -> bool:
-        """Whether another item can be begun."""
-        return len(self.running) < self.n_jobs and not self.stop[0]
-
-    def prepare(self, item: Item) -> None:
-        """Find the local network, if it is to be found for an item.
-
-        Raises
-        ------
-        TimeLimitError
-        """
-        if self._is_decided or not self._is_local(item):
-            return
-        if localize.mode == "items":
-            self._is_decided = True
-            return
-        always = localize.mode == "on"
-        if always or self._is_worth_a_look():
-            self._local = localize.localized(self._lowered, always=always)
-        self._is_decided = True
-
-    def _is_worth_a_look(self) -> bool:
-        """Return whether to look for a local network, by the first item.
-
-        A run that goes on from a file does it again: it must decide as the first run did.
-        """
-        domain = self._lowered.domain
-        assert not isinstance(domain, Space)
-        first = self._first
-        if first is None:
-            self._idle[-1].measures = True
-            first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=self.collect)
-        share = first.volume / domain.box.volume
-        return localize.is_worth_a_look(self._lowered, first.n_cells, int(first.counters[S_VISITS]), share)
-
-    def begin(self, item: Item) -> None:
-        """Begin an item that was prepared for."""
-        worker = self._idle.pop() if self._idle else self._worker()
-        budget = self._later_budget if item.id else FIRST_BUDGET
-        worker.measures = (
-            self._measure or not item.id
-        )  # by the first item it is decided whether to look for a local one
-        does = worker
-        if self._is_local(item):
-            if id(worker) not in self._local_of:
-                self._local_of[id(worker)] = self._local_worker(worker)
-            does = self._local_of[id(worker)]
-        future = self._executor.submit(does.do, item, budget, self.stop, collect=self.collect)
-        self.running[future] = (item, budget, worker)
-
-    def _is_local(self, item: Item) -> bool:
-        """Return whether an item may be for a local network."""
-        if localize.mode == "off" or isinstance(self._lowered.domain, Space):
-            return False
-        return localize.mode != "automatic" or bool(item.id)
-
-    def _local_worker(self, worker: Any) -> Any:
-        """Return what subdivides items in the local network of the domain, if there is one, or in those of items.
-
-        Of items in more than two dimensions none is looked for: cutting polytopes takes most of the time there.
-        """
-        if self._local is not None:
-            return LocalWorker(self._new_worker, worker, self._local)
-        if localize.mode != "items" and self._lowered.domain.dim > 2:
-            return worker
-        return ItemWorker(self._new_worker, worker, worker, self._lowered, always=localize.mode == "items")
-
-    def finished(self, timeout: float | None) -> Iterator[tuple[Item, Found, bool]]:
-        """Yield items that are done by now, their answers, and whether no stop cut them short.
-
-        Waits for the first one, but no longer than `timeout` seconds; with None, for all.
-        """
-        when = ALL_COMPLETED if timeout is None else FIRST_COMPLETED
-        for future in wait(self.running, timeout=timeout, return_when=when).done:
-            item, budget, worker = self.running.pop(future)
-            self._idle.append(worker)
-            answer = future.result()
-            if not item.id:
-                self._first = answer
-            yield item, answer, not answer.rest or answer.n_cells >= budget
-
-    def close(self) -> None:
-        """Stop, and end the threads."""
-        self.stop[0] = 1
-        self._executor.shutdown(wait=True)
-
-
 def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
     """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
 
@@ -229,13 +60,13 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
     The same cells in the same order for any number of jobs; after `max_cells`, the first ones of that order; after a
     time limit or an interrupt, what had been found. With a checkpoint, the same over any number of stops and kills.
     """
-    _check_memory(lowered, limits.n_jobs, collect=collect)
-    kind = _kind(lowered)
+    check_memory(lowered, limits.n_jobs, collect=collect)
+    kind = kind_of(lowered)
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
         measure = not collect or limits.progress is not None or file is not None
-        crew = _Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
+        crew = Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
         with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
             stopped_by = _work(frontier, crew, limits, lowered.domain)
@@ -267,7 +98,7 @@ def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
     )
 
 
-def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Domain) -> StoppedBy:
+def _work(frontier: Frontier, crew: Crew, limits: Limits, domain: Domain) -> StoppedBy:
     """Work until nothing is open or something stops it; return what."""
     whole = np.inf if isinstance(domain, Space) else domain.box.volume
     stopped_by: StoppedBy = ""
@@ -303,7 +134,7 @@ def _work(frontier: Frontier, crew: _Crew, limits: Limits, domain: Domain) -> St
     return "max_seconds" if frontier.pending and not stopped_by else stopped_by
 
 
-def _is_enough(frontier: Frontier, crew: _Crew, max_cells: int | None) -> bool:
+def _is_enough(frontier: Frontier, crew: Crew, max_cells: int | None) -> bool:
     """Return whether the first `max_cells` cells of the order are there, and more besides or left to find."""
     is_open = bool(frontier.pending or crew.running)
     ids = [item.id for item in frontier.pending[:1]] + [item.id for item, _, _ in crew.running.values()]

@@ -11,7 +11,7 @@ from reluatlas.errors import OutOfMemoryError
 from reluatlas.importers.load import load
 from reluatlas.subdivision.path.composition import new_state, state_bytes
 from reluatlas.subdivision.program.lower import lower
-from reluatlas.subdivision.runner import run
+from reluatlas.subdivision.runner import memory as run_memory
 from reluatlas.testing import assert_complex
 from tests.architectures import Graph
 from tests.compare import assert_matches_oracle
@@ -84,7 +84,7 @@ def test_many_windows_of_relus_obey_the_laws(seed):
 
 
 def _has(monkeypatch, n):
-    for module in (memory, run):
+    for module in (memory, run_memory):
         monkeypatch.setattr(module, "available_memory", lambda: n)
 
 
