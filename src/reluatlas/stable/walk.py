@@ -73,10 +73,10 @@ def possibilities(
     last_reader = _last_readers(net)
     made = gone = done = 0
     with np.errstate(all="ignore"):  # what is not finite is taken for unknown
+        first = enclosure.of_coordinates(origin, basis, low, high, k, corners, radius)
         for position, node in enumerate(net.nodes):
             look()
             if isinstance(node, Input):
-                first = enclosure.of_coordinates(origin, basis, low, high, k, corners, radius)
                 found.append(first)
             elif isinstance(node, Affine):
                 found.append(enclosure.affine(node, [_read(found, i, gone) for i in node.inputs], gone, first))
