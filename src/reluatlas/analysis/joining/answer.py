@@ -136,7 +136,8 @@ class JoinedCells:
     @cached_property
     def volumes(self) -> FloatArray:
         """Volume of each piece in input units, shape (n_pieces,)."""
-        return np.bincount(self.labels, weights=self.complex.volumes, minlength=self.n_pieces)
+        out: FloatArray = np.bincount(self.labels, weights=self.complex.volumes, minlength=self.n_pieces)
+        return out
 
     def pieces_of(self, X: ArrayLike) -> IntArray:
         """Return the piece of each point, (N,); on a wall, that of the lowest cell.
@@ -230,7 +231,9 @@ class JoinedCells:
     def __repr__(self) -> str:
         range_ = self.output_range
         share = f", {100 * self.error / range_:.3g} % of its range" if range_ > 0 else ""
-        apart = "" if self.is_connected else f" ({self.n_connected:,} where those that do not hang together count apart)"
+        apart = (
+            "" if self.is_connected else f" ({self.n_connected:,} where those that do not hang together count apart)"
+        )
         stopped = f"; stopped by {self.stopped_by}" if self.stopped_by else ""
         return (
             f"JoinedCells({self.n_pieces:,} pieces{apart} of {self._ground.n_regions:,} linear regions, "

@@ -49,24 +49,32 @@ def _dissolved(
     stuck[regions] = beside
     left, changed = set(regions), dict(pieces)
     tried: dict[tuple[int, int], Piece | None] = {}
+
+    def taken(region: int, to: int) -> Piece | None:
+        look()
+        if (region, to) not in tried:
+            one = alone.setdefault(region, single(ground, region))
+            tried[region, to] = joined(ground, (changed[to], one), tolerance)
+        return tried[region, to]
+
+    near = sorted({owner[n] for r in regions for n in ground.neighbors[r]} - {gone})
+    # errors only grow: a region that no piece beside can take alone never goes. Those with most vertices are hardest
+    for region in sorted(regions, key=lambda r: (-len(ground.corners[r]), r)):
+        if all(taken(region, to) is None for to in near):
+            return None
     while left:
-        best: tuple[float, int, int] | None = None
+        best: tuple[float, int, int, Piece] | None = None
         for region in sorted(left):
             for to in sorted({owner[n] for n in ground.neighbors[region]} - {gone}):
-                look()
-                if (region, to) not in tried:
-                    one = alone.setdefault(region, single(ground, region))
-                    tried[region, to] = joined(ground, (changed[to], one), tolerance)
-                made = tried[region, to]
-                if made is not None and (best is None or (made.error, region, to) < best):
-                    best = made.error, region, to
+                made = taken(region, to)
+                if made is not None and (best is None or made.error < best[0]):
+                    best = made.error, region, to, made
         if best is None:
             return None
-        _, region, to = best
-        made = tried[region, to]
-        assert made is not None
-        changed[to], owner[region] = made, to
+        _, region, to, changed[to] = best
+        owner[region] = to
         left.discard(region)
-        tried = {pair: found for pair, found in tried.items() if pair[1] != to}
+        for pair in [pair for pair, made in tried.items() if pair[1] == to and made is not None]:
+            del tried[pair]
     del changed[gone]
     return changed

@@ -24,7 +24,7 @@ from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray, IntArray
 
 _PULLS = 2.0 ** -np.array([44.0, 36.0, 28.0, 20.0, 12.0])
-_STARTS = 24
+_STARTS = 8
 _NONE = np.zeros(0, dtype=np.int64)
 
 

@@ -102,5 +102,7 @@ def _program(X: FloatArray, y: FloatArray) -> tuple[FloatArray, float, FloatArra
     program = Program(G, np.concatenate([y, -y]), np.append(-free, 0.0), np.append(free, np.inf))
     found = program.maximize(np.append(np.zeros(k + 1), -1.0))
     if found.status != "optimal":
-        raise InternalError(f"a Chebyshev fit of {q} points came out {found.status}. Please report it with the network.")
+        raise InternalError(
+            f"a Chebyshev fit of {q} points came out {found.status}. Please report it with the network."
+        )
     return found.point[:-1], float(found.point[-1]), found.multipliers[:q] + found.multipliers[q:]

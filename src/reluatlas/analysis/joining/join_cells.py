@@ -186,6 +186,10 @@ def _answer(
 def _check_count(n_pieces: Any, ground: Ground, method: str) -> None:
     if isinstance(n_pieces, bool) or not isinstance(n_pieces, int | np.integer) or n_pieces < 1:
         raise ArgumentError(f"`n_pieces={n_pieces!r}` must be a whole number of at least 1.")
-    most, what = (ground.cx.n_affine_maps, "affine maps") if method == "kmeans" else (ground.n_regions, "linear regions")
+    most, what = (
+        (ground.cx.n_affine_maps, "affine maps") if method == "kmeans" else (ground.n_regions, "linear regions")
+    )
     if n_pieces > most:
-        raise ArgumentError(f"`n_pieces={n_pieces}` is more than the {most} {what} of the complex. Pass at most {most}.")
+        raise ArgumentError(
+            f"`n_pieces={n_pieces}` is more than the {most} {what} of the complex. Pass at most {most}."
+        )

@@ -27,7 +27,7 @@ def cluster(ground: Ground, k: int, seed: int) -> tuple[IntArray, AffineMaps]:
     weight = np.bincount(label, weights=np.asarray(cx.volumes, dtype=np.float64))
     options: dict[str, Any] = {"n_init": 10, "random_state": seed}
     with threadpool_limits(1):
-        found = KMeans(k, **options).fit(points, sample_weight=weight / weight.sum())
-    used, cluster = np.unique(found.labels_, return_inverse=True)
+        found: Any = KMeans(k, **options).fit(points, sample_weight=weight / weight.sum())
+    used, member = np.unique(found.labels_, return_inverse=True)
     slopes, constants = as_maps(found.cluster_centers_[used], cx.box)
-    return cluster.reshape(-1)[label], AffineMaps(slopes, constants)
+    return member.reshape(-1)[label], AffineMaps(slopes, constants)
