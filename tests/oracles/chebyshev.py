@@ -30,7 +30,7 @@ def least_error(points: Sequence[Point], values: Sequence[Fraction]) -> Fraction
 
 
 def circuit(points: Sequence[Point]) -> tuple[Fraction, ...] | None:
-    """Return weights with `sum w = 0` and `sum w x = 0`, the last one 1; None unless one such set, without zeros, is."""
+    """Return weights with `sum w = 0` and `sum w x = 0`, the last one 1; None unless there is one, without zeros."""
     columns = [(Fraction(1), *p) for p in points]
     if rank(columns) != len(points) - 1:
         return None

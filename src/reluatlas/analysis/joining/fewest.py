@@ -9,6 +9,7 @@ their cells for certain, as the network has the cell's pattern there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -93,28 +94,36 @@ def fewest_pieces(ground: Ground, tolerance: float, *, seed: int = 0, n_starts: 
     The largest cell of each linear region is tried, large ones first, then in orders drawn from a seed. Ended by a
     time limit, it is what was found so far.
     """
-    cells = _largest(ground)
-    inside = _points_inside(ground, cells)
-    cells = [c for c in cells if c in inside]
-    volume = np.maximum(np.asarray(ground.cx.volumes, dtype=np.float64)[cells], np.finfo(float).tiny)
     known: dict[tuple[int, int], Conflict | None] = {}
     best: list[int] = []
-    rng = np.random.default_rng(seed)
-    errors = map_errors(ground.cx)
     try:
-        for start in range(n_starts):
-            drawn = volume if start == 0 else volume ** rng.uniform(0.0, 1.0) * rng.exponential(1.0, len(cells))
-            found: list[int] = []
-            for c in np.argsort(-drawn, kind="stable"):
-                cell = cells[int(c)]
-                if all(_conflict(ground, inside, errors, cell, other, tolerance, known) for other in found):
-                    found.append(cell)
-                    best = found if len(found) > len(best) else best
-    except TimeLimitError:
+        for found in _cliques(ground, tolerance, known, np.random.default_rng(seed), n_starts):
+            best = found if len(found) > len(best) else best
+    except TimeLimitError:  # what was found holds
         pass
     best = sorted(best)
     pairs = [known[i, j] for n, i in enumerate(best) for j in best[n + 1 :]]
     return FewestPieces(max(len(best), 1), tolerance, tuple(best), tuple(p for p in pairs if p is not None))
+
+
+def _cliques(
+    ground: Ground, tolerance: float, known: dict[tuple[int, int], Conflict | None], rng: np.random.Generator,
+    n_starts: int,
+) -> Iterator[list[int]]:  # fmt: skip
+    """Yield sets of cells of which no two can share a map, as they grow; `known` has the proofs."""
+    cells = _largest(ground)
+    inside = _points_inside(ground, cells)
+    cells = [c for c in cells if c in inside]
+    volume = np.maximum(np.asarray(ground.cx.volumes, dtype=np.float64)[cells], np.finfo(float).tiny)
+    errors = map_errors(ground.cx)
+    for start in range(n_starts):
+        drawn = volume if start == 0 else volume ** rng.uniform(0.0, 1.0) * rng.exponential(1.0, len(cells))
+        found: list[int] = []
+        for c in np.argsort(-drawn, kind="stable"):
+            cell = cells[int(c)]
+            if all(_conflict(ground, inside, errors, cell, other, tolerance, known) for other in found):
+                found = [*found, cell]
+                yield found
 
 
 def _largest(ground: Ground) -> list[int]:
