@@ -136,8 +136,8 @@ class JoinedCells:
     @cached_property
     def volumes(self) -> FloatArray:
         """Volume of each piece in input units, shape (n_pieces,)."""
-        out: FloatArray = np.bincount(self.labels, weights=self.complex.volumes, minlength=self.n_pieces)
-        return out
+        total = np.bincount(self.labels, weights=self.complex.volumes, minlength=self.n_pieces)
+        return total.astype(np.float64, copy=False)
 
     def pieces_of(self, X: ArrayLike) -> IntArray:
         """Return the piece of each point, (N,); on a wall, that of the lowest cell.
