@@ -126,30 +126,34 @@ def piece_curve(
     several = list(answers) if isinstance(answers, Sequence) else [answers]
     if not several:
         raise ArgumentError("`answers` is empty. Pass what `join_cells` returns.")
+    from matplotlib.ticker import ScalarFormatter
+
     ax = axes_or_new(ax, figsize=figsize)
     curve, range_ = several[0].curve(), several[0].output_range
     least = _LEAST * (range_ if range_ > 0 else 1.0)
+    told = [*curve.errors.tolist(), *(a.error for a in several), *(b.tolerance for b in bounds)]
+    least = max(least, min((e for e in told if e > least), default=1.0) / 2)  # rounding is left of what is shown
     shown = np.maximum(curve.errors, least)
-    ax.step(shown, curve.n_pieces, where="post", color=colors.LINES[0], zorder=paint.LAYERS, gid="curve")
-    entries = [("joined, step by step", colors.LINES[0], 1.5)]
-    for method, (name, hue, marker) in _KINDS.items():
-        mine = [a for a in several if a.method == method]
-        if mine:
+    ax.step(
+        shown, curve.n_pieces, where="post", color=colors.LINES[0], zorder=paint.LAYERS, gid="curve",
+        label="joined, step by step",
+    )  # fmt: skip
+    points = [
+        (name, hue, marker, [(a.error, a.n_pieces) for a in several if a.method == method])
+        for method, (name, hue, marker) in _KINDS.items()
+    ]
+    points.append(("no fewer", colors.LINES[3], "^", [(b.tolerance, b.n_pieces) for b in bounds]))
+    for name, hue, marker, places in points:
+        if places:
+            x, y = np.array(places).T
             ax.plot(
-                [max(a.error, least) for a in mine], [a.n_pieces for a in mine], marker, color=hue, linestyle="none",
-                zorder=paint.BOUNDARY, gid=name,
+                np.maximum(x, least), y, marker, color=hue, linestyle="none", zorder=paint.BOUNDARY, gid=name,
+                label=name,
             )  # fmt: skip
-            entries.append((name, hue, 5.0))
-    if bounds:
-        ax.plot(
-            [max(b.tolerance, least) for b in bounds], [b.n_pieces for b in bounds], "^", color=colors.LINES[3],
-            linestyle="none", zorder=paint.BOUNDARY, gid="bounds",
-        )  # fmt: skip
-        entries.append(("no fewer", colors.LINES[3], 5.0))
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.set_xlabel("largest change of an output")
     ax.set_ylabel("pieces")
-    names, hues, widths = zip(*entries, strict=True)
-    keys.beside(ax, names, hues, widths=widths)
+    keys.above(ax, ax.get_legend_handles_labels()[0])
     return ax

@@ -105,13 +105,13 @@ def join_cells(
     Examples
     --------
     >>> import reluatlas as ra
-    >>> net = ra.load([([[1.0], [1.0]], [1.0, -1.0]), ([[1.0, -1.0]], [0.0])])  # 0, then x + 1, then 2
-    >>> cx = ra.enumerate_cells(net, ra.Box(-2, 2, dim=1))
-    >>> joined = ra.join_cells(cx, n_pieces=2)
-    >>> joined.n_pieces, round(joined.error, 9)  # |x + 1| and |x - 1| bend by 1 over intervals of lengths 1 and 2
-    (2, 0.333333333)
-    >>> ra.join_cells(cx, 0.5).n_pieces, ra.join_cells(cx, 0).n_pieces
-    (1, 3)
+    >>> net = ra.load([([[1.0], [1.0]], [0.0, -1.0]), ([[1.0, 1.0]], [0.0])])  # slopes 0, 1 and 2
+    >>> cx = ra.enumerate_cells(net, ra.Box(-1, 2, dim=1))
+    >>> [round(ra.join_cells(cx, n_pieces=n).error, 9) for n in (3, 2, 1)]  # 0, 0, 1, 3 at -1, 0, 1, 2
+    [0.0, 0.25, 0.5]
+    >>> joined = ra.join_cells(cx, 0.3)
+    >>> joined.n_pieces, joined.lower_bound(0.3).n_pieces
+    (2, 2)
     """
     ground = ground_of(cx)
     if (tolerance is None) == (n_pieces is None):
