@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/exactness.md", "docs/mnist.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Record = dict[str, Any]
 
@@ -394,6 +394,25 @@ def acas_box(record: Record) -> str:
     return text + _made(record).rstrip(".\n") + f", load {record['load']:.0f} at the end.\n"
 
 
+def joining(record: Record) -> str:
+    """Return the table of how few pieces will do."""
+    head = ["allowed, of the output range", "pieces found", "no fewer than", "off by at most, of the range"]
+    head += ["k-means with as many: off by", "random points: largest difference, of what was claimed", "joining, s"]
+    head += ["bound, s"]
+    range_ = record["output_range"]
+    rows = [
+        [
+            f"{100 * row['share']:g} %", str(row["n_pieces"]), str(row["n_at_least"]),
+            f"{100 * row['error'] / range_:.2f} %", f"{100 * row['kmeans_error'] / range_:.1f} %",
+            f"{row['largest_share_of_claim']:.4f}", f"{row['join_s']:.1f}", f"{row['bound_s']:.1f}",
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    what = f"{record['n_cells']} cells, {record['n_linear_regions']} linear regions, output range {range_:.3g}, "
+    what += f"accuracy {record['accuracy']:.3f}; {record['rows'][0]['n_points']:,} points for each row.\n"
+    return _lines(head, rows) + "\n" + what + _made(record)
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -411,6 +430,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "adjacency": adjacency,
     "cell_at": cell_at,
     "acas_box": acas_box,
+    "joining": joining,
 }
 
 

@@ -85,6 +85,10 @@ def answers(net: ra.Network, X: Floats, cx: ra.PolyhedralComplex) -> None:
     assert_type(ra.similarity_table({"a": net, "b": net}, X, X), SimilarityTable)
     assert_type(ra.reduce(net, X, 10), ra.ReducedModel)
     assert_type(ra.reduce(net, X, [10, 20]), list[ra.ReducedModel])
+    assert_type(ra.join_cells(cx, 0.1), ra.JoinedCells)
+    assert_type(ra.join_cells(cx, n_pieces=5, method="kmeans", seed=1), ra.JoinedCells)
+    ra.join_cells(cx, 0.1, n_pieces=5)  # pyright: ignore[reportCallIssue]
+    ra.join_cells(cx)  # pyright: ignore[reportCallIssue]
     assert_type(ra.Trajectory.load("training.npz"), ra.Trajectory)
     assert_type(ra.analysis.count_bounds(net), list[ra.analysis.Bound])
     assert_type(ra.analysis.zaslavsky(3, 2), int)

@@ -19,6 +19,8 @@ from reluatlas.network.network import Network
 
 if TYPE_CHECKING:
     from reluatlas import analysis, certify, testing
+    from reluatlas.analysis.joining.answer import JoinedCells
+    from reluatlas.analysis.joining.join_cells import join_cells
     from reluatlas.analysis.reduction.reduce import ReducedModel, reduce
     from reluatlas.analysis.similarity.compare_maps import similarity, similarity_table
     from reluatlas.analysis.trajectories.trajectory import Trajectory
@@ -44,6 +46,7 @@ __all__ = [
     "Box",
     "Cell",
     "Exploration",
+    "JoinedCells",
     "Network",
     "Path",
     "Paths",
@@ -63,6 +66,7 @@ __all__ = [
     "enumerate_cells",
     "errors",
     "explore",
+    "join_cells",
     "load",
     "load_complex",
     "load_maps",
@@ -82,6 +86,7 @@ _HOME_OF_LAZY_NAME = {
     "Path": "reluatlas.paths.path:Path",
     "Paths": "reluatlas.paths.path:Paths",
     "Exploration": "reluatlas.cells.exploration:Exploration",
+    "JoinedCells": "reluatlas.analysis.joining.answer:JoinedCells",
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
@@ -94,6 +99,7 @@ _HOME_OF_LAZY_NAME = {
     "count_cells": "reluatlas.complexes.count:count_cells",
     "enumerate_cells": "reluatlas.complexes.enumerate:enumerate_cells",
     "explore": "reluatlas.cells.explore:explore",
+    "join_cells": "reluatlas.analysis.joining.join_cells:join_cells",
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.complexes.load:load_complex",
     "load_maps": "reluatlas.network.maps.load:load_maps",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reluatlas.typing import FloatArray
+from reluatlas.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
@@ -75,13 +75,13 @@ def of_maps(cx: PolyhedralComplex) -> FloatArray:
     return _oklab_to_rgb(np.stack([lightness, red_green, blue_yellow], axis=1))[where]
 
 
-def of_regions(cx: PolyhedralComplex) -> FloatArray:
-    """Return one color (n_cells, 3) per linear region; regions that share an edge differ.
+def of_regions(cx: PolyhedralComplex, region: IntArray | None = None) -> FloatArray:
+    """Return one color (n_cells, 3) per linear region, or other part of the cells; those that share an edge differ.
 
     Greedy coloring, vertices of least degree last; among the free colors the one used least. The
     regions of a plane domain need at most six colors this way.
     """
-    region = np.asarray(cx.linear_regions)
+    region = np.asarray(cx.linear_regions if region is None else region)
     n = int(region.max()) + 1
     owner = np.repeat(np.arange(cx.n_cells), np.diff(cx.vertices.offsets))
     inner = cx.facets.neighbor >= 0

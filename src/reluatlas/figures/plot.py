@@ -15,6 +15,7 @@ from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
 from reluatlas.figures.film.make import film, still
+from reluatlas.figures.joined import joined, piece_curve
 from reluatlas.figures.layers import layers
 from reluatlas.figures.path import path, path_density
 from reluatlas.figures.surface import surface
@@ -29,9 +30,11 @@ __all__ = [
     "dual_graph",
     "facet_distances",
     "film",
+    "joined",
     "layers",
     "path",
     "path_density",
+    "piece_curve",
     "still",
     "surface",
     "trajectory",

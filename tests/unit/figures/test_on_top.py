@@ -40,6 +40,7 @@ def closed():
 
 FIGURES = {
     **{f"cells by {by}": lambda cx, net, by=by: plot.cells(cx, by=by) for by in get_args(By)},
+    "joined": lambda cx, net: plot.joined(ra.join_cells(cx, 0)),
     "dual": lambda cx, net: plot.dual(cx),
     "surface": lambda cx, net: plot.surface(cx),
     "layers": lambda cx, net: plot.layers(cx)[-1],

@@ -1,0 +1,1 @@
+"""Fewer pieces for many cells."""
