@@ -19,7 +19,7 @@ from reluatlas.typing import FloatArray
 MOST_NUMBERS = 2**24
 """Numbers that the terms of one tensor may be."""
 MOST_SYMBOLS = 1024
-"""Coordinates and symbols that are held at once; the oldest symbols go first."""
+"""Symbols that are held at once beside the domain's coordinates; the oldest symbols go first."""
 FEWEST = 16
 """So many are held of a tensor however large."""
 
@@ -41,9 +41,9 @@ class Possible(NamedTuple):
 
 def possibilities(net: Graph, domain: Box | Slice | Segment) -> Iterator[Possible | Enclosure]:
     """Yield what each cut node's units can do, in topological order; at last, what is known of the output."""
-    origin, basis, low, high = _frame(domain)
+    origin, basis, low, high = frame_of(domain)
     widest = max(prod(node.shape) for node in net.nodes)
-    most = min(MOST_SYMBOLS, max(FEWEST, MOST_NUMBERS // max(1, widest)))
+    most = min(low.size + MOST_SYMBOLS, max(FEWEST, MOST_NUMBERS // max(1, widest)))
     k = min(low.size, most)
     room = max(0, most - k)
     found: list[Enclosure | None] = []
@@ -84,7 +84,7 @@ def possibilities(net: Graph, domain: Box | Slice | Segment) -> Iterator[Possibl
     yield output
 
 
-def _frame(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def frame_of(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return origin, basis, and the bounds of the coordinates."""
     if isinstance(domain, Segment):
         # in coordinates t of [-1, 1] around the middle; what that rounds is far below the roundoff of any sum

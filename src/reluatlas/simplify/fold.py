@@ -1,0 +1,133 @@
+"""Which affine nodes can be put into those that read them, with every new coefficient exact? `folded`.
+
+So layers collapse where nothing bends between them, and branches that cancel go: their coefficients sum to zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import numpy as np
+
+from reluatlas.network.interpret import sources
+from reluatlas.network.operators import Sparse
+from reluatlas.network.record import Affine, Breakpoints, Max, Node
+from reluatlas.simplify.draft import Draft, Writer
+from reluatlas.simplify.removals import Removal
+from reluatlas.simplify.rows import Rows, as_affine, rows_of, substituted
+from reluatlas.typing import IntArray
+
+
+def folded(draft: Draft, gone: list[Removal]) -> Draft:
+    """Return a draft in which affine nodes read through other affine ones, where that is exact and no larger.
+
+    An entry of an affine node is replaced where it is read by the row that makes it: when that row is one number, or is
+    read once, or when all rows together take no more numbers so. Nodes that are equal become one.
+    """
+    draft = _without_doubles(draft, gone)
+    sizes, uses = draft.sizes(), _uses(draft)
+    nodes = list(draft.nodes)
+    rows: dict[int, Rows] = {}
+    for t, node in enumerate(nodes):
+        found = rows_of(node)
+        if found is None:
+            continue
+        assert isinstance(node, Affine)
+        while True:
+            better = _once(found, rows, uses, draft, t)
+            if better is None:
+                break
+            found = better
+        rows[t] = found
+        nodes[t] = as_affine(found, sizes, node)
+    return replace(draft, nodes=tuple(nodes))
+
+
+def _once(found: Rows, rows: Mapping[int, Rows], uses: list[IntArray], draft: Draft, t: int) -> Rows | None:
+    """Return rows that read through some of the affine nodes that they read; None where that is nowhere better."""
+    here = {int(s): rows[int(s)] for s in np.unique(found.source) if int(s) in rows}
+    if not here:
+        return None
+    easy = {s: (r.counts <= 1) | (uses[s] <= 1) for s, r in here.items()}
+    done = substituted(found, here, easy)
+    if done is not None:
+        return done[0]
+    for s, other in here.items():
+        every = {s: np.ones(other.n, dtype=bool)}
+        done = substituted(found, {s: other}, every)
+        if done is None:
+            continue
+        before = found.value.size + (other.value.size if _readers(draft, s) == {t} else 0)
+        if done[1][s].all() and done[0].value.size <= before:
+            return done[0]
+    return None
+
+
+def _readers(draft: Draft, s: int) -> set[int]:
+    return {t for t, node in enumerate(draft.nodes) if s in sources(node)}
+
+
+def _uses(draft: Draft) -> list[IntArray]:
+    """Return how often each entry of each tensor is read."""
+    out = [np.zeros(size, dtype=np.int64) for size in draft.sizes()]
+    out[draft.output] += 1
+    for node in draft.nodes:
+        if isinstance(node, Affine):
+            for source, operator in zip(node.inputs, node.operators, strict=True):
+                if isinstance(operator, Sparse):
+                    out[source] += np.bincount(operator.indices, minlength=operator.n_in)
+                else:
+                    out[source] += 2
+        elif isinstance(node, Breakpoints):
+            out[node.input] += 1
+        elif isinstance(node, Max):
+            out[node.input] += np.bincount(node.candidates, minlength=out[node.input].size)
+    return out
+
+
+def _without_doubles(draft: Draft, gone: list[Removal]) -> Draft:
+    """Return a draft in which nodes that compute the same from the same are one."""
+    writer = Writer()
+    seen: dict[bytes, int] = {}
+    for t, node in enumerate(draft.nodes):
+        made = writer.moved(node)
+        key = _key(made)
+        if key in seen and t != draft.output:
+            writer.home[t] = seen[key]
+            origin = draft.origins.get(t)
+            if origin is not None:
+                gone.extend(
+                    Removal(int(u), "equal", other=int(v))
+                    for u, v in zip(origin, writer.origins[seen[key]], strict=True)
+                )
+            continue
+        writer.home[t] = writer.add(made, draft.origins.get(t))
+        seen.setdefault(key, writer.home[t])
+    return writer.finish(draft.output)
+
+
+def _key(node: Node) -> bytes:
+    """Return a digest of what a node computes; collisions of 256 bits do not occur."""
+    total = hashlib.sha256(type(node).__name__.encode())
+
+    def add(thing: object) -> None:
+        for entry in fields(thing):  # type: ignore[arg-type]
+            value = getattr(thing, entry.name)
+            if entry.name in ("name", "shape"):
+                continue
+            if isinstance(value, np.ndarray):
+                total.update(repr((entry.name, value.dtype.str, value.shape)).encode())
+                total.update(np.ascontiguousarray(value).tobytes())
+            elif entry.name == "operators":
+                for operator in value:
+                    total.update(type(operator).__name__.encode())
+                    add(operator)
+            else:
+                total.update(repr((entry.name, value)).encode())
+
+    add(node)
+    return total.digest()
+
+
