@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.record import Affine, Breakpoints, Max
-from reluatlas.simplify.draft import Draft, Writer, placed
-from reluatlas.simplify.removals import Method, Reason, Removal
+from reluatlas.simplification.draft import Draft, Writer, placed
+from reluatlas.simplification.removals import Method, Reason, Removal
 from reluatlas.stable.walk import Possible
 from reluatlas.typing import FloatArray, IntArray
 

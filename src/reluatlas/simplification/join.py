@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from reluatlas.arithmetic.floats import mantissas
 from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints
-from reluatlas.simplify.draft import Draft, Writer, placed, without_zeros
-from reluatlas.simplify.removals import Reason, Removal
-from reluatlas.simplify.rows import Rows, as_affine, rows_of
+from reluatlas.simplification.draft import Draft, Writer, placed, without_zeros
+from reluatlas.simplification.removals import Reason, Removal
+from reluatlas.simplification.rows import Rows, as_affine, rows_of
 from reluatlas.typing import FloatArray, IntArray
 
 

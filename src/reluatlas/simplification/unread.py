@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from reluatlas.network.operators import Convolution, LinearOperator, Sparse
 from reluatlas.network.record import Affine, Breakpoints, Input, Max, Shape
-from reluatlas.simplify.draft import Draft, Writer
-from reluatlas.simplify.removals import Removal
+from reluatlas.simplification.draft import Draft, Writer
+from reluatlas.simplification.removals import Removal
 from reluatlas.typing import IntArray
 
 Mask = NDArray[np.bool_]

@@ -14,9 +14,9 @@ import numpy as np
 from reluatlas.network.interpret import sources
 from reluatlas.network.operators import Sparse
 from reluatlas.network.record import Affine, Breakpoints, Max, Node
-from reluatlas.simplify.draft import Draft, Writer
-from reluatlas.simplify.removals import Removal
-from reluatlas.simplify.rows import Rows, as_affine, rows_of, substituted
+from reluatlas.simplification.draft import Draft, Writer
+from reluatlas.simplification.removals import Removal
+from reluatlas.simplification.rows import Rows, as_affine, rows_of, substituted
 from reluatlas.typing import IntArray
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,15 +13,16 @@ from reluatlas.domain import Box, Segment, Slice
 from reluatlas.network.network import Network
 from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints, Graph
-from reluatlas.simplify.bounds import Known, closer_possibilities
-from reluatlas.simplify.draft import Draft, as_network, begin, unrolled
-from reluatlas.simplify.fold import folded
-from reluatlas.simplify.join import joined
-from reluatlas.simplify.removals import Removal
-from reluatlas.simplify.settle import settled
-from reluatlas.simplify.size import Size, size_of
-from reluatlas.simplify.unread import without_unread
-from reluatlas.stable.walk import Possible
+from reluatlas.simplification.bounds import Known, closer_possibilities
+from reluatlas.simplification.draft import Draft, as_network, begin, unrolled
+from reluatlas.simplification.fold import folded
+from reluatlas.simplification.join import joined
+from reluatlas.simplification.removals import Removal
+from reluatlas.simplification.settle import settled
+from reluatlas.simplification.size import Size, size_of
+from reluatlas.simplification.unread import without_unread
+from reluatlas.stable.walk import Possible, possibilities
+from reluatlas.typing import FloatArray
 
 Objective = Literal["units", "numbers"]
 MOST_ENTRIES = 2**24
@@ -38,12 +39,15 @@ class Candidate:
     network : Network
     size : Size
     gone : tuple of Removal
+    error : ndarray, shape (n_outputs,), or None
+        By how much outputs may differ on the domain; None: they do not.
     """
 
     draft: Draft
     network: Network
     size: Size
     gone: tuple[Removal, ...]
+    error: FloatArray | None = None
 
 
 @dataclass(eq=False)
@@ -53,7 +57,6 @@ class Effort:
     deadline: Deadline
     n_programs: int = 0
     is_complete: bool = True
-    known: dict[int, Known] = field(default_factory=dict)
 
 
 def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> Iterator[Candidate]:
@@ -67,7 +70,8 @@ def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> I
     has_convolutions = any(
         isinstance(o, Convolution) for n in net.nodes if isinstance(n, Affine) for o in n.operators
     )
-    known = _known(net, domain, effort)
+    known = closer_possibilities(net, domain, effort.deadline)
+    effort.n_programs, effort.is_complete = known.n_programs, known.is_complete
     yield _reduced(net, domain, first, known, effort, by_unit=True)
     if has_convolutions:
         yield _reduced(net, domain, first, known, effort, by_unit=False)
@@ -84,7 +88,8 @@ def best(found: list[Candidate], objective: Objective) -> Candidate:
 
 def tidied(draft: Draft, gone: list[Removal]) -> Draft:
     """Return a draft after all reductions that need no bounds, repeated until nothing changes."""
-    before = None
+    # proportional rows first: what is put into them may be exact for one and not for its multiple
+    draft, before = joined(draft, gone), None
     while True:
         draft = without_unread(draft, gone)
         draft = folded(draft, gone)
@@ -110,23 +115,21 @@ def _reduced(
     net: Network, domain: Box | Slice | Segment, draft: Draft, known: Known, effort: Effort, *, by_unit: bool
 ) -> Candidate:
     gone: list[Removal] = []
+    possible, by_program = known.possible, known.by_program
     while True:
+        draft = settled(draft, possible if by_unit else _whole_channels(draft, possible), by_program, gone)
         before = draft.n_units
-        possible = known.possible if by_unit else _whole_channels(draft, known.possible)
-        draft = settled(draft, possible, known.by_program, gone)
         draft = tidied(draft, gone)
-        if draft.n_units in (0, before):
+        if not by_unit or draft.n_units in (0, before):
             break
-        known = _known(as_network(draft, net), domain, effort)
+        # what units went by their coefficients alone: bounds may tell more of the others now
+        possible, by_program = _by_bounds(as_network(draft, net), domain), {}
     network = as_network(draft, net)
     return Candidate(draft, network, size_of(network), tuple(gone))
 
 
-def _known(graph: Graph, domain: Box | Slice | Segment, effort: Effort) -> Known:
-    found = closer_possibilities(graph, domain, effort.deadline)
-    effort.n_programs += found.n_programs
-    effort.is_complete &= found.is_complete
-    return found
+def _by_bounds(graph: Graph, domain: Box | Slice | Segment) -> dict[int, Possible]:
+    return {found.node: found for found in possibilities(graph, domain) if isinstance(found, Possible)}
 
 
 def _whole_channels(draft: Draft, possible: dict[int, Possible]) -> dict[int, Possible]:
