@@ -27,6 +27,7 @@ PAGES = [
     "docs/any-dimension.md",
     "docs/figures.md",
     "docs/how-to.md",
+    "docs/simplify.md",
     "docs/testing.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}

@@ -106,11 +106,7 @@ def places_of(window: Window) -> IntArray:
     position = np.unravel_index(np.arange(out.shape[0]), window.after)
     tap = np.unravel_index(np.arange(out.shape[1]), window.kernel)
     for axis, size in enumerate(window.before):
-        at = (
-            position[axis][:, None] * window.strides[axis]
-            + tap[axis] * window.dilations[axis]
-            - window.begin[axis]
-        )
+        at = position[axis][:, None] * window.strides[axis] + tap[axis] * window.dilations[axis] - window.begin[axis]
         inside &= (at >= 0) & (at < size)
         out = out * size + at
     return np.where(inside, out, -1)

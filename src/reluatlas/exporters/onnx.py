@@ -145,7 +145,9 @@ class _Writer:
             return self.node("Gemm", [x, self.constant(f"{out}.weight", step.weight)], out, transB=1)
         if isinstance(step, steps.Take):
             self.size = step.index.size
-            return self._scaled(self._taken(x, step.index, f"{out}.taken" if step.scale is not None else out), step, out)
+            return self._scaled(
+                self._taken(x, step.index, f"{out}.taken" if step.scale is not None else out), step, out
+            )
         if isinstance(step, steps.Rows):
             return self._rows(step, x, out)
         if isinstance(step, steps.Convolve):
@@ -252,5 +254,3 @@ class _Writer:
                     )
                     total = self.node("Add", [total, part], f"{out}.{name}.sum{j}")
         return self.node("Identity", [total], out)
-
-

@@ -6,6 +6,7 @@ is the same function: but for a unit of several pieces, see `Bent`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.exporters.images import Window, window_of
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Shape
 from reluatlas.typing import FloatArray, IntArray
 
 _DENSE_FROM = 8  # of so many entries of a row one that is not zero: rows are then written in full
@@ -115,6 +116,7 @@ class Largest:
 
 
 Step = Linear | Rows | Take | Convolve | Sum | Relu | Leaky | Clip | Bent | Largest
+Add = Callable[[Step], int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,7 @@ def plan_of(network: Graph) -> Plan:
     return Plan(tuple(steps), homes[network.output], tuple(homes))
 
 
-def _summed(add, parts: list[int], bias: FloatArray, n_inputs: int) -> int:  # noqa: ANN001
+def _summed(add: Add, parts: list[int], bias: FloatArray, n_inputs: int) -> int:
     held = bias if bias.any() else None
     if not parts:
         # a constant: as many rows as the input has
@@ -171,7 +173,7 @@ def _summed(add, parts: list[int], bias: FloatArray, n_inputs: int) -> int:  # n
     return add(Sum(tuple(parts), held))
 
 
-def _operator(add, source: int, operator: LinearOperator, before: tuple[int, ...], after: tuple[int, ...]) -> int:  # noqa: ANN001
+def _operator(add: Add, source: int, operator: LinearOperator, before: Shape, after: Shape) -> int:
     if isinstance(operator, Dense):
         return add(Linear(source, operator.weight, None))
     if isinstance(operator, Convolution):

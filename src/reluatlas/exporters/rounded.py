@@ -1,8 +1,9 @@
-"""How far off is a network as it is written, or as a runtime computes it? Certain bounds on a domain: `written_bounds`.
+"""How far off is a network as it is written, or as a runtime computes it? Bounds on a domain: `written_bounds`.
 
-A forward error analysis: if a tensor is off by at most e, and its entries are at most m in absolute value on the domain,
-what an affine node makes of it is off by at most `|W'| e + |W' - W| m`, where W' are the weights as written; and, where
-it is computed in floating point, by the rounding of its products and sums besides, in whatever order they are summed.
+A forward error analysis: if a tensor is off by at most e, and its entries are at most m in absolute value on the
+domain, what an affine node makes of it is off by at most `|W'| e + |W' - W| m`, where W' are the weights as written;
+and, where it is computed in floating point, by the rounding of its products and sums besides, in whatever order they
+are summed.
 """
 
 from __future__ import annotations
@@ -50,9 +51,7 @@ class Written(Shown):
     runtime_bound: float
 
 
-def written_bounds(
-    net: Graph, domain: Box | Slice | Segment | None, dtype: np.dtype, path: Path
-) -> Written:
+def written_bounds(net: Graph, domain: Box | Slice | Segment | None, dtype: np.dtype, path: Path) -> Written:
     """Return bounds on how far a network's outputs are off when it is written in a precision."""
     if domain is None:
         is_same = dtype == np.float64 and not any(
@@ -62,9 +61,7 @@ def written_bounds(
     with np.errstate(all="ignore"):
         sizes = magnitudes(net, domain)
         unit = float(np.finfo(dtype).eps) / 2
-        largest = [
-            float(np.max(_Errors(net, sizes, dtype, u).at_output(), initial=0.0)) for u in (0.0, unit)
-        ]
+        largest = [float(np.max(_Errors(net, sizes, dtype, u).at_output(), initial=0.0)) for u in (0.0, unit)]
     return Written(path, dtype.name, *(value if np.isfinite(value) else float("inf") for value in largest))
 
 

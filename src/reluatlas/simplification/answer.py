@@ -104,9 +104,7 @@ class Simplification(Shown):
             out.append(SimplifiedLayer(t, name, kind, n, n - here.total(), dict(here.most_common())))
         return tuple(out)
 
-    def save_onnx(
-        self, path: str | PathLike[str], *, dtype: Literal["float64", "float32"] = "float64"
-    ) -> Written:
+    def save_onnx(self, path: str | PathLike[str], *, dtype: Literal["float64", "float32"] = "float64") -> Written:
         """Write the network as an ONNX file; see `reluatlas.exporters.onnx.save_onnx`."""
         from reluatlas.exporters.onnx import save_onnx
 

@@ -1,7 +1,7 @@
 """Which units can be affine with a change of the outputs that is proved to be small? `approximated`.
 
-A unit that bends little on the domain is replaced by an affine function of what it reads, which it is off by at most its
-radius there. What that does to an output is at most the radius times the sum, over all ways from the unit to the
+A unit that bends little on the domain is replaced by an affine function of what it reads, which it is off by at most
+its radius there. What that does to an output is at most the radius times the sum, over all ways from the unit to the
 output, of the absolute values of what is multiplied on the way.
 
 Units are replaced from the last to the first in thought, so that the bounds of each are those of the network before
@@ -42,9 +42,7 @@ def approximated(
     }
     share = effects(draft, net.n_outputs)
     listed = [
-        (t, i, by.radius[i] * share[t][:, i] * SLACK + TINY)
-        for t, by in bends.items()
-        for i in range(by.radius.size)
+        (t, i, by.radius[i] * share[t][:, i] * SLACK + TINY) for t, by in bends.items() for i in range(by.radius.size)
     ]
     listed.sort(key=lambda entry: float(entry[2].max()))
     total = np.zeros(net.n_outputs)
@@ -63,7 +61,7 @@ def approximated(
             writer.keep(draft, t)
             continue
         assert isinstance(node, Breakpoints)
-        n, n_pieces = node.slopes.shape
+        n = node.slopes.shape[0]
         by, units = bends[t], np.setdiff1d(np.arange(n), chosen[t])
         whole = Kept(units, np.zeros(n, dtype=np.int64), np.isfinite(node.knots).sum(axis=1))
         split(writer, draft, t, node, whole, by.slope, by.shift)

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.deadline import Deadline, look
+from reluatlas.deadline import Deadline, look, under
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.programs.highs import Program
@@ -187,7 +187,8 @@ def _closer(
             c[: z.terms.shape[0] - 1] = -z.terms[1:, i] if is_low else z.terms[1:, i]
             center = -z.terms[0, i] if is_low else z.terms[0, i]
             try:
-                multipliers = program.maximize(c).multipliers
+                with under(deadline):
+                    multipliers = program.maximize(c).multipliers
             except TimeLimitError:
                 known.is_complete = False
                 break
@@ -226,9 +227,7 @@ def safe_maximum(
     return float(np.nextafter(bound, np.inf)) if np.isfinite(bound) else float("inf")
 
 
-def _cut(
-    cuts: _Cuts, node: Breakpoints, z: Enclosure, out: Enclosure, new: IntArray, pieces: knots.Pieces
-) -> None:
+def _cut(cuts: _Cuts, node: Breakpoints, z: Enclosure, out: Enclosure, new: IntArray, pieces: knots.Pieces) -> None:
     """Add that units which bend upward lie above each of their pieces, and those that bend downward below."""
     for i in new.tolist():
         first, last = int(pieces.first_needed[i]), int(pieces.last_needed[i])

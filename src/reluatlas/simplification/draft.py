@@ -89,9 +89,7 @@ class Writer:
         return Draft(tuple(self.nodes), self.home[output], self.origins)
 
 
-def placed(
-    rows: IntArray, columns: IntArray, n_out: int, n_in: int, values: np.ndarray | None = None
-) -> Sparse:
+def placed(rows: IntArray, columns: IntArray, n_out: int, n_in: int, values: np.ndarray | None = None) -> Sparse:
     """Return the operator with one entry in each of the `rows` (ascending): 1, or `values`."""
     indptr = np.searchsorted(rows, np.arange(n_out + 1)).astype(np.int64)
     entries = np.ones(rows.size) if values is None else np.asarray(values, dtype=np.float64)

@@ -129,5 +129,3 @@ def _key(node: Node) -> bytes:
 
     add(node)
     return total.digest()
-
-

@@ -162,8 +162,11 @@ def _write(
     place = {int(i): p for p, i in enumerate(here)}
     owns = [own._replace(odd=1) if i in layer.divided else own for i, own in enumerate(owns)]
     parts: dict[int, list[tuple[int, int, float]]] = {}
+    units = -1
     if here.size:
-        read = _divided(writer, draft, node, rows, here, layer) if layer.divided else writer.take(source, here, node.name)
+        read = (
+            _divided(writer, draft, node, rows, here, layer) if layer.divided else writer.take(source, here, node.name)
+        )
         shape = node.shape if here.size == n else (here.size,)
         units = writer.add(
             Breakpoints(read, node.knots[here], node.slopes[here], node.intercepts[here], shape, node.name),
@@ -206,9 +209,7 @@ def _read_odd(rows: Rows) -> IntArray:
     return out
 
 
-def _divided(
-    writer: Writer, draft: Draft, node: Breakpoints, rows: Rows, here: IntArray, layer: _Layer
-) -> int:
+def _divided(writer: Writer, draft: Draft, node: Breakpoints, rows: Rows, here: IntArray, layer: _Layer) -> int:
     """Add an affine node with the rows of the units that stay, some divided by their odd factor."""
     odd = _read_odd(rows)
     divisor = np.ones(rows.n)

@@ -67,9 +67,7 @@ def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> I
     """
     first = begin(net, keeps_convolutions=True)
     yield Candidate(first, net, size_of(net), ())
-    has_convolutions = any(
-        isinstance(o, Convolution) for n in net.nodes if isinstance(n, Affine) for o in n.operators
-    )
+    has_convolutions = any(isinstance(o, Convolution) for n in net.nodes if isinstance(n, Affine) for o in n.operators)
     known = closer_possibilities(net, domain, effort.deadline)
     effort.n_programs, effort.is_complete = known.n_programs, known.is_complete
     yield _reduced(net, domain, first, known, effort, by_unit=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Reason = Literal[
-    "off", "on", "constant", "one winner", "unread", "equal", "opposite", "proportional", "approximated"
-]
+Reason = Literal["off", "on", "constant", "one winner", "unread", "equal", "opposite", "proportional", "approximated"]
 Method = Literal["bounds", "linear program", "coefficients"]
 
 WORDS: dict[str, str] = {

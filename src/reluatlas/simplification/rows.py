@@ -128,9 +128,7 @@ def substituted(
             out[here] = mask[rows.column[here]]
         if not out.any():
             return None
-        n_terms = sum(
-            int(np.diff(sources[s].starts)[rows.column[out & (rows.source == s)]].sum()) for s in chosen
-        )
+        n_terms = sum(int(np.diff(sources[s].starts)[rows.column[out & (rows.source == s)]].sum()) for s in chosen)
         bad = None
         if n_terms > _MOST_TERMS and not is_small:
             # of trained weights nearly no sum is exact: a few rows tell
@@ -147,9 +145,7 @@ def substituted(
             mask[rows.column[stuck & (rows.source == s)]] = False
 
 
-def _put_in(
-    rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]
-) -> tuple[Rows, NDArray[np.bool_]]:
+def _put_in(rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.bool_]]:
     parts = [(rows.row[~out], rows.source[~out], rows.column[~out], rows.value[~out])]
     bad = np.zeros(rows.n, dtype=bool)
     for s, other in sources.items():

@@ -97,7 +97,7 @@ def _zeros(draft: Draft) -> list[Mask]:
 def _made(operator: Convolution, entries: Mask) -> Mask:
     """Return the entries in those channels that read any of the `entries` of a convolution's input."""
     groups, (out, width, _) = operator.groups, operator.weight.shape
-    inside = entries.reshape(groups, width, -1).any(axis=2)
+    inside = np.logical_or.reduce(entries.reshape(groups, width, -1), axis=2)
     reads = operator.weight.any(axis=2).reshape(groups, out // groups, width)
     channels = (reads & inside[:, None]).any(axis=2).reshape(-1)
     return np.repeat(channels, operator.places.shape[0])
@@ -114,7 +114,7 @@ def _live(draft: Draft, zero: list[Mask]) -> list[Mask]:
         if not mask.any():
             continue
         for n_parts in wide[t]:
-            parts = mask.reshape(n_parts, -1)
+            parts: NDArray[np.bool_] = mask.reshape(n_parts, -1)
             parts[parts.any(axis=1)] = True
         if isinstance(node, Affine):
             for source, operator in zip(node.inputs, node.operators, strict=True):
@@ -148,9 +148,9 @@ def _whole_channels(draft: Draft) -> list[set[int]]:
 def _read(operator: Convolution, rows: Mask, there: Mask) -> Mask:
     """Return the entries that rows of a convolution need: channels, in which something is there."""
     groups, (out, width, _) = operator.groups, operator.weight.shape
-    given = rows.reshape(groups, out // groups, -1).any(axis=2)
+    given = np.logical_or.reduce(rows.reshape(groups, out // groups, -1), axis=2)
     reads = operator.weight.any(axis=2).reshape(groups, out // groups, width)
-    channels = (reads & given[:, :, None]).any(axis=1) & there.reshape(groups, width, -1).any(axis=2)
+    channels = np.logical_or.reduce(reads & given[:, :, None], axis=1) & there.reshape(groups, width, -1).any(axis=2)
     if groups > 1:
         channels[channels.any(axis=1)] = True
     return np.repeat(channels.reshape(-1), operator.n_positions)
@@ -174,7 +174,9 @@ def _part(operator: LinearOperator, rows: Mask, columns: Mask, zero: Mask) -> Li
     given = rows.reshape(out, -1).any(axis=1)
     if groups == 1:
         weight = operator.weight[given][:, inside]
-        return Convolution(np.ascontiguousarray(weight), operator.places, operator.n_positions) if weight.any() else None
+        return (
+            Convolution(np.ascontiguousarray(weight), operator.places, operator.n_positions) if weight.any() else None
+        )
     kept = given.reshape(groups, -1).any(axis=1)
     if not np.array_equal(kept, inside.reshape(groups, -1).any(axis=1)):
         # groups whose input is gone give nothing, groups that give nothing are not read: rows tell it all

@@ -107,7 +107,8 @@ def test_convolutions_are_recognized(seed):
     kernel, strides, dilations = (tuple(rng.integers(1, 4, axes).tolist()) for _ in range(3))
     inside = tuple(int(d * (k - 1) + 1 + rng.integers(4, 8)) for d, k in zip(dilations, kernel, strict=True))
     begin, end = (
-        tuple(int(rng.integers(0, d * (k - 1) // 2 + 1)) for d, k in zip(dilations, kernel, strict=True)) for _ in range(2)
+        tuple(int(rng.integers(0, d * (k - 1) // 2 + 1)) for d, k in zip(dilations, kernel, strict=True))
+        for _ in range(2)
     )
     outside = tuple(
         (n + b + e - d * (k - 1) - 1) // s + 1

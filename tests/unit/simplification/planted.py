@@ -1,4 +1,4 @@
-"""Networks with planted units that are dead, always on, equal, opposite or proportional: how many need to stay is known."""
+"""Networks with planted units that are dead, always on, equal, opposite or proportional: how many stay is known."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Planter:
             factor = {"equal": 1.0, "opposite": -float(self.rng.choice([1, 2, 3, 0.5, 5])),
                       "proportional": float(self.rng.choice([2, 3, 5, 7, 0.5]))}.get(kind)  # fmt: skip
             if factor is None:
-                row, shift = self.rows(1, weight.shape[1:])
+                row, _ = self.rows(1, weight.shape[1:])
                 parts.append(row)
                 shifts.append(np.array([-far if kind == "off" else far]))
             else:

@@ -159,11 +159,12 @@ def test_a_dead_channel_goes_as_a_channel():
 
 
 def test_linear_programs_settle_what_bounds_leave_open(monkeypatch):
-    # the unit reads relu(x) + relu(-x) - |x| - 1 in disguise: bounds of single units do not see that it is never positive
     rng = np.random.default_rng(2)
     n_fewer = 0
     for _ in range(20):
-        layers = [(rng.normal(size=(m, n)), rng.normal(size=m) * 0.5) for n, m in ((2, 12), (12, 12), (12, 12), (12, 2))]
+        layers = [
+            (rng.normal(size=(m, n)), rng.normal(size=m) * 0.5) for n, m in ((2, 12), (12, 12), (12, 12), (12, 2))
+        ]
         net, domain = ra.load(layers), ra.Box(-0.3, 0.3, dim=2)
         closer = ra.simplify(net, domain)
         assert largest_difference(net, closer.network, points_of(domain, 25)) == 0
