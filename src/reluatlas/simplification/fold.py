@@ -11,13 +11,14 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import SLACK_PATH
 from reluatlas.network.interpret import sources
 from reluatlas.network.operators import Sparse
 from reluatlas.network.record import Affine, Breakpoints, Max, Node
 from reluatlas.simplification.draft import Draft, Writer
 from reluatlas.simplification.removals import Removal
-from reluatlas.simplification.rows import Rows, as_affine, rows_of, substituted
-from reluatlas.typing import IntArray
+from reluatlas.simplification.rows import Rows, as_affine, roughly_substituted, rows_of, substituted
+from reluatlas.typing import FloatArray, IntArray
 
 
 def folded(draft: Draft, gone: list[Removal]) -> Draft:
@@ -43,6 +44,68 @@ def folded(draft: Draft, gone: list[Removal]) -> Draft:
         rows[t] = found
         nodes[t] = as_affine(found, sizes, node)
     return replace(draft, nodes=tuple(nodes))
+
+
+def roughly_folded(draft: Draft, sizes: list[FloatArray]) -> tuple[Draft, dict[int, FloatArray]]:
+    """Return a draft that reads through affine nodes with coefficients rounded, and by how much rows are off.
+
+    `sizes` bound the entries of the draft's tensors on the domain. A row is put in by the same rule as when it is
+    exact. Where a row is put in that is off already, what reads it is off by that, times its coefficient, as well.
+    """
+    uses, lengths = _uses(draft), draft.sizes()
+    nodes = list(draft.nodes)
+    rows: dict[int, Rows] = {}
+    errors: dict[int, FloatArray] = {}
+    for t, node in enumerate(nodes):
+        found = rows_of(node)
+        if found is None:
+            continue
+        assert isinstance(node, Affine)
+        own = np.zeros(found.n)
+        while True:
+            better = _roughly_once(found, rows, errors, uses, draft, t, sizes)
+            if better is None:
+                break
+            found, more = better
+            own = own + more
+        rows[t] = found
+        nodes[t] = as_affine(found, lengths, node)
+        if own.any():
+            errors[t] = own
+    return replace(draft, nodes=tuple(nodes)), errors
+
+
+def _roughly_once(
+    found: Rows,
+    rows: Mapping[int, Rows],
+    errors: Mapping[int, FloatArray],
+    uses: list[IntArray],
+    draft: Draft,
+    t: int,
+    sizes: list[FloatArray],
+) -> tuple[Rows, FloatArray] | None:
+    here = {int(s): rows[int(s)] for s in np.unique(found.source) if int(s) in rows}
+    easy = {s: (r.counts <= 1) | (uses[s] <= 1) for s, r in here.items()}
+    tries = [easy] if here else []
+    tries += [{s: np.ones(r.n, dtype=bool)} for s, r in here.items()]
+    for i, chosen in enumerate(tries):
+        done = roughly_substituted(found, {s: here[s] for s in chosen}, chosen, sizes)
+        if done is None:
+            continue
+        if i > 0:
+            (s,) = chosen
+            before = found.value.size + (here[s].value.size if _readers(draft, s) == {t} else 0)
+            if done[0].value.size > before:
+                continue
+        carried = np.zeros(found.n)
+        for s, mask in chosen.items():
+            if s in errors:
+                held = np.flatnonzero(found.source == s)
+                held = held[mask[found.column[held]]]
+                by = np.abs(found.value[held]) * errors[s][found.column[held]]
+                carried += np.bincount(found.row[held], weights=by, minlength=found.n)
+        return done[0], (done[1] + carried) * SLACK_PATH
+    return None
 
 
 def _once(found: Rows, rows: Mapping[int, Rows], uses: list[IntArray], draft: Draft, t: int) -> Rows | None:

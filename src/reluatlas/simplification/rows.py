@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import SLACK_PATH, SMALLEST, UNIT_ROUNDOFF
 from reluatlas.arithmetic.exact_sums import sums, times
 from reluatlas.deadline import look
 from reluatlas.network.operators import Sparse
@@ -19,6 +20,8 @@ BIAS = -1
 """The source of constants, in column 0."""
 _MOST_TERMS = 2**22
 _SAMPLE = 8
+MOST_ROUNDED = 2**25
+"""Terms that are summed at once where sums may be rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +91,18 @@ def _collected(
     row, source, column, value = row[order], source[order], column[order], value[order]
     bad = np.zeros(n, dtype=bool)
     if row.size:
-        new = (np.diff(row) != 0) | (np.diff(source) != 0) | (np.diff(column) != 0)
-        first = np.concatenate([[0], np.flatnonzero(new) + 1])
+        first = _first(row, source, column)
         total, is_exact = sums(value, first, row[first])
         row, source, column, value = row[first], source[first], column[first], total
         bad[row[~is_exact]] = True
     held = value != 0
     return Rows(n, row[held], source[held], column[held], value[held]), bad
+
+
+def _first(row: IntArray, source: IntArray, column: IntArray) -> IntArray:
+    """Return where runs of equal places begin, in sorted entries."""
+    new = (np.diff(row) != 0) | (np.diff(source) != 0) | (np.diff(column) != 0)
+    return np.concatenate([[0], np.flatnonzero(new) + 1])
 
 
 def substituted(
@@ -146,6 +154,15 @@ def substituted(
 
 
 def _put_in(rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.bool_]]:
+    row, source, column, value, bad = _terms(rows, sources, out)
+    found, rounded = _collected(rows.n, row, source, column, value)
+    return found, bad | rounded
+
+
+def _terms(
+    rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray, IntArray, FloatArray, NDArray[np.bool_]]:
+    """Return the terms (row, source, column, value) of rows with some entries put in; and which rows are rounded."""
     parts = [(rows.row[~out], rows.source[~out], rows.column[~out], rows.value[~out])]
     bad = np.zeros(rows.n, dtype=bool)
     for s, other in sources.items():
@@ -159,5 +176,38 @@ def _put_in(rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]) -> 
         value, is_exact = times(rows.value[entry], other.value[at])
         bad[rows.row[entry[~is_exact]]] = True
         parts.append((rows.row[entry], other.source[at], other.column[at], value))
-    found, rounded = _collected(rows.n, *(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    return found, bad | rounded
+    row, source, column, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return row, source, column, value, bad
+
+
+def roughly_substituted(
+    rows: Rows, sources: Mapping[int, Rows], chosen: Mapping[int, NDArray[np.bool_]], sizes: Sequence[FloatArray]
+) -> tuple[Rows, FloatArray] | None:
+    """Return rows in which entries are replaced, rounded, and by how much each row's value is off for that.
+
+    `sizes` bound the entries of all tensors. None where nothing is replaced, or numbers leave float64.
+    """
+    out = np.zeros(rows.row.size, dtype=bool)
+    for s, mask in chosen.items():
+        here = rows.source == s
+        out[here] = mask[rows.column[here]]
+    n_terms = sum(int(np.diff(sources[s].starts)[rows.column[out & (rows.source == s)]].sum()) for s in chosen)
+    if not out.any() or n_terms > MOST_ROUNDED:
+        return None
+    row, source, column, value, _ = _terms(rows, sources, out)
+    order = np.lexsort((column, source, row))
+    row, source, column, value = row[order], source[order], column[order], value[order]
+    first = _first(row, source, column)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.add.reduceat(value, first)
+        size = np.add.reduceat(np.abs(value), first)
+    count = np.diff(np.append(first, row.size))
+    most = np.array(
+        [1.0 if s == BIAS else sizes[s][c] for s, c in zip(source[first].tolist(), column[first].tolist(), strict=True)]
+    )
+    lost = ((count + 1) * (UNIT_ROUNDOFF * size * SLACK_PATH) + count * SMALLEST) * most
+    error = np.asarray(np.bincount(row[first], weights=lost, minlength=rows.n) * SLACK_PATH, dtype=np.float64)
+    if not (np.isfinite(total).all() and np.isfinite(error).all()):
+        return None
+    held = total != 0
+    return Rows(rows.n, row[first][held], source[first][held], column[first][held], total[held]), error

@@ -12,7 +12,7 @@ from reluatlas.domain import Box, Segment, Slice, Space
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.network.network import Network, require_network
 from reluatlas.simplification.answer import Simplification
-from reluatlas.simplification.approximate import approximated
+from reluatlas.simplification.approximate import approximations
 from reluatlas.simplification.certificate import Certificate
 from reluatlas.simplification.reduce_exactly import Effort, best, candidates
 
@@ -89,7 +89,7 @@ def simplify(
     effort = Effort(deadline)
     found = list(candidates(net, domain, effort))
     if tolerance > 0:
-        found += [c for c in (approximated(c, net, domain, tolerance) for c in found[1:]) if c is not None]
+        found += [c for base in found[1:] for c in approximations(base, net, domain, tolerance, objective)]
     chosen = best(found, objective)
     bounds = np.zeros(net.n_outputs) if chosen.error is None else chosen.error
     removed = tuple(sorted({r.unit: r for r in reversed(chosen.gone)}.values()))

@@ -202,6 +202,37 @@ def test_a_tolerance_gives_fewer_units_and_keeps_its_word():
         assert sizes == sorted(sizes, reverse=True) and sizes[-1] == 0 < sizes[0]
 
 
+def test_with_a_tolerance_layers_that_do_not_bend_collapse():
+    rng = np.random.default_rng(4)
+    for seed in range(10):
+        layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in ((3, 12), (12, 12), (12, 4))]
+        layers = [(w, np.abs(b) + 400.0) for w, b in layers[:2]] + layers[2:]
+        net, domain = ra.load(layers), ra.Box(-1, 1, dim=3)
+        exact = ra.simplify(net, domain)
+        assert exact.after.units == 0 or seed
+        rough = ra.simplify(net, domain, 1e-6)
+        if exact.after.units == 0:
+            assert exact.after.multiply_adds > rough.after.multiply_adds == 12
+        assert 0 < rough.error_bound < 1e-6
+        largest = largest_difference(net, rough.network, points_of(domain, 30, seed))
+        assert 0 < largest <= Fraction(rough.error_bound)
+
+
+def test_a_bound_on_rounding_that_is_too_small_is_seen(monkeypatch):
+    # the function is off by more than a millionth of what is said
+    from reluatlas.simplification import approximate
+
+    real = approximate.roughly_folded
+    monkeypatch.setattr(
+        approximate, "roughly_folded", lambda *a: (lambda d, e: (d, {t: x * 1e-6 for t, x in e.items()}))(*real(*a))
+    )
+    rng = np.random.default_rng(4)
+    layers = [(rng.normal(size=(12, 3)), np.full(12, 40.0)), (rng.normal(size=(4, 12)), rng.normal(size=4))]
+    net, domain = ra.load(layers), ra.Box(-1, 1, dim=3)
+    rough = ra.simplify(net, domain, 1e-6)
+    assert largest_difference(net, rough.network, points_of(domain, 30)) > Fraction(rough.error_bound)
+
+
 def test_the_certificate_refutes_what_is_wrong():
     net = planted.dense(0).network
     domain = ra.Box(-1, 1, dim=net.n_inputs)
