@@ -15,6 +15,7 @@ from reluatlas.arithmetic.constants import SLACK_PATH
 from reluatlas.network.interpret import sources
 from reluatlas.network.operators import Sparse
 from reluatlas.network.record import Affine, Breakpoints, Max, Node
+from reluatlas.simplification.channels import merged_channels
 from reluatlas.simplification.draft import Draft, Writer
 from reluatlas.simplification.removals import Removal
 from reluatlas.simplification.rows import Rows, as_affine, roughly_substituted, rows_of, substituted
@@ -27,7 +28,7 @@ def folded(draft: Draft, gone: list[Removal]) -> Draft:
     An entry of an affine node is replaced where it is read by the row that makes it: when that row is one number, or is
     read once, or when all rows together take no more numbers so. Nodes that are equal become one.
     """
-    draft = _without_doubles(draft, gone)
+    draft = merged_channels(_without_doubles(draft, gone))
     sizes, uses = draft.sizes(), _uses(draft)
     nodes = list(draft.nodes)
     rows: dict[int, Rows] = {}
@@ -151,11 +152,14 @@ def _uses(draft: Draft) -> list[IntArray]:
 
 
 def _without_doubles(draft: Draft, gone: list[Removal]) -> Draft:
-    """Return a draft in which nodes that compute the same from the same are one."""
+    """Return a draft in which nodes that compute the same from the same are one, and none gives what it reads."""
     writer = Writer()
     seen: dict[bytes, int] = {}
     for t, node in enumerate(draft.nodes):
         made = writer.moved(node)
+        if t != draft.output and isinstance(made, Affine) and _is_identity(made):
+            writer.home[t] = made.inputs[0]
+            continue
         key = _key(made)
         if key in seen and t != draft.output:
             writer.home[t] = seen[key]
@@ -169,6 +173,19 @@ def _without_doubles(draft: Draft, gone: list[Removal]) -> Draft:
         writer.home[t] = writer.add(made, draft.origins.get(t))
         seen.setdefault(key, writer.home[t])
     return writer.finish(draft.output)
+
+
+def _is_identity(node: Affine) -> bool:
+    operator = node.operators[0] if len(node.operators) == 1 else None
+    return (
+        isinstance(operator, Sparse)
+        and operator.denominator == 1
+        and not node.bias.any()
+        and operator.n_in == operator.n_out
+        and np.array_equal(operator.indptr, np.arange(operator.n_out + 1))
+        and np.array_equal(operator.indices, np.arange(operator.n_in))
+        and bool(np.all(operator.values == 1.0))
+    )
 
 
 def _key(node: Node) -> bytes:

@@ -158,6 +158,22 @@ def test_a_dead_channel_goes_as_a_channel():
     assert largest_difference(net, simpler.network, points_of(ra.Box(-1, 1, dim=16), 10)) == 0
 
 
+def test_channels_that_are_multiples_of_one_are_read_as_one():
+    rng = np.random.default_rng(5)
+    weight, bias = rng.integers(-8, 9, (2, 1, 3)) / 4, rng.integers(-8, 9, 2) / 4
+    weight, bias = np.concatenate([weight, weight * 3, weight / 2]), np.concatenate([bias, bias * 3, bias / 2])
+    b = Builder((1, 6))
+    first = b.relu(planted.convolution(b, 0, weight, bias))
+    second = b.relu(planted.convolution(b, first, rng.integers(-8, 9, (2, 6, 3)) / 8, np.zeros(2)))
+    net = b.finish(b.dense(second, rng.normal(size=(2, 12)), np.zeros(2)))
+    domain = ra.Box(-1, 1, dim=6)
+    simpler = ra.simplify(net, domain, objective="numbers")
+    held = [o for n in simpler.network.nodes for o in getattr(n, "operators", ()) if isinstance(o, Convolution)]
+    assert [o.weight.shape for o in held] == [(2, 1, 3), (2, 2, 3)]
+    assert len(simpler.network.nodes) == len(net.nodes)
+    assert largest_difference(net, simpler.network, points_of(domain, 20)) == 0
+
+
 def test_linear_programs_settle_what_bounds_leave_open(monkeypatch):
     rng = np.random.default_rng(2)
     n_fewer = 0
