@@ -117,15 +117,13 @@ def _once(found: Rows, rows: Mapping[int, Rows], uses: list[IntArray], draft: Dr
     easy = {s: (r.counts <= 1) | (uses[s] <= 1) for s, r in here.items()}
     done = substituted(found, here, easy)
     if done is not None:
-        return done[0]
+        return done
     for s, other in here.items():
-        every = {s: np.ones(other.n, dtype=bool)}
-        done = substituted(found, {s: other}, every)
-        if done is None:
-            continue
-        before = found.value.size + (other.value.size if _readers(draft, s) == {t} else 0)
-        if done[1][s].all() and done[0].value.size <= before:
-            return done[0]
+        done = substituted(found, {s: other}, {s: np.ones(other.n, dtype=bool)}, all_or_none=True)
+        if done is not None:
+            before = found.value.size + (other.value.size if _readers(draft, s) == {t} else 0)
+            if done.value.size <= before:
+                return done
     return None
 
 

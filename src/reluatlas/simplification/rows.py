@@ -106,9 +106,9 @@ def _first(row: IntArray, source: IntArray, column: IntArray) -> IntArray:
 
 
 def substituted(
-    rows: Rows, sources: Mapping[int, Rows], chosen: Mapping[int, NDArray[np.bool_]]
-) -> tuple[Rows, dict[int, NDArray[np.bool_]]] | None:
-    """Return rows in which entries of tensors are replaced by the rows that make these; and which were.
+    rows: Rows, sources: Mapping[int, Rows], chosen: Mapping[int, NDArray[np.bool_]], *, all_or_none: bool = False
+) -> Rows | None:
+    """Return rows in which entries of tensors are replaced by the rows that make these; None where none can be.
 
     Where a new coefficient is not a float64 number, the row keeps the entries that it reads, and so do all others that
     read them.
@@ -120,14 +120,11 @@ def substituted(
         The rows of the tensors, by node.
     chosen : dict
         Which entries of each are to be replaced.
-
-    Returns
-    -------
-    (Rows, dict) or None
-        None where nothing can be replaced.
+    all_or_none : bool
+        Whether all of these are to be replaced, or none.
     """
     chosen = {s: mask.copy() for s, mask in chosen.items()}
-    is_small = False
+    is_first = True
     while True:
         look()
         out = np.zeros(rows.row.size, dtype=bool)
@@ -136,21 +133,27 @@ def substituted(
             out[here] = mask[rows.column[here]]
         if not out.any():
             return None
-        n_terms = sum(int(np.diff(sources[s].starts)[rows.column[out & (rows.source == s)]].sum()) for s in chosen)
-        bad = None
-        if n_terms > _MOST_TERMS and not is_small:
+        n_terms = _count(rows, sources, out)
+        if is_first and (all_or_none or n_terms > _MOST_TERMS):
             # of trained weights nearly no sum is exact: a few rows tell
             some = np.unique(rows.row[out])[:_SAMPLE]
-            _, bad = _put_in(rows, sources, out & np.isin(rows.row, some))
-            if bad[some].all():
+            _, bad = _put_in(rows.of(np.isin(rows.row, some)), sources, out[np.isin(rows.row, some)])
+            if bad[some].any() if all_or_none else bad[some].all():
                 return None
-            is_small = True
+        is_first = False
         found, bad = _put_in(rows, sources, out)
         if not bad.any():
-            return found, chosen
+            return found
+        if all_or_none:
+            return None
         stuck = out & bad[rows.row]
         for s, mask in chosen.items():
             mask[rows.column[stuck & (rows.source == s)]] = False
+
+
+def _count(rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]) -> int:
+    """Return how many terms come in where the entries `out` are replaced."""
+    return sum(int(np.diff(other.starts)[rows.column[out & (rows.source == s)]].sum()) for s, other in sources.items())
 
 
 def _put_in(rows: Rows, sources: Mapping[int, Rows], out: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.bool_]]:
@@ -191,8 +194,7 @@ def roughly_substituted(
     for s, mask in chosen.items():
         here = rows.source == s
         out[here] = mask[rows.column[here]]
-    n_terms = sum(int(np.diff(sources[s].starts)[rows.column[out & (rows.source == s)]].sum()) for s in chosen)
-    if not out.any() or n_terms > MOST_ROUNDED:
+    if not out.any() or _count(rows, sources, out) > MOST_ROUNDED:
         return None
     row, source, column, value, _ = _terms(rows, sources, out)
     order = np.lexsort((column, source, row))
