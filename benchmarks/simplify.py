@@ -1,12 +1,11 @@
 """How small does a network become on a domain, in what time, and is it the same function there: `ra.simplify`.
 
-    python benchmarks/simplify.py [--data DATA] [--points N] [--state NET.pt] [--out FILE.json]
+    python benchmarks/simplify.py [--data DATA] [--points N] [--state NET.safetensors] [--out FILE.json]
 
 For each case, tolerance and objective: sizes before and after, seconds, linear programs; then both networks at N
 uniform points and corners of the domain in float64, and at ten of them in whole numbers: with tolerance 0 they must be
 equal. DATA (or RELUATLAS_DATA) holds `models/resnet_2b.onnx` and the other networks; images for it are noise, or the
-color photographs of scikit-learn, made 32 x 32. NET.pt is a state dict of Flatten, Linear(784, 128), ReLU, Dropout,
-Linear(128, 10), whose inputs are (x - 0.1307) / 0.3081.
+color photographs of scikit-learn, made 32 x 32. NET is the Dense network that `reluatlas study mnist` trains and keeps.
 """
 
 from __future__ import annotations
@@ -54,13 +53,10 @@ def cases(data: Path, state: Path | None) -> Iterator[tuple[str, ra.Network, ra.
 
 
 def paper(state: Path) -> ra.Network:
-    """Return the paper's Dense network from its state dict."""
-    import torch
-    from torch import nn
+    """Return the paper's Dense network, as `reluatlas study mnist` keeps it."""
+    from reluatlas.studies.mnist.networks import build
 
-    module = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10))
-    module.load_state_dict(torch.load(state, weights_only=True))
-    return ra.load(module.eval(), input_shape=(1, 28, 28), mean=0.1307, std=0.3081)
+    return ra.load(state, module=build("dense", 28).eval(), input_shape=(1, 28, 28))
 
 
 def difference(net: ra.Network, other: ra.Network, box: ra.Box, n_points: int) -> tuple[float, float]:
