@@ -394,6 +394,23 @@ def acas_box(record: Record) -> str:
     return text + _made(record).rstrip(".\n") + f", load {record['load']:.0f} at the end.\n"
 
 
+def simplify(record: Record) -> str:
+    """Return the table of networks that were made smaller on a domain."""
+    head = ["network, domain", "tolerance", "few", "units", "needed by bounds", "stored numbers", "multiplications"]
+    head += ["largest difference", "bound", "programs", "seconds"]
+    rows = []
+    for row in record["rows"]:
+        before, after = row["before"], row["after"]
+        sizes = [f"{before[name]:,} → {after[name]:,}" for name in ("units", "numbers", "multiply_adds")]
+        so_far = "" if row["is_complete"] else " (time ran out)"
+        rows.append([
+            row["case"], f"{row['tolerance']:g}", row["objective"], sizes[0], f"{row['bent_by_bounds']:,}", *sizes[1:],
+            f"{row['difference']:.1e}", f"{row['error_bound']:.2g}", f"{row['n_programs']:,}{so_far}",
+            _seconds(row["seconds"]),
+        ])  # fmt: skip
+    return _lines(head, rows) + _made(record["machine"])
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -411,6 +428,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "adjacency": adjacency,
     "cell_at": cell_at,
     "acas_box": acas_box,
+    "simplify": simplify,
 }
 
 

@@ -26,10 +26,10 @@ MAKERS = {"dense": planted.dense, "residual": planted.residual, "convolutional":
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.parametrize("first", range(0, 100, 20))
+@pytest.mark.parametrize("first", range(0, 80, 16))
 def test_all_that_is_planted_is_found_and_the_function_stays(kind, first):
     found = dict.fromkeys(planted.KINDS, 0)
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 16):
         made = MAKERS[kind](seed)
         net = made.network
         domain = ra.Box(-1, 1, dim=net.n_inputs)
@@ -47,7 +47,7 @@ def test_all_that_is_planted_is_found_and_the_function_stays(kind, first):
 @pytest.mark.parametrize("family", zoo.FAMILIES)
 def test_the_zoo_at_all_vertices(family):
     n_gone = 0
-    for seed in range(6):
+    for seed in range(4):
         net, domain = zoo.FAMILIES[family](seed), zoo.domain_for(seed)
         box = domain.box
         middle, half = (box.low + box.high) / 2, (box.high - box.low) / 8
@@ -70,7 +70,7 @@ def test_the_zoo_at_all_vertices(family):
 
 @pytest.mark.parametrize("family", nets.FAMILIES)
 def test_families_of_networks(family):
-    for seed in range(6):
+    for seed in range(3):
         net = nets.network(family, seed)
         for domain in (ra.Box(-1, 1, dim=2), ra.Box(-0.1, 0.1, dim=2), ra.Segment([-1.0, 0.5], [0.25, 0.75])):
             simpler = ra.simplify(net, domain)
@@ -85,14 +85,13 @@ def test_architectures(name, whole, tmp_path):
         path.write_bytes(architecture(name, seed, whole=whole).SerializeToString())
         net = ra.load(str(path))
         x = np.random.default_rng(seed).integers(-4, 5, SHAPE).reshape(-1) / 4
-        for half in (0.25, 2.0**-6):
-            domain = ra.Box(x - half, x + half)
-            for objective in ("units", "numbers"):
-                simpler = ra.simplify(net, domain, objective=objective)
-                assert largest_difference(net, simpler.network, points_of(domain, 8, seed)) == 0
-                assert getattr(simpler.after, objective) <= getattr(simpler.before, objective)
-        n_bent = ra.stability(net, domain).n_bent
-        assert ra.simplify(net, domain).after.units <= n_bent
+        half = (0.25, 2.0**-5)[seed]
+        domain = ra.Box(x - half, x + half)
+        for objective in ("units", "numbers"):
+            simpler = ra.simplify(net, domain, objective=objective)
+            assert largest_difference(net, simpler.network, points_of(domain, 8, seed)) == 0
+            assert getattr(simpler.after, objective) <= getattr(simpler.before, objective)
+        assert ra.simplify(net, domain).after.units <= ra.stability(net, domain).n_bent
 
 
 def test_merges_are_exact_or_not_done():
