@@ -413,6 +413,23 @@ def joining(record: Record) -> str:
     return _lines(head, rows) + "\n" + what + _made(record)
 
 
+def simplify(record: Record) -> str:
+    """Return the table of networks that were made smaller on a domain."""
+    head = ["network, domain", "tolerance", "few", "units", "needed by bounds", "stored numbers", "multiplications"]
+    head += ["largest difference", "bound", "programs", "seconds"]
+    rows = []
+    for row in record["rows"]:
+        before, after = row["before"], row["after"]
+        sizes = [f"{before[name]:,} → {after[name]:,}" for name in ("units", "numbers", "multiply_adds")]
+        so_far = "" if row["is_complete"] else " (time ran out)"
+        rows.append([
+            row["case"], f"{row['tolerance']:g}", row["objective"], sizes[0], f"{row['bent_by_bounds']:,}", *sizes[1:],
+            f"{row['difference']:.1e}", f"{row['error_bound']:.2g}", f"{row['n_programs']:,}{so_far}",
+            _seconds(row["seconds"]),
+        ])  # fmt: skip
+    return _lines(head, rows) + _made(record["machine"])
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -431,6 +448,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "cell_at": cell_at,
     "acas_box": acas_box,
     "joining": joining,
+    "simplify": simplify,
 }
 
 

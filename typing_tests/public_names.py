@@ -30,6 +30,7 @@ def a_network(net: ra.Network, X: Floats) -> None:
     assert_type(net(X), Floats)
     assert_type(ra.load_points("x.npy", net), Floats)
     assert_type(ra.stability(net, ra.Box(-1, 1, dim=2)), ra.Stability)
+    assert_type(ra.simplify(net, ra.Box(-1, 1, dim=2), 0.1, objective="numbers"), ra.Simplification)
     assert_type(net.patterns(X), NDArray[np.integer[Any]])
     assert_type(net.affine_at(X, [0, 1], ties="torch"), ra.AffineMaps)
     assert_type(net.dense_layers(), list[tuple[Floats, Floats]])

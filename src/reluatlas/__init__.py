@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
     from reluatlas.paths.trace import trace
+    from reluatlas.simplification.answer import Simplification
+    from reluatlas.simplification.simplify import simplify
     from reluatlas.stable.answer import Stability
     from reluatlas.stable.stability import stability
 
@@ -53,6 +55,7 @@ __all__ = [
     "PolyhedralComplex",
     "ReducedModel",
     "Segment",
+    "Simplification",
     "Slice",
     "Space",
     "Stability",
@@ -75,6 +78,7 @@ __all__ = [
     "reduce",
     "similarity",
     "similarity_table",
+    "simplify",
     "stability",
     "testing",
     "time_limit",
@@ -90,6 +94,7 @@ _HOME_OF_LAZY_NAME = {
     "Cell": "reluatlas.cells.cell:Cell",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
+    "Simplification": "reluatlas.simplification.answer:Simplification",
     "Stability": "reluatlas.stable.answer:Stability",
     "Trajectory": "reluatlas.analysis.trajectories.trajectory:Trajectory",
     "analysis": "reluatlas.analysis",
@@ -108,6 +113,7 @@ _HOME_OF_LAZY_NAME = {
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",
     "similarity_table": "reluatlas.analysis.similarity.compare_maps:similarity_table",
+    "simplify": "reluatlas.simplification.simplify:simplify",
     "stability": "reluatlas.stable.stability:stability",
     "testing": "reluatlas.testing",
     "trace": "reluatlas.paths.trace:trace",

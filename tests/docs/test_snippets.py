@@ -28,6 +28,7 @@ PAGES = [
     "docs/figures.md",
     "docs/how-to.md",
     "docs/joining.md",
+    "docs/simplify.md",
     "docs/testing.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}

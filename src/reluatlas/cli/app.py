@@ -36,8 +36,10 @@ from reluatlas.cli.options import (
     MeetingCells,
     Memory,
     Net,
+    NetworkFile,
     Networks,
     NoFigures,
+    Objective,
     OneJob,
     Out,
     OutFile,
@@ -50,12 +52,15 @@ from reluatlas.cli.options import (
     Seed,
     Seeds,
     SeedsOfEach,
+    SettleSeconds,
     Target,
     Through,
     Ties,
+    Tolerance,
     TrainOn,
     TypedPoints,
     WholeSpace,
+    WrittenType,
 )
 from reluatlas.cli.points import PointUnits
 from reluatlas.deadline import Deadline, under
@@ -284,6 +289,40 @@ def _affine(
 
     wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device, units)
     return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
+
+
+@app.command(cls=Grouped, name="simplify", short_help="Find a smaller network, the same on a box or a plane.")
+@grouped
+def _simplify(
+    *,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    tolerance: Tolerance = 0.0,
+    objective: Objective = "units",
+    max_seconds: SettleSeconds = 60.0,
+    out: NetworkFile = None,
+    dtype: WrittenType = "float64",
+    units: PointUnits,
+    source: Source,
+    json: Json = False,
+    seed: Seed = 0,
+    jobs: OneJob = None,
+    quiet: Quiet = False,
+) -> int:
+    """Find a smaller network that is the same function on a box or a plane, with a proof; write it.
+
+    Units that never bend there go, units that read the same up to a factor become one, what no output depends on goes.
+    With --tolerance more go, and no output changes by more.
+
+    Example: reluatlas simplify model.onnx --box 0,1 --out smaller.onnx
+    """
+    from reluatlas.cli.domains import Asked
+    from reluatlas.cli.simplify import Wanted, simplify
+
+    asked = Asked(box or [], through or [], margin, units=units)
+    wanted = Wanted(tolerance, objective, max_seconds, out, dtype)
+    return simplify(source, asked, wanted, as_json=json, seed=seed, quiet=quiet)
 
 
 @app.command(cls=Grouped, name="demo", short_help="Open the network that comes with reluatlas.")

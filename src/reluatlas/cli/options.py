@@ -374,3 +374,31 @@ Std = Annotated[
         help="Divide the numbers of files by this, after --mean: one number, or one for each channel.",
     ),
 ]  # fmt: skip
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="T", parser=real(0.0, 1e300, what="a number of at least 0, such as 0.01", allows_least=True),
+        help="By how much an output may change on the domain, in output units; 0: not at all.",
+    ),
+]  # fmt: skip
+Objective = Annotated[
+    str,
+    typer.Option(metavar="WHAT", help="What is to be few: units (then multiplications), or stored numbers (numbers)."),
+]
+NetworkFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", show_default=False, help="Write the smaller network here, as an .onnx file."
+    ),
+]  # fmt: skip
+WrittenType = Annotated[
+    str, typer.Option("--dtype", metavar="TYPE", help="With --out: numbers of the file, float64 or float32.")
+]
+SettleSeconds = Annotated[
+    float,
+    typer.Option(
+        "--max-seconds", metavar="S",
+        parser=real(0.0, LONGEST_S, what="a number of seconds above 0", allows_least=False),
+        help="After so long no linear program is tried any more; exit code 3 when some were left.",
+    ),
+]  # fmt: skip

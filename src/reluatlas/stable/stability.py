@@ -44,8 +44,8 @@ def stability(net: Network, domain: Box | Slice | Segment) -> Stability:
 
     Cost
     ----
-    About that of evaluating the network at as many points as there are symbols, at most 1,024; where these do not fit,
-    the oldest are replaced by intervals, so that memory stays bounded.
+    About that of evaluating the network at as many points as there are coordinates and symbols, of which at most 1,024
+    are held; where these do not fit, the oldest are replaced by intervals, so that memory stays bounded.
 
     References
     ----------

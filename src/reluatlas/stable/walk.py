@@ -19,7 +19,7 @@ from reluatlas.typing import FloatArray
 MOST_NUMBERS = 2**24
 """Numbers that the terms of one tensor may be; on a part of a domain, which threads look at side by side, a quarter."""
 MOST_SYMBOLS = 1024
-"""Coordinates and symbols that are held at once; the oldest symbols go first."""
+"""Symbols that are held at once beside the domain's coordinates; the oldest symbols go first."""
 FEWEST = 16
 """So many are held of a tensor however large."""
 
@@ -58,7 +58,7 @@ def possibilities(
 
     On all of a domain, or on a part of it.
     """
-    origin, basis, low, high = _frame(domain)
+    origin, basis, low, high = frame_of(domain)
     n_given, corners, radius = 0, None, 0.0
     if part is not None:
         n_given, corners, radius = part.pieces.size, part.corners, part.radius
@@ -66,7 +66,7 @@ def possibilities(
         low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
     widest = max(prod(node.shape) for node in net.nodes)
     numbers = MOST_NUMBERS if part is None else MOST_NUMBERS // 4
-    most = min(MOST_SYMBOLS, max(FEWEST, numbers // max(1, widest)))
+    most = min(low.size + MOST_SYMBOLS, max(FEWEST, numbers // max(1, widest)))
     k = min(low.size, most)
     room = max(0, most - k)
     found: list[Enclosure | None] = []
@@ -112,7 +112,7 @@ def possibilities(
     yield output
 
 
-def _frame(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def frame_of(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return origin, basis, and the bounds of the coordinates."""
     if isinstance(domain, Segment):
         # in coordinates t of [-1, 1] around the middle; what that rounds is far below the roundoff of any sum

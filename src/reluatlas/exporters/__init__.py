@@ -1,0 +1,1 @@
+"""The room of one question: how networks are written for others."""

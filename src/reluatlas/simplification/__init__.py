@@ -1,0 +1,1 @@
+"""The room of one question: which smaller network is the same function on a domain."""
