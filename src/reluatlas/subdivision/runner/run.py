@@ -24,7 +24,7 @@ from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Foun
 from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS, state_bytes
 from reluatlas.subdivision.program.layout import M_K, Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile
-from reluatlas.subdivision.runner.frontier import Frontier
+from reluatlas.subdivision.runner.frontier import Frontier, Take
 
 MAX_DIMENSION = 6
 _PULSE = 0.1
@@ -148,8 +148,21 @@ class _Crew:
         self._executor.shutdown(wait=True)
 
 
-def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
+def run(
+    lowered: Lowered,
+    limits: Limits,
+    *,
+    collect: bool,
+    checkpoint: str | PathLike[str] | None = None,
+    take: Take | None = None,
+) -> Run:
     """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
+
+    Parameters
+    ----------
+    take : callable, optional
+        Is given what each item gave, cells and all, as it ends, on the thread that called; nothing is kept then. Not
+        with a checkpoint.
 
     Raises
     ------
@@ -168,7 +181,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
         measure = not collect or limits.progress is not None or file is not None
         crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect, measure=measure)
-        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
+        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)
     finally:

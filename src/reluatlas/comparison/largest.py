@@ -1,0 +1,102 @@
+"""How large is the largest difference, and where? From the vertices that may be it, settled in fractions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf, nextafter
+
+import numpy as np
+
+from reluatlas.arithmetic.rationals import nearest
+from reluatlas.comparison.exact import ExactAt, Values
+from reluatlas.comparison.norms import Norm, bounds_of
+from reluatlas.comparison.totals import Candidate, Part
+from reluatlas.deadline import look
+from reluatlas.errors import TimeLimitError
+from reluatlas.typing import FloatArray
+
+_CLOSE = 1e-11
+"""Gap between both ends, over the value, from which on no other vertex is tried."""
+_ENOUGH = 1e-10
+_TRIED = 256
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The largest difference of one output, or of all, over the cells that were found.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Certain bounds: what is reached at a vertex, and what is exceeded at none.
+    point : ndarray or None
+        Where, in the domain's coordinates, rounded; None when there was no cell.
+    vertex : tuple of Fraction or None
+        The same exactly, where it was settled.
+    values : Values or None
+        Both networks there.
+    """
+
+    lower: float
+    upper: float
+    point: FloatArray | None
+    vertex: tuple[Fraction, ...] | None
+    values: Values | None
+
+
+def largest(
+    parts: list[Part], output: int, n_outputs: int, norm: Norm, exact: ExactAt, *, must_settle: bool
+) -> Largest:
+    """Return the largest difference of an output; of all, in a norm, for `output` equal to their number.
+
+    Unless `must_settle`, what float64 bounds leave open is settled only where it is more than `_ENOUGH` of the value.
+    """
+    every = [c for part in parts for c in part.candidates[output]]
+    beyond = max((float(part.beyond[output]) for part in parts), default=0.0)
+    every.sort(key=lambda c: -(c.value + c.bound))
+    floor = max((c.value - c.bound for c in every), default=0.0)
+    every = [c for c in every if c.value + c.bound >= floor]
+    first = every[0].point if every else None
+    if every and not must_settle:
+        top = max(beyond, every[0].value + every[0].bound)
+        if top - floor <= _ENOUGH * floor:
+            return Largest(floor, top, first, None, None)
+    best: tuple[Fraction, Fraction] | None = None
+    found: Largest | None = None
+    left = beyond
+    for i, candidate in enumerate(every):
+        left = max(beyond, candidate.value + candidate.bound)
+        if best is not None and (left <= best[1] or left - best[0] <= _CLOSE * best[0] or i >= _TRIED):
+            break
+        try:
+            look()
+            vertex, values = _exactly(candidate, exact)
+        except TimeLimitError:
+            break
+        sizes = values.difference if output == n_outputs else (values.difference[output],)
+        value = bounds_of(sizes, norm)
+        if best is None or value[0] > best[0]:
+            best, found = value, Largest(0.0, 0.0, candidate.point, vertex, values)
+    else:
+        left = beyond
+    if best is None or found is None:
+        return Largest(max(0.0, floor), left, first, None, None)
+    upper = max(_up(best[1]), left)
+    return Largest(_down(best[0]), upper, found.point, found.vertex, found.values)
+
+
+def _exactly(candidate: Candidate, exact: ExactAt) -> tuple[tuple[Fraction, ...], Values]:
+    vertex = exact.vertex(np.asarray(candidate.lines), candidate.pattern)
+    return vertex, exact.at_vertex(vertex, candidate.pattern)
+
+
+def _down(value: Fraction) -> float:
+    """Return the largest float64 number that is not above a fraction, as far as one rounding can tell."""
+    near = nearest(value)
+    return near if Fraction(near) <= value else nextafter(near, -inf)
+
+
+def _up(value: Fraction) -> float:
+    near = nearest(value)
+    return near if Fraction(near) >= value else nextafter(near, inf)

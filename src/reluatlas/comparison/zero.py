@@ -1,0 +1,29 @@
+"""Are two networks equal on some cells? Decided exactly, cell by cell, where float64 leaves it open."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reluatlas.comparison.refinement import Refinement
+from reluatlas.comparison.totals import Totals
+from reluatlas.complexes.linear_regions import ExactMaps
+from reluatlas.deadline import look
+from reluatlas.domain import Domain
+from reluatlas.errors import TimeLimitError
+
+
+def is_equal(totals: Totals, both: Refinement, domain: Domain, *, is_complete: bool) -> bool | None:
+    """Return whether the difference is zero on all cells; None where time or memory did not suffice to tell."""
+    if totals.is_different:
+        return False
+    patterns = list(totals.doubtful.values())
+    if patterns:
+        exact, m = ExactMaps(both.network, domain, np.stack(patterns)), both.m
+        try:
+            for i in range(len(patterns)):
+                look()
+                if any(any(form) for form in exact.of(i)[2 * m :]):
+                    return False
+        except TimeLimitError:
+            return None
+    return True if is_complete and totals.has_all_doubtful else None
