@@ -67,7 +67,10 @@ def new_room(k: int) -> Room:
 
 @kernel
 def measure_vertices(affine, errors, x, radius, offsets, k, out):
-    """Write the values of the functions `affine[i]` (m, k + 1) at the vertices of each polytope i, with bounds."""
+    """Write the values of the functions `affine[i]` (m, k + 1) at the vertices of each polytope i, with bounds.
+
+    Their coefficients are off by at most `errors[i]`.
+    """
     m = affine.shape[1]
     for i in range(offsets.size - 1):
         for v in range(offsets[i], offsets[i + 1]):
@@ -75,13 +78,13 @@ def measure_vertices(affine, errors, x, radius, offsets, k, out):
                 value = affine[i, o, k]
                 size = abs(value)
                 slope = 0.0
-                bound = errors[o, k]
+                bound = errors[i, o, k]
                 for j in range(k):
                     term = affine[i, o, j] * x[v, j]
                     value += term
                     size += abs(term)
                     slope += abs(affine[i, o, j])
-                    bound += (abs(x[v, j]) + radius[v]) * errors[o, j]
+                    bound += (abs(x[v, j]) + radius[v]) * errors[i, o, j]
                 out.value[v, o] = value
                 out.bound[v, o] = SLACK * (bound + radius[v] * slope + (k + 3) * U * size)
 

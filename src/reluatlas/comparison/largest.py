@@ -12,8 +12,7 @@ from reluatlas.arithmetic.rationals import nearest
 from reluatlas.comparison.exact import ExactAt, Values
 from reluatlas.comparison.norms import Norm, bounds_of
 from reluatlas.comparison.totals import Candidate, Part
-from reluatlas.deadline import look
-from reluatlas.errors import TimeLimitError
+from reluatlas.deadline import Deadline
 from reluatlas.typing import FloatArray
 
 _CLOSE = 1e-11
@@ -46,7 +45,7 @@ class Largest:
 
 
 def largest(
-    parts: list[Part], output: int, n_outputs: int, norm: Norm, exact: ExactAt, *, must_settle: bool
+    parts: list[Part], output: int, n_outputs: int, norm: Norm, exact: ExactAt, deadline: Deadline, *, must_settle: bool
 ) -> Largest:
     """Return the largest difference of an output; of all, in a norm, for `output` equal to their number.
 
@@ -69,11 +68,9 @@ def largest(
         left = max(beyond, candidate.value + candidate.bound)
         if best is not None and (left <= best[1] or left - best[0] <= _CLOSE * best[0] or i >= _TRIED):
             break
-        try:
-            look()
-            vertex, values = _exactly(candidate, exact)
-        except TimeLimitError:
+        if i and deadline.is_over():
             break
+        vertex, values = _exactly(candidate, exact)
         sizes = values.difference if output == n_outputs else (values.difference[output],)
         value = bounds_of(sizes, norm)
         if best is None or value[0] > best[0]:

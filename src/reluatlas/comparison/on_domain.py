@@ -18,7 +18,7 @@ from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
 from reluatlas.comparison.totals import Pieces, Totals
 from reluatlas.comparison.zero import is_equal
-from reluatlas.deadline import grace, under
+from reluatlas.deadline import Deadline, grace, under
 from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.network import Network
@@ -28,7 +28,7 @@ from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, run
 from reluatlas.typing import FloatArray
 
 _FOR_CELLS = 0.8  # of the time; the rest is for what they tell
-_AFTER_S = 20.0  # how much longer the bound on what was not looked at may take
+_AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
 _TRIED = 20
 
 
@@ -51,18 +51,18 @@ def compare_on(both: Refinement, domain: Domain, wanted: Wanted, limits: Limits)
     """
     require_bounded(both.network, domain)
     start = time.monotonic()
-    with under(limits.deadline):
+    with under(limits.deadline) as deadline:
         lowered = lower(both.network, domain)
         totals = Totals(both, lowered, wanted.norm, wanted.means)
         stopped_by, exactness, share = _found(totals, domain, limits)
-        with grace(0.5):
-            equal = is_equal(totals, both, domain, is_complete=not stopped_by)
-            top, every = _largest(both, totals, domain)
-        rest = _unseen(both, domain, wanted.norm) if stopped_by else None
-        return _answer(
-            both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
-            time.monotonic() - start,
-        )  # fmt: skip
+        with grace(_AFTER_S):
+            equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
+            top, every = _largest(both, totals, domain, deadline)
+            rest = _unseen(both, domain, wanted.norm) if stopped_by else None
+            return _answer(
+                both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
+                time.monotonic() - start,
+            )  # fmt: skip
 
 
 def require_bounded(network: Network, domain: object) -> None:
@@ -110,19 +110,20 @@ def _share(totals: Totals, domain: Domain) -> float:
     return min(1.0, sum(p.volume for p in totals.parts) / domain.box.volume) if totals.means else float("nan")
 
 
-def _largest(both: Refinement, totals: Totals, domain: Domain) -> tuple[Largest, list[Largest]]:
+def _largest(
+    both: Refinement, totals: Totals, domain: Domain, deadline: Deadline
+) -> tuple[Largest, list[Largest]]:
     """Return the largest difference over all outputs, and of each."""
     exact, m = ExactAt(both, domain), both.m
-    every = [largest(totals.parts, o, m, totals.norm, exact, must_settle=False) for o in range(m)]
-    return largest(totals.parts, m, m, totals.norm, exact, must_settle=True), every
+    every = [largest(totals.parts, o, m, totals.norm, exact, deadline, must_settle=False) for o in range(m)]
+    return largest(totals.parts, m, m, totals.norm, exact, deadline, must_settle=True), every
 
 
 def _unseen(both: Refinement, domain: Domain, norm: Norm) -> tuple[float, FloatArray] | None:
     """Return certain bounds on the difference over the whole domain, of all outputs and each; None without the time."""
     try:
-        with grace(_AFTER_S):
-            assert isinstance(domain, Box | Slice)
-            found = stability(both.network, domain)
+        assert isinstance(domain, Box | Slice)
+        found = stability(both.network, domain)
     except TimeLimitError:
         return None
     m = both.m

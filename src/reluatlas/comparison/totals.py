@@ -6,6 +6,7 @@ differ, and, while every difference met may still be zero, the patterns to decid
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import fsum
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import ROUNDED_VERTEX
+from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.compiled.structs import pack
 from reluatlas.comparison.kernels import (
     SLACK,
@@ -38,6 +40,11 @@ _CANDIDATES = 64
 """Vertices of one piece of work, and of one output, that are kept as possibly the largest."""
 _PIECES = 200_000
 _PATTERNS = 200_000
+_VAGUE = 64.0
+"""Times its error that a row may be large and still be composed exactly."""
+_LEAST_S, _SHARE = 2.0, 0.3
+"""Seconds that this may take, and share of the time so far."""
+TINY = 2.0**-1074
 
 
 class Candidate(NamedTuple):
@@ -125,6 +132,7 @@ class Totals:
         self.best = np.zeros(self.m + 1)  # certain lower bounds on the largest difference, of each output and of all
         self._room = new_room(self.k)
         self._scratch_size = 0, 0
+        self._begin, self._seconds_exact = time.monotonic(), 0.0
 
     def take(self, found: Found) -> None:
         """Take what one item of the subdivision gave."""
@@ -137,19 +145,17 @@ class Totals:
     def _part(self, cells: Shape) -> Part:
         m, c = self.m, len(cells.pattern)
         _, _, d = self.both.outputs(np.moveaxis(cells.affine, 1, -1))
-        rows = np.ascontiguousarray(np.moveaxis(d, -1, 1))
+        rows, errors = self._settled(cells, np.ascontiguousarray(np.moveaxis(d, -1, 1)))
         out = new_measures(c, len(cells.radius), m)
         packed = pack(out)
-        measure_vertices(
-            rows, self._errors[2 * m :].copy(), cells.points, cells.radius, cells.offsets, self.k, packed
-        )  # fmt: skip
+        measure_vertices(rows, errors, cells.points, cells.radius, cells.offsets, self.k, packed)
         f_class, g_class = self._classes(cells)
         differ = f_class != g_class
         tied = self._tied(cells, f_class, g_class)
         wanted = np.ones(c, dtype=bool) if self.means else differ | np.any(list(tied.values()), axis=0)
         self._measure(cells, wanted, packed)
         candidates, beyond = self._candidates(cells, out)
-        self._decide_zero(cells, rows)
+        self._decide_zero(cells, rows, errors)
         runs, ends = _runs(cells.pattern[:, : self.both.n_base])
         return Part(
             n_cells=c,
@@ -238,18 +244,39 @@ class Totals:
             )
         return found, beyond
 
-    def _decide_zero(self, cells: Shape, rows: FloatArray) -> None:
+    def _settled(self, cells: Shape, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the differences' rows and bounds on their errors, composed anew exactly where nearly all is rounding.
+
+        So networks that differ by less than float64 sees are told apart, as far as time allows.
+        """
+        errors = np.repeat(self._errors[None, 2 * self.m :], len(rows), axis=0)
+        if not errors.any():
+            return rows, errors
+        vague = np.flatnonzero(np.all(np.abs(rows) <= _VAGUE * errors, axis=(1, 2)))
+        begin = time.monotonic()
+        if vague.size:
+            exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[vague])
+            for i, cell in enumerate(vague.tolist()):
+                if self._seconds_exact + time.monotonic() - begin > _LEAST_S + _SHARE * (begin - self._begin):
+                    break
+                form = exact.of(i)[2 * self.m :]
+                rows[cell] = [to_floats(row) for row in form]
+                errors[cell] = 2 * U * np.abs(rows[cell]) + np.where(rows[cell] == 0, 0.0, TINY)
+                for o, row in enumerate(form):
+                    errors[cell, o][[bool(v) and r == 0.0 for v, r in zip(row, rows[cell, o], strict=True)]] = TINY
+        self._seconds_exact += time.monotonic() - begin
+        return rows, errors
+
+    def _decide_zero(self, cells: Shape, rows: FloatArray, errors: FloatArray) -> None:
         """Note that the difference is certainly not zero, or keep the patterns of cells where that is open."""
         if self.is_different:
             return
-        errors = self._errors[2 * self.m :]
         if bool(np.any(np.abs(rows) > errors)):
             self.is_different = True
             self.doubtful = {}
             return
-        if not errors.any():  # nothing was rounded: what is zero is zero
-            return
-        for pattern in cells.pattern:
+        # where nothing was rounded, what is zero is zero
+        for pattern in cells.pattern[errors.any(axis=(1, 2))]:
             key = pattern[: self.both.n_base].tobytes()
             if key not in self.doubtful:
                 if len(self.doubtful) >= _PATTERNS:

@@ -162,11 +162,10 @@ def at_points(answer: PointComparison) -> list[str]:
 
 
 def _how_much_it_says(answer: PointComparison) -> str:
+    low, high = answer.elsewhere
     few = "So few points say little: if" if answer.n_points < _FEW else "If"
-    return (
-        f"{few} they were drawn at random, the share with another class is at most {percent(answer.most_elsewhere)} "
-        "(with 95 % confidence)."
-    )
+    share = f"at most {percent(high)}" if low == 0 else f"between {percent(low)} and {percent(high)}"
+    return f"{few} they were drawn at random, the share with another class is {share} (with 95 % confidence)."
 
 
 def on_segments(answer: SegmentComparison) -> list[str]:
