@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, nextafter
@@ -18,7 +19,8 @@ from reluatlas.typing import FloatArray
 _CLOSE = 1e-11
 """Gap between both ends, over the value, from which on no other vertex is tried."""
 _ENOUGH = 1e-10
-_TRIED = 256
+_LONGEST_S = 5.0
+"""Seconds that the vertices of one output may take, where nothing else limits the time."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,15 @@ def largest(
         top = max(beyond, every[0].value + every[0].bound)
         if top - floor <= _ENOUGH * floor:
             return Largest(floor, top, first, None, None)
+    begin = time.monotonic()
     best: tuple[Fraction, Fraction] | None = None
     found: Largest | None = None
     left = beyond
     for i, candidate in enumerate(every):
         left = max(beyond, candidate.value + candidate.bound)
-        if best is not None and (left <= best[1] or left - best[0] <= _CLOSE * best[0] or i >= _TRIED):
+        if best is not None and (left <= best[1] or left - best[0] <= _CLOSE * best[0]):
             break
-        if i and deadline.is_over():
+        if i and (deadline.is_over() or time.monotonic() - begin > _LONGEST_S):
             break
         vertex, values = _exactly(candidate, exact)
         sizes = values.difference if output == n_outputs else (values.difference[output],)

@@ -36,12 +36,12 @@ from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.typing import FloatArray, IntArray
 
-_CANDIDATES = 64
-"""Vertices of one piece of work, and of one output, that are kept as possibly the largest."""
+_CANDIDATES, _FEWEST = 8_192, 64
+"""Vertices that are kept as possibly the largest: of the first piece of work and of one output; of a late one."""
 _PIECES = 200_000
 _PATTERNS = 200_000
-_VAGUE = 64.0
-"""Times its error that a row may be large and still be composed exactly."""
+_VAGUE = 1e-10
+"""Share of a difference that may be rounding; where it is more, rows are composed exactly."""
 _LEAST_S, _SHARE = 2.0, 0.3
 """Seconds that this may take, and share of the time so far."""
 TINY = 2.0**-1074
@@ -145,10 +145,13 @@ class Totals:
     def _part(self, cells: Shape) -> Part:
         m, c = self.m, len(cells.pattern)
         _, _, d = self.both.outputs(np.moveaxis(cells.affine, 1, -1))
-        rows, errors = self._settled(cells, np.ascontiguousarray(np.moveaxis(d, -1, 1)))
+        rows = np.ascontiguousarray(np.moveaxis(d, -1, 1))
+        errors = np.repeat(self._errors[None, 2 * m :], c, axis=0)
         out = new_measures(c, len(cells.radius), m)
         packed = pack(out)
         measure_vertices(rows, errors, cells.points, cells.radius, cells.offsets, self.k, packed)
+        if self._settle(cells, rows, errors, out):
+            measure_vertices(rows, errors, cells.points, cells.radius, cells.offsets, self.k, packed)
         f_class, g_class = self._classes(cells)
         differ = f_class != g_class
         tied = self._tied(cells, f_class, g_class)
@@ -231,7 +234,8 @@ class Totals:
             self.best[o] = max(self.best[o], float((value - bound).max()))
             at = np.flatnonzero(value + bound >= self.best[o])
             at = at[np.argsort(-(value + bound)[at], kind="stable")]
-            kept, rest = at[:_CANDIDATES], at[_CANDIDATES:]
+            room = max(_FEWEST, _CANDIDATES // (1 + len(self.parts)))
+            kept, rest = at[:room], at[room:]
             beyond[o] = float((value + bound)[rest].max(initial=0.0))
             found.append(
                 [
@@ -244,28 +248,29 @@ class Totals:
             )
         return found, beyond
 
-    def _settled(self, cells: Shape, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the differences' rows and bounds on their errors, composed anew exactly where nearly all is rounding.
+    def _settle(self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures) -> bool:
+        """Compose anew, exactly, the differences' rows of cells where rounding hides which value is the largest.
 
-        So networks that differ by less than float64 sees are told apart, as far as time allows.
+        So networks that differ by less than float64 sees are told apart, as far as time allows. Returns whether any was.
         """
-        errors = np.repeat(self._errors[None, 2 * self.m :], len(rows), axis=0)
-        if not errors.any():
-            return rows, errors
-        vague = np.flatnonzero(np.all(np.abs(rows) <= _VAGUE * errors, axis=(1, 2)))
+        value = np.abs(out.value)
+        self.best[:-1] = np.maximum(self.best[:-1], (value - out.bound).max(axis=0))
+        may_be = value + out.bound >= self.best[:-1]
+        vague = may_be & (out.bound > _VAGUE * np.maximum(value, self.best[:-1]))
+        which = np.flatnonzero(np.add.reduceat(vague.any(axis=1), cells.offsets[:-1]))
+        if not which.size:
+            return False
         begin = time.monotonic()
-        if vague.size:
-            exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[vague])
-            for i, cell in enumerate(vague.tolist()):
-                if self._seconds_exact + time.monotonic() - begin > _LEAST_S + _SHARE * (begin - self._begin):
-                    break
-                form = exact.of(i)[2 * self.m :]
-                rows[cell] = [to_floats(row) for row in form]
-                errors[cell] = 2 * U * np.abs(rows[cell]) + np.where(rows[cell] == 0, 0.0, TINY)
-                for o, row in enumerate(form):
-                    errors[cell, o][[bool(v) and r == 0.0 for v, r in zip(row, rows[cell, o], strict=True)]] = TINY
+        exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[which])
+        for i, cell in enumerate(which.tolist()):
+            if self._seconds_exact + time.monotonic() - begin > _LEAST_S + _SHARE * (begin - self._begin):
+                break
+            form = exact.of(i)[2 * self.m :]
+            rows[cell] = [to_floats(row) for row in form]
+            is_zero = np.array([[v == 0 for v in row] for row in form])
+            errors[cell] = np.where(is_zero, 0.0, 2 * U * np.abs(rows[cell]) + TINY)
         self._seconds_exact += time.monotonic() - begin
-        return rows, errors
+        return True
 
     def _decide_zero(self, cells: Shape, rows: FloatArray, errors: FloatArray) -> None:
         """Note that the difference is certainly not zero, or keep the patterns of cells where that is open."""
