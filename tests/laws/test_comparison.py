@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -48,6 +48,9 @@ def assert_as_oracle(f: Network, g: Network, domain: ra.Box | ra.Slice) -> ra.Co
         assert abs(Fraction(found.mean_square[o]) - truth.mean_square[o]) <= found.mean_square_error[o]
         assert abs(found.mean_difference[o] - truth.mean[o]) <= 1e-12 * max(1, truth.largest[o])
     assert found.disagreement is not None
+    assert found.disagreement_error is not None
+    assert found.f_tied is not None
+    assert found.g_tied is not None
     assert abs(found.disagreement - truth.disagreement) <= 1e-12
     assert abs(Fraction(found.disagreement) - truth.disagreement) <= found.disagreement_error
     shares = {pair: share for pair, share in truth.pairs.items() if pair[0] != pair[1]}
@@ -66,7 +69,7 @@ def test_pairs_match_the_oracle(family):
 
 @pytest.mark.parametrize("family", ["generic", "duplicate", "eight_bit", "residual", "concat"])
 def test_near_equal_networks_match_the_oracle(family):
-    for seed in SEEDS:
+    for seed in range(2):
         f = FAMILIES[family](seed)
         for step in (2.0**-11, 2.0**-24, 2.0**-52):
             assert_as_oracle(f, nudged(f, step, seed), domain_for(seed))
@@ -79,9 +82,7 @@ def nudged(f: Network, step: float, seed: int) -> Network:
     for t, node in enumerate(nodes):
         if isinstance(node, Affine):
             operators = tuple(
-                Dense(o.weight * (1 + step * rng.integers(-1, 2, o.weight.shape)))
-                if isinstance(o, Dense)
-                else o
+                Dense(o.weight * (1 + step * rng.integers(-1, 2, o.weight.shape))) if isinstance(o, Dense) else o
                 for o in node.operators
             )
             nodes[t] = replace(node, operators=operators)
@@ -96,16 +97,18 @@ def test_two_hundred_pairs_are_nowhere_above_what_is_told():
         f, g = (_dense(rng, widths) for _ in "fg")
         box = ra.Box(-1.0, 1.0, dim=n)
         found = ra.compare(f, g, box, jobs=1, means=False)
-        X = np.concatenate([rng.uniform(-1, 1, (500, n)), found.witness[None]])
+        assert found.found is not None
+        at = found.found.x
+        X = np.concatenate([rng.uniform(-1, 1, (500, n)), at[None]])
         for x in X[np.argsort(-np.abs(f(X) - g(X)).max(axis=1))[:3]]:
             assert max(abs(d) for d in exactly(f, g, x)) <= found.upper
         size = max(1.0, *np.abs(found.found.f), *np.abs(found.found.g))
-        assert abs(float(np.abs(f(found.witness) - g(found.witness)).max()) - found.upper) <= 1e-5 * size
+        assert abs(float(np.abs(f(at) - g(at)).max()) - found.upper) <= 1e-5 * size
 
 
 def _dense(rng: np.random.Generator, widths: tuple[int, ...]) -> Network:
     return ra.load([
-        (rng.normal(size=(b, a)), rng.normal(size=b)) for a, b in zip(widths, widths[1:], strict=False)
+        (rng.normal(size=(b, a)), rng.normal(size=b)) for a, b in pairwise(widths)
     ])  # fmt: skip
 
 

@@ -7,7 +7,12 @@ from fractions import Fraction
 from tests.oracles.plain import Input, dense, on_box, relu
 from tests.oracles.two_networks import clipped, compare, integral_of_square
 
-SQUARE = ((Fraction(0), Fraction(0)), (Fraction(1), Fraction(0)), (Fraction(1), Fraction(1)), (Fraction(0), Fraction(1)))
+SQUARE = (
+    (Fraction(0), Fraction(0)),
+    (Fraction(1), Fraction(0)),
+    (Fraction(1), Fraction(1)),
+    (Fraction(0), Fraction(1)),
+)
 
 
 def _net(*last):

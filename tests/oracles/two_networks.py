@@ -1,4 +1,4 @@
-"""How do two networks differ on a plane? Exactly, in fractions: every cell of both together, cut again by what is asked.
+"""How do two networks differ on a plane? Exactly, in fractions: every cell of both together, cut by what is asked.
 
 The networks are put side by side, their cells enumerated as those of one, and each cell is cut along the zero sets of
 the differences and by the largest outputs, polygon by polygon. Nothing here is shared with reluatlas.
@@ -107,7 +107,7 @@ def clipped(polygon: Polygon, form: Form) -> Polygon:
 
 
 def by_class(polygon: Polygon, forms: tuple[Form, ...]) -> list[tuple[int, Polygon]]:
-    """Return the parts with an interior on which each form is the largest, the lowest of equal ones; one form: signs."""
+    """Return the parts with an interior on which each form is the largest, the lowest of equals; one form: signs."""
     if len(forms) == 1:
         (form,) = forms
         above = clipped(polygon, form) if any(form) else ()

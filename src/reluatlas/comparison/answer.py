@@ -1,101 +1,23 @@
-"""What is the answer to how two networks differ on a domain? `Comparison`."""
+"""What is the answer to how two networks differ? The records, with their sentences and numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reluatlas.answers.exactness import Exactness
-from reluatlas.answers.limits import StoppedBy
 from reluatlas.comparison import words
-from reluatlas.comparison.norms import Norm
-from reluatlas.comparison.refinement import Refinement
-from reluatlas.domain import Domain
-from reluatlas.network.network import Network
-from reluatlas.shown import Shown
-from reluatlas.typing import FloatArray, IntArray
+from reluatlas.comparison.record import ComparisonRecord, PointRecord, SegmentRecord
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
 
 
-@dataclass(frozen=True, eq=False)
-class ClassPair(Shown):
-    """The part of a domain where f has one class and g another.
-
-    Attributes
-    ----------
-    f_class, g_class : int
-    share : float
-        Of the domain's volume (of the part that was done, of an incomplete answer).
-    n_pieces : int
-        Convex pieces that it consists of, each in one cell.
-    witness : ndarray or None
-        A float64 input at which, exactly, f has the one class and g the other; None where the part is too thin for
-        any float64 point that was tried.
-    """
-
-    f_class: int
-    g_class: int
-    share: float
-    n_pieces: int
-    witness: FloatArray | None
-
-
-@dataclass(frozen=True, eq=False)
-class DifferingPieces(Shown):
-    """Convex pieces on each of which f has one class and g another.
-
-    Attributes
-    ----------
-    points : ndarray, shape (P, k)
-        Their vertices, in the domain's coordinates; in the plane around each piece.
-    offsets : ndarray, shape (S + 1,)
-        Vertices of piece i are `points[offsets[i]:offsets[i + 1]]`.
-    f_class, g_class : ndarray, shape (S,)
-    volume : ndarray, shape (S,)
-        In input units.
-    """
-
-    points: FloatArray
-    offsets: IntArray
-    f_class: IntArray
-    g_class: IntArray
-    volume: FloatArray
-
-    def __len__(self) -> int:
-        return self.f_class.size
-
-
-@dataclass(frozen=True, eq=False)
-class Witness(Shown):
-    """The point where the difference is largest.
-
-    Attributes
-    ----------
-    vertex : ndarray, shape (k,)
-        The vertex of the common refinement, in the domain's coordinates, rounded.
-    f_at_vertex, g_at_vertex : ndarray, shape (m,)
-        What f and g are there exactly, rounded once.
-    x : ndarray, shape input_shape
-        The float64 input next to it, within the domain's box of coordinates.
-    f, g : ndarray, shape (m,)
-        What f and g are at `x` exactly, rounded once.
-    """
-
-    vertex: FloatArray
-    f_at_vertex: FloatArray
-    g_at_vertex: FloatArray
-    x: FloatArray
-    f: FloatArray
-    g: FloatArray
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Shown):
+class Comparison(ComparisonRecord):
     """How two networks differ on a domain. Made by `reluatlas.compare`.
 
     Attributes
@@ -140,67 +62,6 @@ class Comparison(Shown):
         By how much a float32 forward pass is off in f - g at the witness.
     notices : tuple of str
     """
-
-    f: Network
-    g: Network
-    domain: Domain
-    norm: Norm
-    lower: float
-    upper: float
-    max_lower: FloatArray
-    max_difference: FloatArray
-    found: Witness | None
-    witnesses: FloatArray | None
-    mean_difference: FloatArray | None
-    mean_difference_error: FloatArray | None
-    mean_square: FloatArray | None
-    mean_square_error: FloatArray | None
-    disagreement: float | None
-    disagreement_error: float | None
-    pairs: tuple[ClassPair, ...]
-    pieces: DifferingPieces | None
-    f_tied: float | None
-    g_tied: float | None
-    is_equal: bool | None
-    n_cells: int
-    n_pieces: int
-    stopped_by: StoppedBy
-    share_done: float
-    exactness: Exactness
-    seconds: float
-    runtime_error: float | None = None
-    notices: tuple[str, ...] = ()
-    _both: Refinement | None = field(default=None)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of the domain was looked at."""
-        return self.stopped_by == ""
-
-    @property
-    def largest(self) -> float:
-        """The largest |f - g| over outputs and domain: the certain upper end; see `lower`."""
-        return self.upper
-
-    @property
-    def output(self) -> int:
-        """The output whose difference is the largest."""
-        return int(self.max_lower.argmax())
-
-    @property
-    def witness(self) -> FloatArray | None:
-        """The float64 input next to the vertex where the difference is largest."""
-        return None if self.found is None else self.found.x
-
-    @property
-    def f_classes(self) -> int | None:
-        """Number of classes that were compared; None when the networks have none."""
-        return None if self.disagreement is None else max(2, self.f.n_outputs)
-
-    @property
-    def is_below_float32(self) -> bool:
-        """Whether the largest difference is less than what a float32 forward pass is off by at the witness."""
-        return self.runtime_error is not None and self.upper < self.runtime_error
 
     @cached_property
     def refinement(self) -> PolyhedralComplex:
@@ -275,6 +136,131 @@ class Comparison(Shown):
 
     def __repr__(self) -> str:
         return f"Comparison({' '.join(self.words)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SegmentComparison(SegmentRecord):
+    """How two networks differ on segments. Made by `reluatlas.compare`.
+
+    Attributes
+    ----------
+    f, g : Network
+    segments : tuple of Segment
+    norm : {"inf", 1, 2}
+        Over the outputs, of `max_by_segment`.
+    max_by_segment, bounds : ndarray, shape (S,)
+        The largest |f - g| on each segment, and how far that may be off.
+    where : ndarray, shape (S,)
+        At which t in [0, 1] of the segment: the point is `a + t (b - a)`.
+    max_difference : ndarray, shape (m,)
+        The largest of each output, on all of them.
+    disagreement : ndarray, shape (S,), or None
+        The share of each segment's length on which the classes differ; None without classes.
+    n_pieces : ndarray of int, shape (S,)
+        Pieces of the common refinement that each segment passes through.
+    stopped_by : str
+    exactness : Exactness
+    """
+
+    @property
+    def words(self) -> list[str]:
+        """The answer in sentences."""
+        return words.on_segments(self)
+
+    def summary(self) -> str:
+        """Return the answer in words."""
+        return "\n".join(self.words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values, for JSON."""
+        return {
+            "is_complete": self.is_complete,
+            "stopped_by": self.stopped_by,
+            "n_segments": self.n_segments,
+            "norm": self.norm,
+            "largest": self.largest,
+            "max_by_segment": self.max_by_segment.tolist(),
+            "where": self.where.tolist(),
+            "max_difference": self.max_difference.tolist(),
+            "disagreement": None if self.disagreement is None else self.disagreement.tolist(),
+            "n_pieces": self.n_pieces.tolist(),
+            "words": self.words,
+        }
+
+    def __repr__(self) -> str:
+        return f"SegmentComparison({' '.join(self.words)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PointComparison(PointRecord):
+    """How two networks differ at points. Made by `reluatlas.compare` with `X=`.
+
+    Attributes
+    ----------
+    f, g : Network
+    norm : {"inf", 1, 2}
+        Over the outputs, of `largest`.
+    differences : ndarray, shape (N, m)
+        `f(x) - g(x)`, from float64 forward passes.
+    f_classes, g_classes : ndarray of int, shape (N,), or None
+        Decided exactly; the lowest index among the largest. None when the outputs are no classes.
+    f_margins, g_margins : ndarray, shape (N,), or None
+        By how much the class is ahead of the next one, in output units.
+    hamming : ndarray of int, shape (N,), or None
+        Number of units and windows that are on different pieces, decided exactly; None where layers do not correspond:
+        both networks must have the same numbers of units and windows in the same order.
+    by_layer : ndarray, shape (n_layers,), or None
+        The share of units on different pieces, in the mean over points, by layer.
+    notices : tuple of str
+    segments : tuple of SegmentComparison
+        What was asked for between points.
+    planes : tuple of Comparison
+        On planes through three of them.
+    """
+
+    segments: tuple[SegmentComparison, ...] = ()
+    planes: tuple[Comparison, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked for between points was found."""
+        return all(part.is_complete for part in (*self.segments, *self.planes))
+
+    @property
+    def words(self) -> list[str]:
+        """The answer in sentences."""
+        return [*words.at_points(self), *(line for part in (*self.segments, *self.planes) for line in part.words)]
+
+    def summary(self) -> str:
+        """Return the answer in words."""
+        return "\n".join(self.words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values, for JSON."""
+        has_classes = self.f_classes is not None
+        differ = np.flatnonzero(~self.is_same).tolist() if has_classes else None
+        stops = [part.stopped_by for part in (*self.segments, *self.planes) if part.stopped_by]
+        return {
+            "is_complete": self.is_complete,
+            "stopped_by": stops[0] if stops else "",
+            "n_points": self.n_points,
+            "n_same": self.n_same if has_classes else None,
+            "differing_points": differ,
+            "largest": self.largest,
+            "at": self.at,
+            "output": self.output,
+            "max_difference": self.max_difference.tolist(),
+            "mean_hamming": None if self.hamming is None else float(self.hamming.mean()),
+            "hamming_by_layer": None if self.by_layer is None else self.by_layer.tolist(),
+            "least_margin": None if self.f_margins is None else float(self.f_margins.min()),
+            "elsewhere": list(self.elsewhere) if has_classes else None,
+            "segments": [part.to_dict() for part in self.segments],
+            "planes": [part.to_dict() for part in self.planes],
+            "words": self.words,
+        }
+
+    def __repr__(self) -> str:
+        return f"PointComparison({' '.join(self.words)})"
 
 
 def _listed(values: FloatArray | None) -> list[float] | None:

@@ -9,12 +9,12 @@ from typing import Any, Literal, overload
 from numpy.typing import ArrayLike
 
 from reluatlas.answers.limits import Limits
-from reluatlas.comparison.answer import Comparison
-from reluatlas.comparison.at_points import PointComparison, compare_at, ends, points_of, triples
+from reluatlas.comparison.answer import Comparison, PointComparison, SegmentComparison
+from reluatlas.comparison.at_points import chosen, compare_at, points_of
 from reluatlas.comparison.norms import checked_norm
 from reluatlas.comparison.notices import notices_of
 from reluatlas.comparison.on_domain import Wanted, compare_on, require_bounded
-from reluatlas.comparison.on_segments import SegmentComparison, compare_along
+from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
 from reluatlas.deadline import under
 from reluatlas.domain import Box, Segment, Slice
@@ -180,9 +180,9 @@ def _at(
 ) -> PointComparison:  # fmt: skip
     f, g = both.f, both.g
     rows = points_of(f, X)
-    pairs = [] if segments is None else ends(segments, len(rows))
-    corners = [] if planes is None else triples(planes, len(rows))
-    laid = [Slice.through(rows[list(three)], margin=margin) for three in corners]
+    pairs = [] if segments is None else chosen(segments, 2, len(rows), "segments")
+    corners = [] if planes is None else chosen(planes, 3, len(rows), "planes")
+    laid = [Slice.through(rows[three], margin=margin) for three in corners]
     lines = [Segment(rows[a], rows[b]) for a, b in pairs]
     found = compare_at(
         f, g, rows, wanted.norm, classes=both.columns is not None, notices=notices_of(f, g, rows)

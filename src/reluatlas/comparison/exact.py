@@ -1,4 +1,4 @@
-"""What are f and g exactly, at a vertex of a cell or at a float64 point? In fractions, along the pieces that hold there.
+"""What are f and g exactly, at a vertex of a cell or at a float64 point? In fractions, along their pieces.
 
 A vertex is where k rows vanish. They are composed from the weights in whole numbers, and solved.
 """
@@ -32,7 +32,7 @@ class Values:
 
     @property
     def difference(self) -> tuple[Fraction, ...]:
-        """f - g, output by output."""
+        """F - g, output by output."""
         return tuple(a - b for a, b in zip(self.f, self.g, strict=True))
 
     def classes(self, f: Network, g: Network) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class ExactAt:
         return solved(rows)
 
     def at_vertex(self, u: tuple[Fraction, ...], pattern: NDArray[np.integer]) -> Values:
-        """Return the values at a vertex u of the cell with this pattern; they are those of all cells that meet there."""
+        """Return the values at a vertex u of the cell with this pattern; all cells that meet there have them."""
         if u not in self._known:
             x = self._embedded(u)
             self._known[u] = self._values(x, {t: pattern[None, s].astype(np.int64) for t, s in self._slices.items()})

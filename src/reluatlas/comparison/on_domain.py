@@ -10,16 +10,17 @@ import numpy as np
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.arithmetic.rationals import to_floats
-from reluatlas.comparison.answer import ClassPair, Comparison, DifferingPieces, Witness
+from reluatlas.comparison.answer import Comparison
 from reluatlas.comparison.exact import ExactAt, nearest_inside
 from reluatlas.comparison.largest import Largest, largest
 from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.record import ClassPair, DifferingPieces, Witness
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
 from reluatlas.comparison.totals import Pieces, Totals
 from reluatlas.comparison.zero import is_equal
 from reluatlas.deadline import Deadline, grace, under
-from reluatlas.domain import Box, Domain, Slice, Space
+from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.network import Network
 from reluatlas.stable.stability import stability
@@ -41,7 +42,7 @@ class Wanted:
     notices: tuple[str, ...] = ()
 
 
-def compare_on(both: Refinement, domain: Domain, wanted: Wanted, limits: Limits) -> Comparison:
+def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
     """Return how two networks differ on a domain; see `reluatlas.compare`.
 
     Raises
@@ -89,7 +90,7 @@ def require_bounded(network: Network, domain: object) -> None:
         )
 
 
-def _found(totals: Totals, domain: Domain, limits: Limits) -> tuple[StoppedBy, Exactness, float]:
+def _found(totals: Totals, domain: Box | Slice, limits: Limits) -> tuple[StoppedBy, Exactness, float]:
     """Let the cells be found and added up; return what stopped that, how it was decided, and the share done."""
     tell = limits.progress
     told = Limits(limits.max_cells, None, limits.jobs, tell if tell is not None else _nobody)
@@ -106,12 +107,12 @@ def _nobody(n_cells: int, share: float) -> None:
     """Be told, so that the share that is done is known."""
 
 
-def _share(totals: Totals, domain: Domain) -> float:
+def _share(totals: Totals, domain: Box | Slice) -> float:
     return min(1.0, sum(p.volume for p in totals.parts) / domain.box.volume) if totals.means else float("nan")
 
 
 def _largest(
-    both: Refinement, totals: Totals, domain: Domain, deadline: Deadline
+    both: Refinement, totals: Totals, domain: Box | Slice, deadline: Deadline
 ) -> tuple[Largest, list[Largest]]:
     """Return the largest difference over all outputs, and of each."""
     exact, m = ExactAt(both, domain), both.m
@@ -119,10 +120,9 @@ def _largest(
     return largest(totals.parts, m, m, totals.norm, exact, deadline, must_settle=True), every
 
 
-def _unseen(both: Refinement, domain: Domain, norm: Norm) -> tuple[float, FloatArray] | None:
+def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, FloatArray] | None:
     """Return certain bounds on the difference over the whole domain, of all outputs and each; None without the time."""
     try:
-        assert isinstance(domain, Box | Slice)
         found = stability(both.network, domain)
     except TimeLimitError:
         return None
@@ -132,7 +132,7 @@ def _unseen(both: Refinement, domain: Domain, norm: Norm) -> tuple[float, FloatA
 
 
 def _answer(
-    both: Refinement, domain: Domain, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
+    both: Refinement, domain: Box | Slice, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
     rest: tuple[float, FloatArray] | None, equal: bool | None, stopped_by: StoppedBy, exactness: Exactness,
     share: float, seconds: float,
 ) -> Comparison:  # fmt: skip
@@ -180,12 +180,11 @@ def _answer(
         seconds=seconds,
         runtime_error=error,
         notices=wanted.notices,
-        _both=both,
     )
 
 
 def _witness(
-    both: Refinement, domain: Domain, top: Largest, exact: ExactAt
+    both: Refinement, domain: Box | Slice, top: Largest, exact: ExactAt
 ) -> tuple[Witness | None, float | None]:  # fmt: skip
     """Return the point where the difference is largest, and what a float32 forward pass is off by there."""
     if top.vertex is None or top.values is None:
@@ -200,7 +199,7 @@ def _witness(
     return made, runtime_error(both.f, both.g, x, here.difference)
 
 
-def _input(both: Refinement, domain: Domain, u: FloatArray) -> FloatArray:
+def _input(both: Refinement, domain: Box | Slice, u: FloatArray) -> FloatArray:
     inside = np.clip(u, domain.box.low, domain.box.high)
     return np.asarray(domain.embed(inside)).reshape(both.f.input_shape)
 
@@ -217,7 +216,7 @@ def _means(totals: Totals, volume: float) -> tuple[FloatArray, FloatArray, Float
 
 
 def _disagreement(
-    both: Refinement, domain: Domain, totals: Totals, volume: float, exact: ExactAt
+    both: Refinement, domain: Box | Slice, totals: Totals, volume: float, exact: ExactAt
 ) -> tuple[tuple[ClassPair, ...], DifferingPieces | None, tuple[float, float] | None]:
     """Return the pairs of classes that differ, the pieces themselves, and the share with its error."""
     if both.columns is None:
@@ -243,7 +242,7 @@ def _disagreement(
 
 
 def _differing(
-    both: Refinement, domain: Domain, pieces: Pieces, pair: tuple[int, int], exact: ExactAt
+    both: Refinement, domain: Box | Slice, pieces: Pieces, pair: tuple[int, int], exact: ExactAt
 ) -> FloatArray | None:
     """Return a float64 input in one of the largest pieces where the classes are, exactly, these two."""
     mine = np.flatnonzero((pieces.f_class == pair[0]) & (pieces.g_class == pair[1]))

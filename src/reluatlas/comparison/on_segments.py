@@ -3,112 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from reluatlas.answers.exactness import Exactness
-from reluatlas.answers.limits import StoppedBy
-from reluatlas.comparison import words
+from reluatlas.comparison.answer import SegmentComparison
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.domain import Segment
-from reluatlas.network.network import Network
 from reluatlas.paths.path import Path
 from reluatlas.paths.trace import trace
-from reluatlas.shown import Shown
-from reluatlas.typing import FloatArray, IntArray
+from reluatlas.typing import FloatArray
 
 _SLACK = 1.0 + 1e-9
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SegmentComparison(Shown):
-    """How two networks differ on segments. Made by `reluatlas.compare`.
-
-    Attributes
-    ----------
-    f, g : Network
-    segments : tuple of Segment
-    norm : {"inf", 1, 2}
-        Over the outputs, of `max_by_segment`.
-    max_by_segment, bounds : ndarray, shape (S,)
-        The largest |f - g| on each segment, and how far that may be off.
-    where : ndarray, shape (S,)
-        At which t in [0, 1] of the segment: the point is `a + t (b - a)`.
-    max_difference : ndarray, shape (m,)
-        The largest of each output, on all of them.
-    disagreement : ndarray, shape (S,), or None
-        The share of each segment's length on which the classes differ; None without classes.
-    n_pieces : ndarray of int, shape (S,)
-        Pieces of the common refinement that each segment passes through.
-    stopped_by : str
-    exactness : Exactness
-    """
-
-    f: Network
-    g: Network
-    segments: tuple[Segment, ...]
-    norm: Norm
-    max_by_segment: FloatArray
-    bounds: FloatArray
-    where: FloatArray
-    max_difference: FloatArray
-    disagreement: FloatArray | None
-    n_pieces: IntArray
-    stopped_by: StoppedBy
-    exactness: Exactness
-
-    @property
-    def n_segments(self) -> int:
-        """Number of segments (S)."""
-        return len(self.segments)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all segments were traced."""
-        return self.stopped_by == ""
-
-    @property
-    def largest(self) -> float:
-        """The largest |f - g| on all segments: nowhere exceeded where they are complete."""
-        return float((self.max_by_segment + self.bounds).max())
-
-    @property
-    def witness(self) -> FloatArray:
-        """The float64 input next to where it is."""
-        i = int(self.max_by_segment.argmax())
-        segment, t = self.segments[i], float(self.where[i])
-        return ((1 - t) * segment.a + t * segment.b).reshape(self.f.input_shape)
-
-    @property
-    def words(self) -> list[str]:
-        """The answer in sentences."""
-        return words.on_segments(self)
-
-    def summary(self) -> str:
-        """Return the answer in words."""
-        return "\n".join(self.words)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the numbers as plain values, for JSON."""
-        return {
-            "is_complete": self.is_complete,
-            "stopped_by": self.stopped_by,
-            "n_segments": self.n_segments,
-            "norm": self.norm,
-            "largest": self.largest,
-            "max_by_segment": self.max_by_segment.tolist(),
-            "where": self.where.tolist(),
-            "max_difference": self.max_difference.tolist(),
-            "disagreement": None if self.disagreement is None else self.disagreement.tolist(),
-            "n_pieces": self.n_pieces.tolist(),
-            "words": self.words,
-        }
-
-    def __repr__(self) -> str:
-        return f"SegmentComparison({' '.join(self.words)})"
 
 
 def compare_along(
@@ -138,7 +45,7 @@ def compare_along(
 
 
 def _on(both: Refinement, path: Path, norm: Norm) -> tuple[float, float, float, FloatArray, float]:
-    """Return the largest difference on a path, its bound, where it is, that of each output, the share of other classes."""
+    """Return the largest difference on a path, its bound, where it is, each output's, the share of other classes."""
     m, n = both.m, path.n_pieces
     if not n:
         return 0.0, 0.0, 0.0, np.zeros(m), 0.0

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import ROUNDED_VERTEX
 from reluatlas.arithmetic.rationals import to_floats
-from reluatlas.compiled.structs import pack
 from reluatlas.comparison.kernels import (
     SLACK,
     Measures,
@@ -29,6 +28,7 @@ from reluatlas.comparison.kernels import (
 )
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.refinement import Refinement
+from reluatlas.compiled.structs import pack
 from reluatlas.complexes.linear_regions import ExactMaps, as_keys, errors_of
 from reluatlas.geometry.vertices.volume import new_scratch
 from reluatlas.network.decision import scores
@@ -40,8 +40,8 @@ _CANDIDATES, _FEWEST = 8_192, 64
 """Vertices that are kept as possibly the largest: of the first piece of work and of one output; of a late one."""
 _PIECES = 200_000
 _PATTERNS = 200_000
-_VAGUE = 1e-10
-"""Share of a difference that may be rounding; where it is more, rows are composed exactly."""
+_VAGUE = 1e-4
+"""Share of a difference that may be rounding; where it is more, rows are composed exactly, not only a few vertices."""
 _LEAST_S, _SHARE = 2.0, 0.3
 """Seconds that this may take, and share of the time so far."""
 TINY = 2.0**-1074
@@ -208,7 +208,7 @@ class Totals:
                 off = errors[None] + errors[top][:, None]
             close = np.all(np.abs(gap) <= off, axis=2)
             if m > 1:
-                np.put_along_axis(close, top[:, None], False, axis=1)  # noqa: FBT003
+                np.put_along_axis(close, top[:, None], False, axis=1)
             doubtful = np.flatnonzero(close.any(axis=1))
             is_tied = np.zeros(len(top), dtype=bool)
             if doubtful.size:
@@ -240,7 +240,10 @@ class Totals:
             found.append(
                 [
                     Candidate(
-                        float(value[v]), float(bound[v]), cells.points[v].copy(), cells.lines[v].copy(),
+                        float(value[v]),
+                        float(bound[v]),
+                        cells.points[v].copy(),
+                        cells.lines[v].copy(),
                         cells.pattern[owner[v]].copy(),
                     )
                     for v in kept.tolist()
@@ -251,7 +254,7 @@ class Totals:
     def _settle(self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures) -> bool:
         """Compose anew, exactly, the differences' rows of cells where rounding hides which value is the largest.
 
-        So networks that differ by less than float64 sees are told apart, as far as time allows. Returns whether any was.
+        So networks that differ by less than float64 sees are told apart, while time allows. Returns whether any was.
         """
         value = np.abs(out.value)
         self.best[:-1] = np.maximum(self.best[:-1], (value - out.bound).max(axis=0))

@@ -10,9 +10,7 @@ from reluatlas.domain import Domain, Slice
 from reluatlas.network.decision import class_name
 
 if TYPE_CHECKING:
-    from reluatlas.comparison.answer import Comparison
-    from reluatlas.comparison.at_points import PointComparison
-    from reluatlas.comparison.on_segments import SegmentComparison
+    from reluatlas.comparison.record import ComparisonRecord, PointRecord, SegmentRecord
     from reluatlas.network.network import Network
 
 _FEW = 100
@@ -48,7 +46,7 @@ def measure(dim: int) -> str:
     return {1: "length", 2: "area"}.get(dim, "volume")
 
 
-def on_domain(answer: Comparison) -> list[str]:
+def on_domain(answer: ComparisonRecord) -> list[str]:
     """Return sentences about two networks on a domain."""
     here, out = place(answer.domain), []
     if answer.is_equal:
@@ -75,7 +73,7 @@ def on_domain(answer: Comparison) -> list[str]:
     return out + list(answer.notices)
 
 
-def _largest(answer: Comparison, here: str) -> str:
+def _largest(answer: ComparisonRecord, here: str) -> str:
     which = "" if answer.f.n_outputs == 1 else f" (output {answer.output})" if answer.norm == "inf" else ""
     what = {"inf": "", 1: " in the sum over outputs", 2: " in length over outputs"}[answer.norm]
     if answer.is_complete:
@@ -86,7 +84,7 @@ def _largest(answer: Comparison, here: str) -> str:
     )
 
 
-def _means(answer: Comparison) -> str:
+def _means(answer: ComparisonRecord) -> str:
     assert answer.mean_difference is not None
     assert answer.mean_square is not None
     if answer.f.n_outputs == 1:
@@ -97,11 +95,13 @@ def _means(answer: Comparison) -> str:
     return f"The mean of |f - g| is {of}."
 
 
-def _classes(answer: Comparison, here: str) -> str:
+def _classes(answer: ComparisonRecord, here: str) -> str:
     assert answer.disagreement is not None
     what = measure(answer.domain.dim)
     if not answer.pairs:
-        return f"The classes are the same all over {here}{'' if answer.is_complete else ', as far as it was looked at'}."
+        return (
+            f"The classes are the same all over {here}{'' if answer.is_complete else ', as far as it was looked at'}."
+        )
     first = sorted(answer.pairs, key=lambda p: -p.share)[:_PAIRS]
     told = ", ".join(
         f"{class_name(answer.f, p.f_class)} → {class_name(answer.g, p.g_class)} on {percent(p.share)}" for p in first
@@ -111,7 +111,7 @@ def _classes(answer: Comparison, here: str) -> str:
     return f"On {here} the classes differ on {percent(answer.disagreement)} of the {what} ({told}{tail})."
 
 
-def _tied(answer: Comparison) -> list[str]:
+def _tied(answer: ComparisonRecord) -> list[str]:
     out = []
     for name, share in (("f", answer.f_tied), ("g", answer.g_tied)):
         if share:
@@ -122,7 +122,7 @@ def _tied(answer: Comparison) -> list[str]:
     return out
 
 
-def _incomplete(answer: Comparison) -> str:
+def _incomplete(answer: ComparisonRecord) -> str:
     reason = {
         "max_cells": "the limit of cells was reached",
         "max_seconds": "the limit of time was reached",
@@ -134,7 +134,7 @@ def _incomplete(answer: Comparison) -> str:
     )
 
 
-def at_points(answer: PointComparison) -> list[str]:
+def at_points(answer: PointRecord) -> list[str]:
     """Return sentences about two networks at data."""
     n = answer.n_points
     which = "" if answer.f.n_outputs == 1 else f", in output {answer.output}"
@@ -147,34 +147,38 @@ def at_points(answer: PointComparison) -> list[str]:
         if n < _FEW or answer.n_same == n:
             out.append(_how_much_it_says(answer))
     else:
-        out.append(f"Outputs differ by at most {answer.largest:.6g} at {counted(n, 'point')} (at point {answer.at}{which}).")
+        out.append(
+            f"Outputs differ by at most {answer.largest:.6g} at {counted(n, 'point')} (at point {answer.at}{which})."
+        )
     if answer.hamming is not None:
         out.append(
-            f"Of {counted(answer.n_units, 'unit')}, {float(answer.hamming.mean()):.4g} are on another piece at a point, in "
-            "the mean."
+            f"Of {counted(answer.n_units, 'unit')}, {float(answer.hamming.mean()):.4g} are on another piece at a "
+            "point, in the mean."
         )
     else:
         out.append("Their layers do not correspond, so that activation patterns are not compared.")
     out += list(answer.notices)
-    for part in (*answer.segments, *answer.planes):
-        out += part.words
     return out
 
 
-def _how_much_it_says(answer: PointComparison) -> str:
+def _how_much_it_says(answer: PointRecord) -> str:
     low, high = answer.elsewhere
     few = "So few points say little: if" if answer.n_points < _FEW else "If"
     share = f"at most {percent(high)}" if low == 0 else f"between {percent(low)} and {percent(high)}"
     return f"{few} they were drawn at random, the share with another class is {share} (with 95 % confidence)."
 
 
-def on_segments(answer: SegmentComparison) -> list[str]:
+def on_segments(answer: SegmentRecord) -> list[str]:
     """Return sentences about two networks between data."""
     n = answer.n_segments
     out = f"On {counted(n, 'segment')} between data, outputs differ by at most {answer.largest:.6g}"
     if answer.disagreement is not None:
         share = float(answer.disagreement.mean())
-        out += f"; the classes differ on {percent(share)} of the length in the mean" if share else "; nowhere do the classes differ"
+        out += (
+            f"; the classes differ on {percent(share)} of the length in the mean"
+            if share
+            else "; nowhere do the classes differ"
+        )
     unfinished = "" if answer.is_complete else " Incomplete: a limit was reached; these numbers are of what was traced."
     return [out + "." + unfinished]
 
@@ -183,8 +187,8 @@ def permuted(order: list[int], f: Network, g: Network) -> str:
     """Return that one network looks like another whose classes are in another order."""
     names = ", ".join(class_name(g, c) for c in order)
     return (
-        f"It looks as if the classes of g were in another order: with its outputs taken in the order ({names}), g gives "
-        "what f gives, as far as samples tell."
+        f"It looks as if the classes of g were in another order: with its outputs taken in the order ({names}), g "
+        "gives what f gives, as far as samples tell."
     )
 
 

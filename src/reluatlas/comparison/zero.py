@@ -11,9 +11,7 @@ from reluatlas.deadline import Deadline
 from reluatlas.domain import Domain
 
 
-def is_equal(
-    totals: Totals, both: Refinement, domain: Domain, *, is_complete: bool, deadline: Deadline
-) -> bool | None:
+def is_equal(totals: Totals, both: Refinement, domain: Domain, *, is_complete: bool, deadline: Deadline) -> bool | None:
     """Return whether the difference is zero on all cells; None where time or memory did not suffice to tell."""
     if totals.is_different:
         return False

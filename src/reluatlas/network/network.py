@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
-from reluatlas.errors import ArgumentError, NonFiniteError
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network import parts as named_parts
 from reluatlas.network.layers import dense_layers
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse
