@@ -13,7 +13,9 @@ from reluatlas.arithmetic.rationals import nearest
 from reluatlas.comparison.exact import ExactAt, Values
 from reluatlas.comparison.norms import Norm, bounds_of
 from reluatlas.comparison.totals import Candidate, Part
+from reluatlas.complexes.vertices import keys_of
 from reluatlas.deadline import Deadline
+from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.typing import FloatArray
 
 _CLOSE = 1e-11
@@ -47,7 +49,15 @@ class Largest:
 
 
 def largest(
-    parts: list[Part], output: int, n_outputs: int, norm: Norm, exact: ExactAt, deadline: Deadline, *, must_settle: bool
+    parts: list[Part],
+    lowered: Lowered,
+    output: int,
+    n_outputs: int,
+    norm: Norm,
+    exact: ExactAt,
+    deadline: Deadline,
+    *,
+    must_settle: bool,
 ) -> Largest:
     """Return the largest difference of an output; of all, in a norm, for `output` equal to their number.
 
@@ -67,7 +77,11 @@ def largest(
     best: tuple[Fraction, Fraction] | None = None
     found: Largest | None = None
     left = beyond
+    labels, seen = _points(every, lowered), set()
     for i, candidate in enumerate(every):
+        if labels[i] in seen:  # the same vertex, seen from another cell: the same value
+            continue
+        seen.add(labels[i])
         left = max(beyond, candidate.value + candidate.bound)
         if best is not None and (left <= best[1] or left - best[0] <= _CLOSE * best[0]):
             break
@@ -84,6 +98,14 @@ def largest(
         return Largest(max(0.0, floor), left, first, None, None)
     upper = max(_up(best[1]), left)
     return Largest(_down(best[0]), upper, found.point, found.vertex, found.values)
+
+
+def _points(every: list[Candidate], lowered: Lowered) -> list[bytes]:
+    """Return a label of each candidate's vertex: equal ones for one point; see `complexes.vertices.vertex_ids`."""
+    if not every:
+        return []
+    patterns, lines = np.stack([c.pattern for c in every]), np.stack([c.lines for c in every])
+    return [key.tobytes() for key in keys_of(lowered, patterns, np.arange(len(every) + 1), lines)]
 
 
 def _exactly(candidate: Candidate, exact: ExactAt) -> tuple[tuple[Fraction, ...], Values]:

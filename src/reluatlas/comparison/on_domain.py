@@ -116,8 +116,10 @@ def _largest(
 ) -> tuple[Largest, list[Largest]]:
     """Return the largest difference over all outputs, and of each."""
     exact, m = ExactAt(both, domain), both.m
-    every = [largest(totals.parts, o, m, totals.norm, exact, deadline, must_settle=False) for o in range(m)]
-    return largest(totals.parts, m, m, totals.norm, exact, deadline, must_settle=True), every
+    every = [
+        largest(totals.parts, totals.lowered, o, m, totals.norm, exact, deadline, must_settle=False) for o in range(m)
+    ]
+    return largest(totals.parts, totals.lowered, m, m, totals.norm, exact, deadline, must_settle=True), every
 
 
 def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, FloatArray] | None:

@@ -137,7 +137,7 @@ def _hatch(ax: Axes, answer: Comparison, *, linewidth: float) -> None:
         shapes,
         facecolors="none",
         edgecolors=_INK,
-        linewidths=0.0,
+        linewidths=linewidth,
         hatch=_HATCH,
         zorder=paint.LAYERS,
         gid="classes differ",
