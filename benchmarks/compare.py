@@ -1,4 +1,4 @@
-"""How far do comparisons of two real networks come, and in which time?
+"""How far do comparisons of two real networks come, and in which time? ACAS Xu in float16, a pruned digits network.
 
     python benchmarks/compare.py --data-dir DATA [--seconds S] [--only NAME] [--out FILE.json]
 

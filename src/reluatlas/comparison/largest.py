@@ -18,9 +18,9 @@ from reluatlas.deadline import Deadline
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.typing import FloatArray
 
-_CLOSE = 1e-11
+_CLOSE = 5e-10
 """Gap between both ends, over the value, from which on no other vertex is tried."""
-_ENOUGH = 1e-10
+_ENOUGH = 1e-7
 _LONGEST_S = 5.0
 """Seconds that the vertices of one output may take, where nothing else limits the time."""
 

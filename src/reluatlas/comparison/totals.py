@@ -32,11 +32,12 @@ from reluatlas.compiled.structs import pack
 from reluatlas.complexes.linear_regions import ExactMaps, as_keys, errors_of
 from reluatlas.geometry.vertices.volume import new_scratch
 from reluatlas.network.decision import scores
+from reluatlas.network.values.exact import IntegerArithmetic
 from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.typing import FloatArray, IntArray
 
-_CANDIDATES, _FEWEST = 8_192, 64
+_CANDIDATES, _FEWEST = 2_048, 64
 """Vertices that are kept as possibly the largest: of the first piece of work and of one output; of a late one."""
 _PIECES = 200_000
 _PATTERNS = 200_000
@@ -132,7 +133,12 @@ class Totals:
         self.best = np.zeros(self.m + 1)  # certain lower bounds on the largest difference, of each output and of all
         self._room = new_room(self.k)
         self._scratch_size = 0, 0
+        self._arithmetic = IntegerArithmetic()
         self._begin, self._seconds_exact = time.monotonic(), 0.0
+        # by how much rounding in the composition of the differences' maps may change a value anywhere on the domain
+        box = self.lowered.domain.box  # type: ignore[union-attr]
+        far = np.append(np.maximum(np.abs(box.low), np.abs(box.high)), 1.0)
+        self._composed = self._errors[2 * self.m :] @ far
 
     def take(self, found: Found) -> None:
         """Take what one item of the subdivision gave."""
@@ -212,7 +218,7 @@ class Totals:
             doubtful = np.flatnonzero(close.any(axis=1))
             is_tied = np.zeros(len(top), dtype=bool)
             if doubtful.size:
-                exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[doubtful])
+                exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[doubtful], self._arithmetic)
                 for i, cell in enumerate(doubtful.tolist()):
                     form = exact.of(i)[first : first + m]
                     others = np.flatnonzero(close[cell]).tolist()
@@ -259,12 +265,12 @@ class Totals:
         value = np.abs(out.value)
         self.best[:-1] = np.maximum(self.best[:-1], (value - out.bound).max(axis=0))
         may_be = value + out.bound >= self.best[:-1]
-        vague = may_be & (out.bound > _VAGUE * np.maximum(value, self.best[:-1]))
+        vague = may_be & (self._composed > _VAGUE * np.maximum(value, self.best[:-1]))
         which = np.flatnonzero(np.add.reduceat(vague.any(axis=1), cells.offsets[:-1]))
         if not which.size:
             return False
         begin = time.monotonic()
-        exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[which])
+        exact = ExactMaps(self.both.network, self.lowered.domain, cells.pattern[which], self._arithmetic)
         for i, cell in enumerate(which.tolist()):
             if self._seconds_exact + time.monotonic() - begin > _LEAST_S + _SHARE * (begin - self._begin):
                 break

@@ -52,12 +52,21 @@ def linear_regions(cx: ComplexRecord, ids: IntArray) -> IntArray:
 
 
 class ExactMaps:
-    """The maps of cells on their domain, as fractions, one cell at a time."""
+    """The maps of cells on their domain, as fractions, one cell at a time.
 
-    def __init__(self, network: Network, domain: Domain, patterns: NDArray[np.integer]) -> None:
+    `arithmetic` keeps the network's numbers as whole ones, for who asks several times.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        domain: Domain,
+        patterns: NDArray[np.integer],
+        arithmetic: IntegerArithmetic | None = None,
+    ) -> None:
         self._network = network
         self._choice: Choice = {t: patterns[:, s] for t, s in network.pattern_slices().items()}
-        self._arithmetic = IntegerArithmetic()
+        self._arithmetic = arithmetic or IntegerArithmetic()
         origin, basis = domain.frame()
         start = exact_vector(origin)
         self._corners = [start] + [self._arithmetic.add(start, exact_vector(row)) for row in basis]
