@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell_at import cell_at, cells_at
     from reluatlas.cells.exploration import Exploration
     from reluatlas.cells.explore import explore
+    from reluatlas.comparison.answer import Comparison
+    from reluatlas.comparison.compare import compare
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.complexes.count import count_cells
     from reluatlas.complexes.enumerate import enumerate_cells
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
     from reluatlas.importers.load_points import load_points
+    from reluatlas.network.join import difference
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
     from reluatlas.paths.trace import trace
@@ -47,6 +50,7 @@ __all__ = [
     "AffineMaps",
     "Box",
     "Cell",
+    "Comparison",
     "Exploration",
     "JoinedCells",
     "Network",
@@ -65,7 +69,9 @@ __all__ = [
     "cell_at",
     "cells_at",
     "certify",
+    "compare",
     "count_cells",
+    "difference",
     "enumerate_cells",
     "errors",
     "explore",
@@ -92,6 +98,7 @@ _HOME_OF_LAZY_NAME = {
     "Exploration": "reluatlas.cells.exploration:Exploration",
     "JoinedCells": "reluatlas.analysis.joining.answer:JoinedCells",
     "Cell": "reluatlas.cells.cell:Cell",
+    "Comparison": "reluatlas.comparison.answer:Comparison",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Simplification": "reluatlas.simplification.answer:Simplification",
@@ -101,7 +108,9 @@ _HOME_OF_LAZY_NAME = {
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
+    "compare": "reluatlas.comparison.compare:compare",
     "count_cells": "reluatlas.complexes.count:count_cells",
+    "difference": "reluatlas.network.join:difference",
     "enumerate_cells": "reluatlas.complexes.enumerate:enumerate_cells",
     "explore": "reluatlas.cells.explore:explore",
     "join_cells": "reluatlas.analysis.joining.join_cells:join_cells",

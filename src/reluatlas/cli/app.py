@@ -39,8 +39,10 @@ from reluatlas.cli.options import (
     NetworkFile,
     Networks,
     NoFigures,
+    NormName,
     Objective,
     OneJob,
+    OtherModel,
     Out,
     OutFile,
     Outputs,
@@ -323,6 +325,36 @@ def _simplify(
     asked = Asked(box or [], through or [], margin, units=units)
     wanted = Wanted(tolerance, objective, max_seconds, out, dtype)
     return simplify(source, asked, wanted, as_json=json, seed=seed, quiet=quiet)
+
+
+@app.command(cls=Grouped, name="compare", short_help="Say whether two models are the same, and where they differ.")
+@grouped
+def _compare(
+    *,
+    context: typer.Context,
+    data: Points = None,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    norm: NormName = "inf",
+    units: PointUnits,
+    budget: Budget,
+    source: Source,
+    other: OtherModel,
+    common: Common,
+) -> int:
+    """Say how two models differ, exactly: on a box or a plane, or at points; where classes differ, and by how much.
+
+    MODEL is f, OTHER is g; options of the model are of both. A box or plane has up to six dimensions. With --out:
+    report.html, comparison.json (all numbers), and of a plane a figure of f, g and their difference.
+
+    Example: reluatlas compare model.onnx pruned.onnx --box -1,1 --out result
+    """
+    from reluatlas.cli.compare import Asked, compare
+
+    asked = Asked(data or [], box or [], through or [], margin, norm, units)
+    with under(Deadline.after(budget.max_seconds)):
+        return compare(source, other, asked, budget, common, typed=context.obj)
 
 
 @app.command(cls=Grouped, name="demo", short_help="Open the network that comes with reluatlas.")

@@ -50,6 +50,13 @@ Model = Annotated[
         help="Model file: .onnx or .onnx.gz; .pt, .pth or .safetensors with --model-module.",
     ),
 ]
+OtherModel = Annotated[
+    str, typer.Argument(metavar="OTHER", show_default=False, help="The model to compare with, opened in the same way.")
+]
+NormName = Annotated[
+    str,
+    typer.Option("--norm", metavar="NORM", help="How the outputs' differences count together: inf (largest), 1, 2."),
+]
 ModelModule = Annotated[
     str | None,
     typer.Option(

@@ -17,6 +17,7 @@ from reluatlas.arithmetic.rationals import exact_vector, to_floats
 from reluatlas.complexes.record import ComplexRecord
 from reluatlas.complexes.union_find import components
 from reluatlas.deadline import look
+from reluatlas.domain import Domain
 from reluatlas.errors import NonFiniteError
 from reluatlas.network.interpret import Choice, slopes_of, winners_of
 from reluatlas.network.maps.compose import FloatRows
@@ -24,6 +25,7 @@ from reluatlas.network.maps.lost import are_lost
 from reluatlas.network.network import Affine, Breakpoints, Input, LinearOperator, Network
 from reluatlas.network.operators import mapped
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
+from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.typing import IntArray
 
@@ -50,13 +52,22 @@ def linear_regions(cx: ComplexRecord, ids: IntArray) -> IntArray:
 
 
 class ExactMaps:
-    """The maps of cells on their domain, as fractions, one cell at a time."""
+    """The maps of cells on their domain, as fractions, one cell at a time.
 
-    def __init__(self, cx: ComplexRecord) -> None:
-        self._network = cx.network
-        self._choice: Choice = {t: cx.patterns[:, s] for t, s in cx.network.pattern_slices().items()}
-        self._arithmetic = IntegerArithmetic()
-        origin, basis = cx.domain.frame()
+    `arithmetic` keeps the network's numbers as whole ones, for who asks several times.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        domain: Domain,
+        patterns: NDArray[np.integer],
+        arithmetic: IntegerArithmetic | None = None,
+    ) -> None:
+        self._network = network
+        self._choice: Choice = {t: patterns[:, s] for t, s in network.pattern_slices().items()}
+        self._arithmetic = arithmetic or IntegerArithmetic()
+        origin, basis = domain.frame()
         start = exact_vector(origin)
         self._corners = [start] + [self._arithmetic.add(start, exact_vector(row)) for row in basis]
 
@@ -84,7 +95,7 @@ def restore_maps(cx: ComplexRecord) -> None:
     lost = are_lost(cx.network, A, b)
     if lost is None or not lost.any():
         return
-    exact = ExactMaps(cx)
+    exact = ExactMaps(cx.network, cx.domain, cx.patterns)
     for cell in np.flatnonzero(lost.any(axis=1)).tolist():
         form = exact.of(cell)
         for o in np.flatnonzero(lost[cell]).tolist():
@@ -99,8 +110,13 @@ def restore_maps(cx: ComplexRecord) -> None:
 
 def map_errors(cx: ComplexRecord) -> NDArray[np.float64]:
     """Return bounds (m, k + 1) on the error of every cell's map: k coefficients and a constant for each output."""
-    bound = lower(cx.network, cx.domain).map_error
-    errors = np.repeat(bound[:, :1], cx.domain.dim + 1, axis=1)
+    return errors_of(lower(cx.network, cx.domain))
+
+
+def errors_of(lowered: Lowered) -> NDArray[np.float64]:
+    """Return bounds as `map_errors` does, of a network and a domain."""
+    bound = lowered.map_error
+    errors = np.repeat(bound[:, :1], lowered.domain.dim + 1, axis=1)
     errors[:, -1] = bound[:, 1]
     return errors
 
@@ -118,7 +134,7 @@ def _exactly_equal(cx: ComplexRecord, cells: IntArray) -> IntArray:
         label[order] = np.concatenate([[0], np.cumsum(apart)])
     if not errors.any():
         return label
-    exact = ExactMaps(cx)
+    exact = ExactMaps(cx.network, cx.domain, cx.patterns)
     size = np.bincount(label)
     found: dict[tuple[int, ExactMap], int] = {}
     for i in np.flatnonzero(size[label] > 1):

@@ -19,7 +19,7 @@ from reluatlas.network.network import Breakpoints
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.path.composition import new_state, restore_path
 from reluatlas.subdivision.path.exact_rows import load_line, slot_of
-from reluatlas.subdivision.program.layout import M_INFINITE, M_K, M_LEVELS
+from reluatlas.subdivision.program.layout import M_INFINITE, M_K, M_LEVELS, Lowered
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.typing import FloatArray, IntArray
 
@@ -79,14 +79,19 @@ def vertex_ids(cx: ComplexRecord) -> IntArray:
 def vertex_keys(cx: ComplexRecord) -> NDArray[np.uint64]:
     """Return two hashes (V, 2) of the exact coordinates of each vertex."""
     assert cx.vertices.rows is not None
-    lowered = lower(cx.network, cx.domain)
-    k = cx.domain.dim
+    return keys_of(lower(cx.network, cx.domain), cx.patterns, cx.vertices.offsets, cx.vertices.rows)
+
+
+def keys_of(lowered: Lowered, patterns: NDArray[np.integer], offsets: IntArray, lines: IntArray) -> NDArray[np.uint64]:
+    """Return two hashes (V, 2) of the exact coordinates of vertices, given by the rows (V, k) that meet in each.
+
+    Those of cell i, with pattern i, are `offsets[i]:offsets[i + 1]`.
+    """
+    k = lowered.domain.dim
     state, matrix = new_state(lowered.program), np.zeros((k, k + 2), dtype=np.uint64)
-    out = np.zeros((len(cx.vertices.radii), 2), dtype=np.uint64)
-    pieces = np.zeros(cx.patterns.shape[1], dtype=np.int32)
-    whole = _write_keys(
-        lowered.packed, pack(state), cx.patterns, cx.vertices.offsets, cx.vertices.rows, pieces, matrix, _SEEDS, out
-    )
+    out = np.zeros((len(lines), 2), dtype=np.uint64)
+    pieces = np.zeros(patterns.shape[1], dtype=np.int32)
+    whole = _write_keys(lowered.packed, pack(state), patterns, offsets, lines, pieces, matrix, _SEEDS, out)
     if not whole:
         raise InternalError("the rows of a vertex are not independent. Please report it with the network.")
     return out

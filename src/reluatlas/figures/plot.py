@@ -11,6 +11,7 @@ from reluatlas.figures.affine_images import affine_images
 from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
 from reluatlas.figures.class_colors import class_colors
+from reluatlas.figures.comparison import comparison
 from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
@@ -26,6 +27,7 @@ __all__ = [
     "boundary",
     "cells",
     "class_colors",
+    "comparison",
     "dual",
     "dual_graph",
     "facet_distances",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.errors import ArgumentError
 from reluatlas.network.network import Network
 from reluatlas.network.operators import Gather
-from reluatlas.network.record import Affine, Breakpoints, Graph, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max, Node
 
 Decision = Literal["max", "min"]
 NO_CLASS = -1
@@ -102,12 +102,20 @@ def deciding(network: Network, name: str) -> Network:
         When the outputs are no classes.
     """
     require_classes(network, "a decision")
-    m, source, nodes = network.n_outputs, network.output, list(network.nodes)
+    nodes = (*network.nodes, *decision_nodes(network, network.output, len(network.nodes), name))
+    return Network(nodes, len(nodes) - 1, network.notes, network.source)
+
+
+def decision_nodes(network: Graph, output: int, first: int, name: str) -> tuple[Node, ...]:
+    """Return nodes, to stand from place `first` on, that end in a cut node whose pieces are the network's classes.
+
+    They read its output at place `output` of the graph that they are for.
+    """
+    m = network.n_outputs
     if m == 1:
-        nodes.append(Breakpoints(source, np.zeros((1, 1)), np.array([[0.0, 1.0]]), np.zeros((1, 2)), (1,), name))
-    else:
-        if network.classes == "min":
-            nodes.append(Affine((source,), (Gather(np.arange(m), np.full(m, -1.0), m),), np.zeros(m), (m,), name))
-            source = len(nodes) - 1
-        nodes.append(Max(source, np.array([0, m]), np.arange(m), (1,), name))
-    return Network(tuple(nodes), len(nodes) - 1, network.notes, network.source)
+        return (Breakpoints(output, np.zeros((1, 1)), np.array([[0.0, 1.0]]), np.zeros((1, 2)), (1,), name),)
+    each, window = np.arange(m), np.array([0, m])
+    if network.classes != "min":
+        return (Max(output, window, each, (1,), name),)
+    costs = Affine((output,), (Gather(each, np.full(m, -1.0), m),), np.zeros(m), (m,), name)
+    return (costs, Max(first, window, each, (1,), name))

@@ -7,7 +7,8 @@ read a network import the record, and only those that make one (`build`, `archiv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from reluatlas.affine import AffineMaps
 from reluatlas.domain import Box
-from reluatlas.errors import ArgumentError, NonFiniteError
+from reluatlas.errors import ArgumentError, DimensionError, NonFiniteError
 from reluatlas.network import parts as named_parts
 from reluatlas.network.layers import dense_layers
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse
@@ -102,6 +103,25 @@ class Network(Graph):
             When `ranges` does not name each of `input_parts`, shapes do not fit, or a side is empty.
         """
         return Box(*named_parts.joined_sides(self.input_parts, ranges))
+
+    def reshaped(self, input_shape: Sequence[int]) -> Network:
+        """Return the network for inputs of another shape with as many numbers, in the same (row by row) order.
+
+        Raises
+        ------
+        DimensionError
+            When the shape has another number of entries, or the input joins several parts.
+        """
+        shape = tuple(int(side) for side in input_shape)
+        if prod(shape) != self.n_inputs or self.input_parts:
+            raise DimensionError(
+                f"`input_shape={shape}` has {prod(shape)} numbers but the network takes {self.n_inputs}"
+                + (" in several parts." if self.input_parts else ".")
+                + " Pass a shape with as many."
+            )
+        first = self.nodes[0]
+        assert isinstance(first, Input)
+        return replace(self, nodes=(replace(first, shape=shape), *self.nodes[1:]))
 
     def dense_layers(self) -> list[tuple[FloatArray, FloatArray]]:
         """Return the layers of a network that is a chain of dense layers with ReLU between: `load` takes them again.

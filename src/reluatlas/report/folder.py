@@ -16,7 +16,8 @@ INDEX = "cells.json"
 PATH_INDEX, PATH_TABLE, PATH_FIGURE = "path.json", "pieces.csv", "path"
 POINTS_INDEX, POINTS, CERTIFICATES = "points.json", "points.npz", "certificates.npz"
 SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
-_INDEXES = (INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, "network.json")
+COMPARISON_INDEX, COMPARISON_FIGURE = "comparison.json", "comparison"
+_INDEXES = (INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
 _OURS = frozenset({"report.html", "cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, "figures", *_INDEXES})
 MOST_FIGURES = 32  # figures of a path, at most
 _FIGURES = frozenset(
@@ -28,6 +29,7 @@ _FIGURES = frozenset(
         "graph",
         "depth",
         "line",
+        COMPARISON_FIGURE,
         *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)),
     )
     for ending in (".png", ".svg")

@@ -14,6 +14,8 @@ from reluatlas.typing import FloatArray
 
 Bias = Literal["mapped", "not mapped"]
 Chance = Literal["any", "label"]
+_FEW = 30
+"""Test points below which shares of them are told with a warning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,10 @@ class Similarity(Shown):
         Of the networks themselves on the test points; NaN without labels.
     predictions_agree : float
         Share of the test points where f and g predict the same.
+    n_fit, n_test : int
+        Number of fit points, and of test points.
+    n_numbers : int
+        Numbers of a vector that is mapped: inputs, and the constant where it is.
     """
 
     bias: Bias
@@ -54,6 +60,27 @@ class Similarity(Shown):
     f_accuracy: float
     g_accuracy: float
     predictions_agree: float
+    n_fit: int
+    n_test: int
+    n_numbers: int
+
+    @property
+    def warning(self) -> str:
+        """Why the scores say little of how alike the networks are; empty where nothing speaks against them.
+
+        With fewer fit points than numbers of a vector many mappings fit them all, and the one of least norm is an
+        accident of the points: it can score low for one and the same function. Shares of few test points vary by
+        chance.
+        """
+        if self.n_fit < self.n_numbers:
+            return (
+                f"too few: {self.n_fit:,} fit points do not determine a mapping of {self.n_numbers:,} numbers, so low "
+                f"scores do not mean that f and g differ (they predict the same at {self.predictions_agree:.1%} of the "
+                "test points). Pass more than that, or ask `ra.compare`"
+            )
+        if self.n_test < _FEW:
+            return f"too few: shares of {self.n_test:,} test points vary by {0.5 / self.n_test**0.5:.0%} by chance"
+        return ""
 
     @property
     def accuracy(self) -> float:
@@ -79,7 +106,7 @@ class Similarity(Shown):
         known = f"accuracy {self.accuracy:.4f}, " if self.n_correct >= 0 else ""
         return (
             f"Similarity(bias {self.bias}: {known}agreement {self.agreement:.4f}, "
-            f"R^2 {self.r2.min():.3f} to {self.r2.max():.3f})"
+            f"R^2 {self.r2.min():.3f} to {self.r2.max():.3f}{'; ' if self.warning else ''}{self.warning})"
         )
 
 

@@ -114,6 +114,7 @@ def compare_pairs(
                     bias, score["least squares"], score.get("ridge"), by_rank,
                     {kind: score[kind] for kind in options.chance}, fitting.ranks, penalties, fitting.cka(g),
                     own_accuracy[names.index(f)], own_accuracy[names.index(g)], float((own[f] == own[g]).mean()),
+                    n, test[f].n_maps, fit[f].n_inputs + (bias == "mapped"),
                 )  # fmt: skip
     return SimilarityTable(tuple(names), answers, np.array(own_accuracy))
 

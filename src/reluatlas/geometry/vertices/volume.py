@@ -79,7 +79,7 @@ def _is_facet(mask, T, depth, b, n_facets):
 
 
 @inner
-def _determinant(M, k):
+def determinant(M, k):
     """Return the absolute value of the determinant; M is overwritten."""
     value = 1.0
     for col in range(k):
@@ -100,29 +100,27 @@ def _determinant(M, k):
     return abs(value)
 
 
-@kernel
-def volume(x, mask, n, n_facets, k, T):
-    """Return the volume of a polytope with vertices x (n, k or more) and masks over `n_facets` facets.
-
-    Zero for fewer than k + 1 vertices. Float64: a sum of positive terms.
-    """
-    total = 0.0
-    depth = 0
+@inner
+def first_simplex(n, mask, n_facets, k, T):
+    """Begin with a polytope of n vertices; return as `next_simplex`."""
     T.count[0] = n
     for j in range(n):
         T.members[0, j] = j
     T.closure[0, :] = EMPTY
     T.bit[0] = 0
+    return next_simplex(mask, n_facets, k, T, 0)
+
+
+@inner
+def next_simplex(mask, n_facets, k, T, depth):
+    """Go on from `depth`; return k when `T.apex` are the k + 1 vertices of the next simplex, -1 when there is none."""
+    if depth == k:
+        depth -= 1
     while depth >= 0:
         if T.bit[depth] == 0:
             T.apex[depth] = T.members[depth, 0]
             if depth == k:
-                for i in range(k):
-                    for c in range(k):
-                        T.matrix[i, c] = x[T.apex[i + 1], c] - x[T.apex[0], c]
-                total += _determinant(T.matrix, k)
-                depth -= 1
-                continue
+                return depth
         b = T.bit[depth]
         if b == n_facets:
             depth -= 1
@@ -141,6 +139,23 @@ def volume(x, mask, n, n_facets, k, T):
             T.closure[depth + 1, w] = T.trial[0, w]
         T.bit[depth + 1] = 0
         depth += 1
+    return depth
+
+
+@kernel
+def volume(x, mask, n, n_facets, k, T):
+    """Return the volume of a polytope with vertices x (n, k or more) and masks over `n_facets` facets.
+
+    Zero for fewer than k + 1 vertices. Float64: a sum of positive terms.
+    """
+    total = 0.0
+    depth = first_simplex(n, mask, n_facets, k, T)
+    while depth == k:
+        for i in range(k):
+            for c in range(k):
+                T.matrix[i, c] = x[T.apex[i + 1], c] - x[T.apex[0], c]
+        total += determinant(T.matrix, k)
+        depth = next_simplex(mask, n_facets, k, T, depth)
     for i in range(2, k + 1):
         total /= i
     return total

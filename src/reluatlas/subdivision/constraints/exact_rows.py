@@ -31,6 +31,8 @@ class Reference(NamedTuple):
     @classmethod
     def of(cls, line: int) -> Reference:
         """Return what the compiled engine writes as one number (`reluatlas.subdivision.path.exact_rows`)."""
+        if line < 0:
+            return cls(-1, (-line - 1) // 2, (-line - 1) % 2, 0)
         return cls(line >> 50, (line >> 20) & 0x3FFFFFFF, (line >> 10) & 1023, line & 1023)
 
     @property

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Callable
 from typing import Any
 
 from reluatlas.subdivision.items import Found, Item
 from reluatlas.subdivision.program.layout import M_LEVELS, Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile, Step
 from reluatlas.subdivision.runner.tally import Tally
+
+Take = Callable[[Found], None]
+"""Who takes what an item gave."""
 
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 0.2, 5.0
 _PAUSE_PER_WRITE = {False: 10.0, True: 1.0}
@@ -32,10 +36,14 @@ class Frontier:
     collect : bool
         Whether cells are kept.
     file : RunFile, optional
+    take : callable, optional
+        Who takes what each item gave, in the order in which they end; then nothing is kept.
     """
 
-    def __init__(self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None) -> None:
-        self.collect, self.file = collect, file
+    def __init__(
+        self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None, take: Take | None = None
+    ) -> None:
+        self.collect, self.file, self._give = collect, file, take
         self.pending: list[Item] = [root]
         self.tally = Tally()
         self.found: list[Found] = []
@@ -75,6 +83,8 @@ class Frontier:
             self.push(rest)
         if self.file is not None:
             self._step.take(item, answer, collect=self.collect)
+        elif self._give is not None:
+            self._give(answer)
         elif self.collect:
             self.found.append(answer)
         self._is_between_items = True

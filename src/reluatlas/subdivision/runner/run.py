@@ -21,7 +21,7 @@ from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile
-from reluatlas.subdivision.runner.frontier import Frontier
+from reluatlas.subdivision.runner.frontier import Frontier, Take
 from reluatlas.subdivision.runner.kinds import kind_of
 from reluatlas.subdivision.runner.memory import check_memory
 from reluatlas.subdivision.runner.threads import Crew
@@ -47,8 +47,21 @@ class Run:
     seconds: float
 
 
-def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
+def run(
+    lowered: Lowered,
+    limits: Limits,
+    *,
+    collect: bool,
+    checkpoint: str | PathLike[str] | None = None,
+    take: Take | None = None,
+) -> Run:
     """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
+
+    Parameters
+    ----------
+    take : callable, optional
+        Is given what each item gave, cells and all, as it ends, on the thread that called; nothing is kept then. Not
+        with a checkpoint.
 
     Raises
     ------
@@ -67,7 +80,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
         measure = not collect or limits.progress is not None or file is not None
         crew = Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
-        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
+        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
             stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)

@@ -1,0 +1,1 @@
+"""What have two networks in common? Their difference on a domain, at data, and between data."""

@@ -1,0 +1,256 @@
+"""How do two networks differ on a box or a slice? From all cells of their common refinement, as they are found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from reluatlas.answers.exactness import Exactness
+from reluatlas.answers.limits import Limits, StoppedBy
+from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.comparison.answer import Comparison
+from reluatlas.comparison.exact import ExactAt, nearest_inside
+from reluatlas.comparison.largest import Largest, largest
+from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.record import ClassPair, DifferingPieces, Witness
+from reluatlas.comparison.refinement import Refinement
+from reluatlas.comparison.runtime import runtime_error
+from reluatlas.comparison.totals import Pieces, Totals
+from reluatlas.comparison.zero import is_equal
+from reluatlas.deadline import Deadline, grace, under
+from reluatlas.domain import Box, Slice, Space
+from reluatlas.errors import DimensionError, DomainError, TimeLimitError
+from reluatlas.network.network import Network
+from reluatlas.stable.stability import stability
+from reluatlas.subdivision.program.lower import check_domain, lower
+from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, run
+from reluatlas.typing import FloatArray
+
+_FOR_CELLS = 0.8  # of the time; the rest is for what they tell
+_AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
+_TRIED = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a domain, beside the largest difference."""
+
+    norm: Norm = "inf"
+    means: bool = True
+    notices: tuple[str, ...] = ()
+
+
+def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
+    """Return how two networks differ on a domain; see `reluatlas.compare`.
+
+    Raises
+    ------
+    DomainError, DimensionError
+        When the domain is not bounded, does not fit, or has more than six dimensions.
+    """
+    require_bounded(both.network, domain)
+    start = time.monotonic()
+    with under(limits.deadline) as deadline:
+        lowered = lower(both.network, domain)
+        totals = Totals(both, lowered, wanted.norm, wanted.means)
+        stopped_by, exactness, share = _found(totals, domain, limits)
+        with grace(_AFTER_S):
+            equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
+            top, every = _largest(both, totals, domain, deadline)
+            rest = _unseen(both, domain, wanted.norm) if stopped_by else None
+            return _answer(
+                both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
+                time.monotonic() - start,
+            )  # fmt: skip
+
+
+def require_bounded(network: Network, domain: object) -> None:
+    """Raise unless two networks can be compared on all of a domain.
+
+    Raises
+    ------
+    DomainError, DimensionError
+    """
+    if isinstance(domain, Space):
+        raise DomainError("`where` is a `Space`: a difference has no largest value there. Pass a `Box` or a `Slice`.")
+    if not isinstance(domain, Box | Slice):
+        raise DomainError(
+            f"`where` is of type `{type(domain).__name__}`; expected a `Box` or a `Slice`. Points go into `X=`."
+        )
+    try:
+        check_domain(network, domain)
+    except DimensionError as error:
+        raise DimensionError(str(error).replace("`domain`", "`where`")) from None
+    if domain.dim > MAX_DIMENSION:
+        raise DomainError(
+            f"`where` has {domain.dim} dimensions; networks are compared on all of a domain in up to {MAX_DIMENSION}. "
+            "Pass a `Slice`, such as `ra.Slice.through(X[:3])`, or points as `X=`."
+        )
+
+
+def _found(totals: Totals, domain: Box | Slice, limits: Limits) -> tuple[StoppedBy, Exactness, float]:
+    """Let the cells be found and added up; return what stopped that, how it was decided, and the share done."""
+    tell = limits.progress
+    told = Limits(limits.max_cells, None, limits.jobs, tell if tell is not None else _nobody)
+    try:
+        with under(limits.deadline.share(_FOR_CELLS)):
+            outcome = run(totals.lowered, told, collect=True, take=totals.take)
+    except TimeLimitError:
+        return "max_seconds", Exactness("exact"), _share(totals, domain)
+    share = 1.0 if not outcome.stopped_by else min(1.0, outcome.volume / domain.box.volume)
+    return outcome.stopped_by, exactness_of(outcome, certain=True), share
+
+
+def _nobody(n_cells: int, share: float) -> None:
+    """Be told, so that the share that is done is known."""
+
+
+def _share(totals: Totals, domain: Box | Slice) -> float:
+    return min(1.0, sum(p.volume for p in totals.parts) / domain.box.volume) if totals.means else float("nan")
+
+
+def _largest(
+    both: Refinement, totals: Totals, domain: Box | Slice, deadline: Deadline
+) -> tuple[Largest, list[Largest]]:
+    """Return the largest difference over all outputs, and of each."""
+    exact, m = ExactAt(both, domain), both.m
+    every = [
+        largest(totals.parts, totals.lowered, o, m, totals.norm, exact, deadline, must_settle=False) for o in range(m)
+    ]
+    return largest(totals.parts, totals.lowered, m, m, totals.norm, exact, deadline, must_settle=True), every
+
+
+def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, FloatArray] | None:
+    """Return certain bounds on the difference over the whole domain, of all outputs and each; None without the time."""
+    try:
+        found = stability(both.network, domain)
+    except TimeLimitError:
+        return None
+    m = both.m
+    bounds = np.maximum(np.abs(found.low[2 * m :]), np.abs(found.high[2 * m :]))
+    return float(norm_of(bounds, norm)) * (1.0 + 1e-9 * (norm != "inf")), bounds
+
+
+def _answer(
+    both: Refinement, domain: Box | Slice, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
+    rest: tuple[float, FloatArray] | None, equal: bool | None, stopped_by: StoppedBy, exactness: Exactness,
+    share: float, seconds: float,
+) -> Comparison:  # fmt: skip
+    upper, max_upper = top.upper, np.array([one.upper for one in every])
+    if stopped_by:
+        upper, max_upper = rest if rest is not None else (float("inf"), np.full(both.m, np.inf))
+    if equal:
+        upper, max_upper = 0.0, np.zeros(both.m)
+    exact = ExactAt(both, domain)
+    witness, error = _witness(both, domain, top, exact)
+    volume = domain.box.volume * (share if stopped_by else 1.0)
+    means = _means(totals, volume) if wanted.means and volume > 0 else (None,) * 4
+    pairs, pieces, disagreement = _disagreement(both, domain, totals, volume, exact)
+    tied = {
+        name: sum(part.tied[name][0] for part in totals.parts) / volume if volume > 0 else 0.0 for name in ("f", "g")
+    } if both.columns is not None else {}  # fmt: skip
+    points = [one.point for one in every]
+    return Comparison(
+        f=both.f,
+        g=both.g,
+        domain=domain,
+        norm=wanted.norm,
+        lower=top.lower,
+        upper=upper,
+        max_lower=np.array([one.lower for one in every]),
+        max_difference=max_upper,
+        found=witness,
+        witnesses=np.stack([_input(both, domain, p) for p in points if p is not None]) if totals.parts else None,
+        mean_difference=means[0],
+        mean_difference_error=means[1],
+        mean_square=means[2],
+        mean_square_error=means[3],
+        disagreement=None if disagreement is None else disagreement[0],
+        disagreement_error=None if disagreement is None else disagreement[1],
+        pairs=pairs,
+        pieces=pieces,
+        f_tied=tied.get("f"),
+        g_tied=tied.get("g"),
+        is_equal=equal,
+        n_cells=totals.n_cells,
+        n_pieces=totals.n_pieces,
+        stopped_by=stopped_by,
+        share_done=share,
+        exactness=exactness,
+        seconds=seconds,
+        runtime_error=error,
+        notices=wanted.notices,
+    )
+
+
+def _witness(
+    both: Refinement, domain: Box | Slice, top: Largest, exact: ExactAt
+) -> tuple[Witness | None, float | None]:  # fmt: skip
+    """Return the point where the difference is largest, and what a float32 forward pass is off by there."""
+    if top.vertex is None or top.values is None:
+        return None, None
+    u = nearest_inside(top.vertex, domain.box.low, domain.box.high)
+    x = np.asarray(domain.embed(u)).reshape(-1)
+    here = exact.at_point(x)
+    made = Witness(
+        to_floats(top.vertex), to_floats(top.values.f), to_floats(top.values.g), x.reshape(both.f.input_shape),
+        to_floats(here.f), to_floats(here.g),
+    )  # fmt: skip
+    return made, runtime_error(both.f, both.g, x, here.difference)
+
+
+def _input(both: Refinement, domain: Box | Slice, u: FloatArray) -> FloatArray:
+    inside = np.clip(u, domain.box.low, domain.box.high)
+    return np.asarray(domain.embed(inside)).reshape(both.f.input_shape)
+
+
+def _means(totals: Totals, volume: float) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    slack = 1.0 + 1e-9
+    absolute, square = totals.sum_of("absolute"), totals.sum_of("square")
+    return (
+        absolute / volume,
+        slack * (totals.sum_of("absolute_error") + 1e-14 * absolute) / volume,
+        square / volume,
+        slack * (totals.sum_of("square_error") + 1e-14 * square) / volume,
+    )
+
+
+def _disagreement(
+    both: Refinement, domain: Box | Slice, totals: Totals, volume: float, exact: ExactAt
+) -> tuple[tuple[ClassPair, ...], DifferingPieces | None, tuple[float, float] | None]:
+    """Return the pairs of classes that differ, the pieces themselves, and the share with its error."""
+    if both.columns is None:
+        return (), None, None
+    sums: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
+    for part in totals.parts:
+        for pair, found in part.pairs.items():
+            sums.setdefault(pair, []).append(found)
+    pieces = totals.pieces()
+    pairs = []
+    for (a, b), rows in sorted(sums.items()):
+        size = sum(v for v, _, _ in rows)
+        witness = _differing(both, domain, pieces, (a, b), exact)
+        pairs.append(ClassPair(a, b, size / volume if volume > 0 else 0.0, sum(n for _, _, n in rows), witness))
+    error = sum(e for rows in sums.values() for _, e, _ in rows)
+    total = sum(v for rows in sums.values() for v, _, _ in rows)
+    shown = DifferingPieces(
+        pieces.points, pieces.offsets, pieces.f_class, pieces.g_class, pieces.volume * domain.unit_volume
+    )  # fmt: skip
+    if volume <= 0:
+        return (), shown, (0.0, 0.0)
+    return tuple(pairs), shown, (total / volume, (1.0 + 1e-9) * (error + 1e-14 * total) / volume)
+
+
+def _differing(
+    both: Refinement, domain: Box | Slice, pieces: Pieces, pair: tuple[int, int], exact: ExactAt
+) -> FloatArray | None:
+    """Return a float64 input in one of the largest pieces where the classes are, exactly, these two."""
+    mine = np.flatnonzero((pieces.f_class == pair[0]) & (pieces.g_class == pair[1]))
+    for i in mine[np.argsort(-pieces.volume[mine], kind="stable")][:_TRIED].tolist():
+        middle = pieces.points[pieces.offsets[i] : pieces.offsets[i + 1]].mean(axis=0)
+        x = _input(both, domain, middle)
+        if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
+            return x
+    return None

@@ -1,0 +1,63 @@
+"""`reluatlas compare`: what is printed, what is written, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import reluatlas as ra
+from tests.cli.run import dense_layers, write_onnx
+from tests.cli.test_bad_input import refused
+
+
+@pytest.fixture
+def other(tmp_path):
+    layers = [(w + np.float32(0.03), b) for w, b in dense_layers((6, 12, 9, 4))]
+    return write_onnx(tmp_path / "other.onnx", layers)
+
+
+def test_numbers_on_a_plane_are_those_of_the_library(command, model, other, points):
+    outcome = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = ra.compare(ra.load(model), ra.load(other), ra.Slice.through(points))
+    given = outcome.numbers
+    assert given["upper"] == found.upper and given["is_complete"] and not given["is_equal"]
+    assert given["n_cells"] == found.n_cells and given["disagreement"] == pytest.approx(found.disagreement)
+    assert given["f"]["n_neurons"] == 21 and given["words"] == found.words
+
+
+def test_a_model_and_itself(command, model, points):
+    outcome = command("compare", model, model, "--through", "a.npy", "b.npy", "c.npy")
+    assert outcome.code == 0 and "exactly zero" in outcome.out
+
+
+def test_at_points(command, model, other, points):
+    outcome = command("compare", model, other, "--data", "X.npy")
+    assert outcome.code == 0 and "Same class at" in outcome.out and "of 3 points" in outcome.out
+    assert "So few points say little" in outcome.out
+
+
+def test_a_report(command, model, other, points, tmp_path):
+    outcome = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--out", "result", "--quiet")
+    assert (outcome.code, outcome.err) == (0, "")
+    folder = tmp_path / "result"
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert names == {"report.html", "comparison.json", "figures/comparison.png", "figures/comparison.svg"}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Both networks, and their difference" in page and "ra.compare(f, g" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert command("compare", model, other, "--data", "X.npy", "--out", "result").code == 0  # replaces it
+    assert {p.name for p in folder.rglob("*") if p.is_file()} == {"report.html", "comparison.json"}
+
+
+def test_a_limit_gives_exit_code_3_and_both_ends(command, model, other, points):
+    outcome = command("compare", model, other, "--box", "-9,9", "--max-cells", "5", "--json")
+    assert outcome.code == 3
+    assert outcome.numbers["lower"] < outcome.numbers["upper"]
+
+
+def test_bad_input(command, model, other, points):
+    refused(command, "compare", model, other, says=["nothing was given to compare at"])
+    refused(command, "compare", model, other, "--data", "X.npy", "--box", "-1,1", says=["`--data` and `--box`"])
+    refused(command, "compare", model, other, "--box", "-1,1", "--norm", "3", says=["--norm 3"])
+    refused(command, "compare", model, "none.onnx", "--box", "-1,1", says=["none.onnx"])
