@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.analysis.joining.fewest import null_weights
+from reluatlas.analysis.joining.conflicts import null_weights
 from tests.convert import to_nodes
 from tests.oracles.pointwise import map_along, pattern_at
 from tests.unit.analysis.joining.small import network
