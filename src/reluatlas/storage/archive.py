@@ -235,6 +235,10 @@ class Members(Mapping[str, NDArray[Any]]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries and name != _HEAD
 
+    def leave(self) -> None:
+        """Have no array asked for any more: what was read already says enough."""
+        self._read |= set(self._entries)
+
     @property
     def unread(self) -> list[str]:
         """The arrays that nobody has asked for."""

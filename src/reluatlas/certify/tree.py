@@ -1,0 +1,317 @@
+"""Is a count what it is said to be? The tree of a certificate, walked once from its root: every leaf is one cell.
+
+Children of a node fill it, whatever it says, as pieces follow each other and some candidate of a window is the largest.
+What is checked: each child has an interior; no two of a node overlap; on a leaf no row changes its sign but those that
+the tree cuts by, and its pattern is the stated one. Then leaves are cells, all of them, each once.
+
+Rows are composed from the weights again, polytopes are kept by their vertices, signs are certain in float64 or settled
+in whole numbers. Only a block of the tree and the way to it are in memory. Shares nothing with the search.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.certify.tree_exact import Exact
+from reluatlas.certify.tree_form import ZERO, TreeFile, opening_tree, require_network
+from reluatlas.certify.tree_parts import Parts, joined, kept, signs, whole_box
+from reluatlas.certify.tree_path import Local, Path
+from reluatlas.certify.tree_rows import Rows, Tensor
+from reluatlas.certify.tree_units import Seen, kind_of
+from reluatlas.deadline import look
+from reluatlas.network.record import Breakpoints, Graph, Max
+from reluatlas.progress import Progress, tells
+from reluatlas.shown import Shown
+from reluatlas.typing import IntArray
+
+_TOLD = 20
+_LOST = 1e300
+_BYTES = 2**27
+_NUMBERS = 2**21
+
+
+@dataclass(repr=False)
+class TreeReport(Shown):
+    """What the check of a count found.
+
+    Attributes
+    ----------
+    problems : list of str
+        The first ones; empty when everything holds.
+    n_cells : int
+        Leaves that are cells with the stated pattern.
+    n_claimed : int
+        The count that the certificate is of.
+    n_nodes : int
+        Nodes of the tree, leaves among them.
+    n_settled : int
+        Signs that float64 left open, settled in whole numbers.
+    claims : list of str
+        What else is claimed of each cell: "zero", that the outputs are 0.
+    seconds : float
+    """
+
+    problems: list[str] = field(default_factory=list)
+    n_cells: int = 0
+    n_claimed: int = 0
+    n_nodes: int = 0
+    n_settled: int = 0
+    claims: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def __bool__(self) -> bool:
+        return self.is_ok
+
+
+@tells("cells", "share")
+def check_tree(net: Graph, path: str | PathLike[str], *, progress: Progress = None) -> TreeReport:
+    """Return what is wrong with the certificate of a count or a complex; nothing, when the count is right.
+
+    Parameters
+    ----------
+    net : Network
+        The network that was counted.
+    path : path
+        What `count_cells(..., certificate=path)` or `save_tree` wrote.
+    progress : bool or callable(what, done, share), optional
+        True shows a bar; a function is told how many cells are found to be right, and their share.
+
+    Returns
+    -------
+    TreeReport
+        Is true when nothing is wrong.
+
+    Raises
+    ------
+    ResultFileError
+        When the file cannot be read, or is the certificate of another network.
+    DimensionError
+        When its cells are those of a network with other inputs or units.
+
+    Guarantees
+    ----------
+    Exact: accepted only when the tree's leaves are the cells of the network on the domain, each once, with the stated
+    patterns and in the stated number. What the file says, whatever it is, gives problems and no exception. Shares
+    nothing with the search. Memory does not grow with the number of cells.
+
+    Cost
+    ----
+    Each layer's rows are composed once for each cell of the layers before, and looked at once at the vertices of each
+    cell. Signs that float64 leaves open are settled in whole numbers, one by one, which is slow: networks without
+    biases, or with equal units, have many.
+
+    References
+    ----------
+    [Rump1999] for the bound on the places of vertices; [MotzkinRaiffaThompsonThrall1953] for edges by facets held.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     count = ra.count_cells(net, ra.Box(-1, 1, dim=2), certificate=Path(folder) / "run.cert")
+    ...     report = ra.certify.check_tree(net, Path(folder) / "run.cert")
+    >>> report.is_ok, report.n_cells, report.n_nodes
+    (True, 4, 7)
+    """
+    tell: Any = progress
+    begin, report = time.monotonic(), TreeReport()
+    with opening_tree(path) as file:
+        require_network(file, net, path)
+        report.n_claimed, report.claims = file.n_cells, file.claims
+        checked = _Walk(net, file, report)
+        try:
+            for block in file.blocks():
+                for local in checked.path.through(block, checked.at_once):
+                    checked.check(local)
+                    if tell is not None:
+                        tell(report.n_cells, report.n_cells / max(1, file.n_cells))
+            checked.path.require_end()
+        except ValueError as problem:
+            report.problems.append(f"{problem}.")
+            file.arrays.leave()
+        report.n_nodes, report.n_settled = checked.path.n_nodes, checked.exact.n_settled
+        if report.n_nodes != file.n_nodes and not report.problems:
+            report.problems.append(f"the tree has {report.n_nodes} nodes, not {file.n_nodes}.")
+        if report.n_cells != file.n_cells and not report.problems:
+            report.problems.append(f"the tree has {report.n_cells} cells, not {file.n_cells}.")
+    report.seconds = time.monotonic() - begin
+    return report
+
+
+@dataclass(eq=False)
+class _Stage:
+    """B cells of the layers before one: what is known of each."""
+
+    parts: Parts
+    who: IntArray
+    pattern: NDArray[np.int32]
+    lost: NDArray[np.bool_]
+    tensors: dict[int, Tensor]
+
+
+@dataclass(eq=False)
+class _Lot:
+    """C parts of cells of a stage, within one layer: `home` says of which; see `tree_units` for `given` and `sure`."""
+
+    parts: Parts
+    who: IntArray
+    home: IntArray
+    given: IntArray
+    sure: NDArray[np.int8]
+
+    def take(self, which: Any) -> _Lot:
+        return _Lot(self.parts.take(which), self.who[which], self.home[which], self.given[which], self.sure[which])
+
+
+class _Walk:
+    def __init__(self, net: Graph, file: TreeFile, report: TreeReport) -> None:
+        self.net, self.domain, self.report, self.claims = net, file.domain, report, file.claims
+        self.exact = Exact(net, file.domain)
+        self.rows = Rows(net, file.domain, with_output=ZERO in file.claims)
+        nodes = [net.nodes[t] for t in net.cuts]
+        self.kinds = [kind_of(node) for node in nodes if isinstance(node, Breakpoints | Max)]
+        self.path = Path([(kind.n_pieces, isinstance(node, Max)) for kind, node in zip(self.kinds, nodes, strict=True)])
+        k = file.domain.dim
+        self.at_once = min(2**15, max(64, _BYTES // (self.rows.bytes_per_cell() + 40 * 4**k + 600)))
+
+    def check(self, local: Local) -> None:
+        """Check a block of the tree, from the root down."""
+        n_units = self.exact.begin[-1]
+        root = np.zeros(1, dtype=np.int64)
+        lost = np.array([not self.rows.is_trusted])
+        pattern = np.zeros((1, n_units), dtype=np.int32)
+        stage = _Stage(whole_box(self.domain.box), root, pattern, lost, {0: self.rows.input})
+        end = 0
+        for layer, t in enumerate(self.net.cuts):
+            self.rows.compose(stage.tensors, end + 1, t, stage.lost)
+            stage, end = self._through(stage, layer, local), t
+            if not len(stage.parts):
+                return
+        fine = (stage.pattern == local.patterns[local.leaf[stage.who]]).all(axis=1)
+        for i in np.flatnonzero(~fine)[:_TOLD]:
+            unit = int((stage.pattern[i] != local.patterns[local.leaf[stage.who[i]]]).argmax())
+            self._say(f"the stated pattern of a cell is not that of its leaf: unit {unit} is on another piece")
+        if ZERO in self.claims:
+            fine &= self._is_zero(stage, end)
+        self.report.n_cells += int(fine.sum())
+
+    def _is_zero(self, stage: _Stage, end: int) -> NDArray[np.bool_]:
+        self.rows.compose(stage.tensors, end + 1, len(self.net.nodes), stage.lost)
+        out = stage.tensors[self.net.output]
+        fine = ~stage.lost & (out.value == 0).all(axis=(0, 2)) & (out.error == 0).all(axis=(0, 2))
+        for i in np.flatnonzero(~fine):
+            fine[i] = self.exact.is_zero(tuple(stage.pattern[i].tolist()))
+            if not fine[i]:
+                self._say("the outputs are not 0 on a cell")
+        return fine
+
+    def _through(self, stage: _Stage, layer: int, local: Local) -> _Stage:
+        """Return the cells of a stage cut by the units of a layer, with the pieces of these."""
+        t, kind, first = self.net.cuts[layer], self.kinds[layer], self.exact.begin[layer]
+        node = self.net.nodes[t]
+        assert isinstance(node, Breakpoints | Max)
+        source = stage.tensors[node.input]
+        seen = Seen(*(np.ascontiguousarray(a.transpose(1, 0, 2)) for a in (source.value, source.error)))
+        seen.error[stage.lost] = _LOST
+        n = len(stage.parts)
+        given, sure = np.full((n, kind.n), -1, dtype=np.int64), np.zeros((n, kind.n_rows), dtype=np.int8)
+        lot, done = _Lot(stage.parts, stage.who, np.arange(n), given, sure), []
+        while len(lot.parts):
+            look()
+            here = local.layer[lot.who] == layer
+            done.append(lot.take(~here))
+            lot = self._children(lot.take(here), stage, seen, layer, local)
+        parts = joined([lot.parts for lot in done])
+        lot = _Lot(
+            parts, *(np.concatenate([getattr(d, name) for d in done]) for name in ("who", "home", "given", "sure"))
+        )
+        pieces, wrong = np.zeros((len(parts), kind.n), dtype=np.int64), np.zeros(len(parts), dtype=np.int64)
+        step = max(1, _NUMBERS // max(1, kind.n_rows * parts.x.shape[1]))
+        for begin in range(0, len(parts), step):
+            look()
+            some = lot.take(slice(begin, begin + step))
+            settle = self._settling(some, stage, layer)
+            pieces[begin : begin + step], wrong[begin : begin + step] = kind.decide(
+                seen, some.parts, some.home, some.given, some.sure, settle
+            )
+        for unit in wrong[wrong >= 0][:_TOLD]:
+            self._say(f"unit {unit} of layer {layer} cuts a leaf, or is on another piece there than the tree says")
+        fine = wrong < 0
+        lot, pieces = lot.take(fine), pieces[fine]
+        pattern = stage.pattern[lot.home]
+        pattern[:, first : first + kind.n] = pieces
+        tensors = {s: tensor.take(lot.home) for s, tensor in stage.tensors.items()}
+        tensors[t] = self.rows.chosen(node, tensors[node.input], pieces)
+        lost = stage.lost[lot.home] | self.rows.guard(tensors[t])
+        return _Stage(lot.parts, lot.who, pattern, lost, tensors)
+
+    def _settling(self, lot: _Lot, stage: _Stage, layer: int) -> Callable[[int, int, int, int, int], int]:
+        first = self.exact.begin[layer]
+
+        def exactly(part: int, vertex: int, a: int, b: int, side: int) -> int:
+            prefix = tuple(stage.pattern[lot.home[part], :first].tolist())
+            facets = lot.parts.name[part][lot.parts.on[part, vertex]].tolist()
+            return side * self.exact.sign(prefix, [(f[0], f[1], f[2]) for f in facets], (layer, a, b))
+
+        return exactly
+
+    def _children(self, lot: _Lot, stage: _Stage, seen: Seen, layer: int, local: Local) -> _Lot:
+        """Return the parts that the nodes of a lot are cut into."""
+        kind, first = self.kinds[layer], self.exact.begin[layer]
+        up, child = local.children(lot.who)
+        unit, pieces = local.unit[lot.who][up] - first, [local.pieces[i] for i in lot.who[up].tolist()]
+        piece = local.label[child]
+        lot = lot.take(up)
+        lot.who = child
+        lot.given[np.arange(child.size), unit] = piece
+        kind.note(lot.sure, unit, piece, pieces)
+        fine, place = np.ones(child.size, dtype=bool), np.arange(child.size)
+        for which, a, b, side in kind.walls(unit, piece, pieces):
+            which = place[which]  # where the walls before have put them
+            row, error = kind.rows(seen, lot.home[which], a, b)
+            row *= side[:, None]
+            some = lot.take(which)
+            exactly = self._settling(some, stage, layer)
+
+            def settle(
+                part: int, r: int, v: int, a: IntArray = a, b: IntArray = b, side: IntArray = side, f: Any = exactly
+            ) -> int:
+                return f(part, v, int(a[part]), int(b[part]), int(side[part]))
+
+            wanted = np.ones((which.size, 1), dtype=bool)
+            sign = signs(some.parts, row[:, None], error[:, None], wanted, settle, each=True)[:, 0]
+            name = np.stack([np.full(a.size, layer), a, b], axis=1)
+            is_solid = (sign > 0).any(axis=1)
+            rest = np.setdiff1d(np.arange(child.size), which)
+            if not is_solid.all():
+                self._say(f"a node lists a piece of a unit of layer {layer} that has no interior there")
+            order = np.concatenate([which, rest])
+            cut = kept(some.parts, sign, row, error, name)
+            lot = lot.take(order)
+            lot.parts = joined([cut, lot.parts.take(slice(which.size, None))]) if rest.size else cut
+            fine[which] &= is_solid
+            fine = fine[order]
+            back = np.empty_like(order)
+            back[order] = np.arange(order.size)
+            place = back[place]
+        return lot.take(fine)
+
+    def _say(self, text: str) -> None:
+        if len(self.report.problems) < _TOLD:
+            self.report.problems.append(f"{text}.")

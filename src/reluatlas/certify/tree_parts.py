@@ -1,0 +1,220 @@
+"""Which parts does a row cut a polytope into? Many polytopes at once, each by its vertices.
+
+Vertices are float64 with a bound on their error; on which facets a vertex lies is known exactly, so an edge is two
+vertices that alone hold all facets which both are on. A sign that bounds do not settle is asked for, and whole numbers
+tell. A part of the check of trees: shares nothing with the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.certify.tree_rows import WIDER, U
+from reluatlas.domain import Box
+from reluatlas.typing import FloatArray, IntArray
+
+Signs = NDArray[np.int8]
+Bools = NDArray[np.bool_]
+Settle = Callable[[int, int, int], int]
+"""Returns the sign of a row at a vertex of a polytope: (polytope, row, vertex)."""
+
+_G = 20 * U  # of sums of up to seven products
+_UNKNOWN = 1e300
+_TINY = 2.0**-300
+_NUMBERS = 2**22
+
+
+@dataclass(eq=False)
+class Parts:
+    """B polytopes of at most V vertices and F facets; the rows `g . x + c >= 0` of facets have the constant last.
+
+    Attributes
+    ----------
+    x : ndarray, shape (B, V, k)
+    radius, is_there : ndarray, shape (B, V)
+        Each coordinate is off by at most the radius; which vertices there are.
+    on : ndarray, shape (B, V, F)
+    row, error : ndarray, shape (B, F, k + 1)
+    name : ndarray, shape (B, F, 3)
+        (layer, unit, knot), (layer, winner's entry, loser's entry), or for a side of the domain (-1, coordinate, 0 or 1).
+    """
+
+    x: FloatArray
+    radius: FloatArray
+    is_there: Bools
+    on: Bools
+    row: FloatArray
+    error: FloatArray
+    name: IntArray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, which: IntArray | Bools) -> Parts:
+        """Return some of them."""
+        return Parts(*(getattr(self, f.name)[which] for f in fields(self)))
+
+
+def whole_box(box: Box) -> Parts:
+    """Return a box as one polytope."""
+    k = box.dim
+    sides = np.stack([box.low, box.high])
+    corner = np.indices((2,) * k).reshape(k, -1).T
+    name = np.array([(-1, i, s) for i in range(k) for s in (0, 1)], dtype=np.int64)
+    row = np.zeros((2 * k, k + 1))
+    row[np.arange(2 * k), name[:, 1]] = 1 - 2 * name[:, 2]
+    row[:, -1] = (2 * name[:, 2] - 1) * sides[name[:, 2], name[:, 1]]
+    on = corner[:, name[:, 1]] == name[:, 2]
+    x = sides[corner, np.arange(k)]
+    n = len(corner)
+    return Parts(
+        x[None],
+        np.zeros((1, n)),
+        np.ones((1, n), dtype=bool),
+        on[None],
+        row[None],
+        np.zeros((1, *row.shape)),
+        name[None],
+    )
+
+
+def joined(parts: list[Parts]) -> Parts:
+    """Return polytopes of several lots as one."""
+    if len(parts) == 1:
+        return parts[0]
+    n_vertices, n_facets = (max(p.on.shape[axis] for p in parts) for axis in (1, 2))
+
+    def wide(array: NDArray, *axes: tuple[int, int]) -> NDArray:
+        pad = [(0, 0)] * array.ndim
+        for axis, n in axes:
+            pad[axis] = (0, n - array.shape[axis])
+        return np.pad(array, pad)
+
+    v, f = (1, n_vertices), (1, n_facets)
+    columns = [
+        (wide(p.x, v), wide(p.radius, v), wide(p.is_there, v), wide(p.on, v, (2, n_facets)), wide(p.row, f),
+         wide(p.error, f), wide(p.name, f))
+        for p in parts
+    ]  # fmt: skip
+    return Parts(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def signs(parts: Parts, row: FloatArray, error: FloatArray, wanted: Bools, settle: Settle, *, each: bool) -> Signs:
+    """Return the sign of rows (B, R, k + 1) at vertices: (B, R, V), 0 where there is none.
+
+    Parameters
+    ----------
+    wanted : ndarray, shape (B, R)
+        Rows that are asked for; the signs of others are 0.
+    each : bool
+        Whether all signs are asked for; else, of a row with both strict signs, no others are settled.
+    """
+    ones = np.ones((*parts.x.shape[:2], 1))
+    x = np.concatenate([parts.x, ones], axis=2).transpose(0, 2, 1)
+    reach = np.concatenate([np.abs(parts.x) + parts.radius[:, :, None], ones], axis=2).transpose(0, 2, 1)
+    with np.errstate(over="ignore"):
+        value = row @ x
+        bound = (error + _G * np.abs(row)) @ reach
+        bound += np.abs(row[:, :, :-1]).sum(axis=2)[:, :, None] * parts.radius[:, None, :]
+        bound *= WIDER
+    seen = wanted[:, :, None] & parts.is_there[:, None, :]
+    sign = ((value > bound).astype(np.int8) - (value < -bound).astype(np.int8)) * seen
+    doubt = (sign == 0) & (bound > 0) & seen
+    if not each:
+        doubt &= ~((sign > 0).any(axis=2) & (sign < 0).any(axis=2))[:, :, None]
+    for b, r, v in zip(*(a.tolist() for a in np.nonzero(doubt)), strict=True):
+        sign[b, r, v] = settle(b, r, v)
+    return sign
+
+
+def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: IntArray) -> Parts:
+    """Return the part of each polytope on which its row (B, k + 1) is >= 0, from the signs at its vertices (B, V)."""
+    k = parts.x.shape[2]
+    is_cut = ((sign < 0) & parts.is_there).any(axis=1)
+    b, both, x, radius = _new_vertices(parts, sign, row, error)
+    old = parts.is_there & (sign >= 0)
+    n_old, n_new = old.sum(axis=1), np.bincount(b, minlength=len(parts))
+    width = int((n_old + n_new).max(initial=1))
+    out_x, out_radius = np.zeros((len(parts), width, k)), np.zeros((len(parts), width))
+    on = np.zeros((len(parts), width, parts.on.shape[2] + 1), dtype=bool)
+    ob, ov = np.nonzero(old)
+    slot = (np.cumsum(old, axis=1) - 1)[ob, ov]
+    out_x[ob, slot], out_radius[ob, slot] = parts.x[ob, ov], parts.radius[ob, ov]
+    on[ob, slot, :-1] = parts.on[ob, ov]
+    on[ob, slot, -1] = (sign[ob, ov] == 0) & is_cut[ob]
+    slot = n_old[b] + np.arange(b.size) - (np.cumsum(n_new) - n_new)[b]
+    out_x[b, slot], out_radius[b, slot] = x, radius
+    on[b, slot, :-1], on[b, slot, -1] = both, True
+    # a facet has at least k vertices: a row with fewer may go
+    is_facet = on.sum(axis=1) >= k
+    order = np.argsort(~is_facet, axis=1, kind="stable")[:, : int(is_facet.sum(axis=1).max(initial=1))]
+    all_rows = [
+        np.concatenate([before, new[:, None]], axis=1)
+        for before, new in ((parts.row, row), (parts.error, error), (parts.name, name))
+    ]
+    new_row, new_error, new_name = (np.take_along_axis(a, order[:, :, None], axis=1) for a in all_rows)
+    on &= is_facet[:, None, :]
+    is_there = np.arange(width) < (n_old + n_new)[:, None]
+    return Parts(
+        out_x, out_radius, is_there, np.take_along_axis(on, order[:, None, :], axis=2), new_row, new_error, new_name
+    )
+
+
+def _new_vertices(
+    parts: Parts, sign: Signs, row: FloatArray, error: FloatArray
+) -> tuple[IntArray, Bools, FloatArray, FloatArray]:
+    """Return where rows cross edges: polytopes in order, facets of these edges, points and their radii."""
+    k = parts.x.shape[2]
+    above, below = (sign > 0) & parts.is_there, (sign < 0) & parts.is_there
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    each = max(1, parts.on.shape[1] ** 2)
+    step = max(1, _NUMBERS // each)
+    for begin in range(0, len(parts), step):
+        some = slice(begin, begin + step)
+        on = parts.on[some].astype(np.float32)
+        shared = on @ on.transpose(0, 2, 1) >= k - 1
+        pairs = np.stack(np.nonzero(shared & above[some, :, None] & below[some, None, :]))
+        pairs[0] += begin
+        found.append(pairs)
+    b, i, j = np.concatenate(found, axis=1)
+    both = parts.on[b, i] & parts.on[b, j]
+    if k >= 3:
+        is_edge = np.zeros(b.size, dtype=bool)
+        step = max(1, _NUMBERS // max(1, parts.on.shape[1] * parts.on.shape[2]))
+        for begin in range(0, b.size, step):
+            some = slice(begin, begin + step)
+            holds = (parts.on[b[some]] | ~both[some, None, :]).all(axis=2) & parts.is_there[b[some]]
+            is_edge[some] = holds.sum(axis=1) == 2
+        b, both = b[is_edge], both[is_edge]
+    of_edge = np.argsort(~both, axis=1, kind="stable")[:, : k - 1]
+    rows = np.concatenate([row[b][:, None], parts.row[b[:, None], of_edge]], axis=1)
+    errors = np.concatenate([error[b][:, None], parts.error[b[:, None], of_edge]], axis=1)
+    return b, both, *_meeting(rows, errors)
+
+
+def _meeting(rows: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return where k rows (N, k, k + 1) vanish, with a bound: that of Rump, by an inverse and what it leaves."""
+    k = rows.shape[1]
+    with np.errstate(all="ignore"):
+        power = np.frexp(np.abs(rows[:, :, :-1]).max(axis=2, initial=0.0))[1][:, :, None]
+        rows, errors = np.ldexp(rows, -power), np.ldexp(errors, -power)
+        a, c = rows[:, :, :-1], rows[:, :, -1]
+        determinant = np.linalg.det(a)
+        is_fine = np.isfinite(determinant) & (determinant != 0)
+        inverse = np.linalg.inv(np.where(is_fine[:, None, None], a, np.eye(k)))
+        size = np.abs(inverse)
+        x = -np.einsum("nij,nj->ni", inverse, c)
+        x[~np.isfinite(x).all(axis=1)] = 0.0
+        x[np.abs(x) < _TINY] = 0.0  # no product below underflows
+        left = np.abs(np.einsum("nij,nj->ni", a, x) + c)
+        left += np.einsum("nij,nj->ni", errors[:, :, :-1] + _G * np.abs(a), np.abs(x))
+        left += errors[:, :, -1] + _G * np.abs(c)
+        off = np.abs(np.eye(k) - inverse @ a) + size @ (_G * np.abs(a) + errors[:, :, :-1])
+        norm = off.sum(axis=2).max(axis=1, initial=0.0)
+        radius = WIDER * np.einsum("nij,nj->ni", size, left).max(axis=1, initial=0.0) / (1 - norm)
+        is_fine &= (norm < 0.5) & (radius < 1e200) & ((size == 0) | (size > _TINY)).all(axis=(1, 2))
+    return np.where(is_fine[:, None], x, 0.0), np.where(is_fine, radius, _UNKNOWN)
