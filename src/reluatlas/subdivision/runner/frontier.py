@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Callable
 from typing import Any
 
 from reluatlas.subdivision.items import Found, Item
@@ -32,10 +33,15 @@ class Frontier:
     collect : bool
         Whether cells are kept.
     file : RunFile, optional
+    take : callable(cells), optional
+        Is given the cells of one item after another, in order, and nothing of them is kept.
     """
 
-    def __init__(self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None) -> None:
-        self.collect, self.file = collect, file
+    def __init__(
+        self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None, take: Callable[[Any], None] | None
+    ) -> None:
+        self.collect, self.file, self._give = collect, file, take
+        self._early: list[tuple[tuple[int, ...], Any]] = []  # cells that wait for those of items before theirs
         self.pending: list[Item] = [root]
         self.tally = Tally()
         self.found: list[Found] = []
@@ -75,9 +81,19 @@ class Frontier:
             self.push(rest)
         if self.file is not None:
             self._step.take(item, answer, collect=self.collect)
+        elif self._give is not None:
+            heapq.heappush(self._early, (answer.id, answer.cells))
         elif self.collect:
             self.found.append(answer)
         self._is_between_items = True
+
+    def settle(self, first_open: tuple[int, ...] | None) -> None:
+        """Count the cells of items before the first open one, and give them away; None stands for when none is open."""
+        self.tally.settle(first_open)
+        while self._early and (first_open is None or self._early[0][0] < first_open):
+            _, cells = heapq.heappop(self._early)
+            if self._give is not None and cells is not None:
+                self._give(cells)
 
     def write_now_and_then(self) -> None:
         """Write what happened when the last write is a moment ago, and longer when it took long."""

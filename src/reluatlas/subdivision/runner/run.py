@@ -148,8 +148,21 @@ class _Crew:
         self._executor.shutdown(wait=True)
 
 
-def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | PathLike[str] | None = None) -> Run:
+def run(
+    lowered: Lowered,
+    limits: Limits,
+    *,
+    collect: bool,
+    checkpoint: str | PathLike[str] | None = None,
+    take: Callable[[Any], None] | None = None,
+) -> Run:
     """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
+
+    Parameters
+    ----------
+    take : callable(cells), optional
+        With `collect` and no checkpoint: is given the cells in order, in portions, none of which is kept then. They
+        come depth first, so that those that agree on the first units, however many, stand together.
 
     Raises
     ------
@@ -168,7 +181,7 @@ def run(lowered: Lowered, limits: Limits, *, collect: bool, checkpoint: str | Pa
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
         measure = not collect or limits.progress is not None or file is not None
         crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect, measure=measure)
-        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file)
+        frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)
     finally:
@@ -237,7 +250,7 @@ def _is_enough(frontier: Frontier, crew: _Crew, max_cells: int | None) -> bool:
     """Return whether the first `max_cells` cells of the order are there, and more besides or left to find."""
     is_open = bool(frontier.pending or crew.running)
     ids = [item.id for item in frontier.pending[:1]] + [item.id for item, _, _ in crew.running.values()]
-    frontier.tally.settle(min(ids) if is_open else None)
+    frontier.settle(min(ids) if is_open else None)
     n_ready = frontier.tally.n_ready
     if max_cells is None or n_ready < max_cells or crew.stop[0]:
         return False
