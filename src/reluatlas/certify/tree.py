@@ -33,7 +33,7 @@ from reluatlas.typing import IntArray
 
 _TOLD = 20
 _LOST = 1e300
-_BYTES = 2**27
+_BYTES = 2**28
 _NUMBERS = 2**21
 
 
@@ -187,6 +187,7 @@ class _Walk:
         nodes = [net.nodes[t] for t in net.cuts]
         self.kinds = [kind_of(node) for node in nodes if isinstance(node, Breakpoints | Max)]
         self.path = Path([(kind.n_pieces, isinstance(node, Max)) for kind, node in zip(self.kinds, nodes, strict=True)])
+        self.last = -1 if ZERO in file.claims else max(net.cuts, default=0)
         k = file.domain.dim
         self.at_once = min(2**15, max(64, _BYTES // (self.rows.bytes_per_cell() + 40 * 4**k + 600)))
 
@@ -230,13 +231,15 @@ class _Walk:
         seen = Seen(*(np.ascontiguousarray(a.transpose(1, 0, 2)) for a in (source.value, source.error)))
         seen.error[stage.lost] = _LOST
         n = len(stage.parts)
-        given, sure = np.full((n, kind.n), -1, dtype=np.int64), np.zeros((n, kind.n_rows), dtype=np.int8)
+        given, sure = np.full((n, kind.n), -1, dtype=np.int32), np.zeros((n, kind.n_rows), dtype=np.int8)
         lot, done = _Lot(stage.parts, stage.who, np.arange(n), given, sure), []
         while len(lot.parts):
             look()
             here = local.layer[lot.who] == layer
-            done.append(lot.take(~here))
-            lot = self._children(lot.take(here), stage, seen, layer, local)
+            done.append(lot if not here.any() else lot.take(~here))
+            if not here.any():
+                break
+            lot = self._children(lot, np.flatnonzero(here), stage, seen, layer, local)
         parts = joined([lot.parts for lot in done])
         lot = _Lot(
             parts, *(np.concatenate([getattr(d, name) for d in done]) for name in ("who", "home", "given", "sure"))
@@ -256,9 +259,11 @@ class _Walk:
         lot, pieces = lot.take(fine), pieces[fine]
         pattern = stage.pattern[lot.home]
         pattern[:, first : first + kind.n] = pieces
-        tensors = {s: tensor.take(lot.home) for s, tensor in stage.tensors.items()}
-        tensors[t] = self.rows.chosen(node, tensors[node.input], pieces)
-        lost = stage.lost[lot.home] | self.rows.guard(tensors[t])
+        lost, tensors = stage.lost[lot.home], {}
+        if t != self.last:  # behind the last layer nobody asks for rows
+            tensors = {s: tensor.take(lot.home) for s, tensor in stage.tensors.items()}
+            tensors[t] = self.rows.chosen(node, tensors[node.input], pieces)
+            lost |= self.rows.guard(tensors[t])
         return _Stage(lot.parts, lot.who, pattern, lost, tensors)
 
     def _settling(self, lot: _Lot, stage: _Stage, layer: int) -> Callable[[int, int, int, int, int], int]:
@@ -271,46 +276,39 @@ class _Walk:
 
         return exactly
 
-    def _children(self, lot: _Lot, stage: _Stage, seen: Seen, layer: int, local: Local) -> _Lot:
-        """Return the parts that the nodes of a lot are cut into."""
+    def _children(self, lot: _Lot, cut: IntArray, stage: _Stage, seen: Seen, layer: int, local: Local) -> _Lot:
+        """Return the parts that some nodes of a lot are cut into."""
         kind, first = self.kinds[layer], self.exact.begin[layer]
-        up, child = local.children(lot.who)
-        unit, pieces = local.unit[lot.who][up] - first, [local.pieces[i] for i in lot.who[up].tolist()]
+        up, child = local.children(lot.who[cut])
+        lot = lot.take(cut[up])
+        unit, pieces = local.unit[lot.who] - first, [local.pieces[i] for i in lot.who.tolist()]
         piece = local.label[child]
-        lot = lot.take(up)
         lot.who = child
         lot.given[np.arange(child.size), unit] = piece
         kind.note(lot.sure, unit, piece, pieces)
-        fine, place = np.ones(child.size, dtype=bool), np.arange(child.size)
+        fine, every = np.ones(child.size, dtype=bool), np.arange(child.size)
         for which, a, b, side in kind.walls(unit, piece, pieces):
-            which = place[which]  # where the walls before have put them
-            row, error = kind.rows(seen, lot.home[which], a, b)
+            some = lot if which.size == child.size else lot.take(which)
+            row, error = kind.rows(seen, some.home, a, b)
             row *= side[:, None]
-            some = lot.take(which)
             exactly = self._settling(some, stage, layer)
 
-            def settle(
-                part: int, r: int, v: int, a: IntArray = a, b: IntArray = b, side: IntArray = side, f: Any = exactly
-            ) -> int:
-                return f(part, v, int(a[part]), int(b[part]), int(side[part]))
+            def settle(i: int, v: int, asked: Any = (exactly, a, b, side)) -> int:
+                f, *numbers = asked
+                return f(i, v, *(int(n[i]) for n in numbers))
 
-            wanted = np.ones((which.size, 1), dtype=bool)
-            sign = signs(some.parts, row[:, None], error[:, None], wanted, settle, each=True)[:, 0]
-            name = np.stack([np.full(a.size, layer), a, b], axis=1)
-            is_solid = (sign > 0).any(axis=1)
-            rest = np.setdiff1d(np.arange(child.size), which)
-            if not is_solid.all():
-                self._say(f"a node lists a piece of a unit of layer {layer} that has no interior there")
-            order = np.concatenate([which, rest])
-            cut = kept(some.parts, sign, row, error, name)
-            lot = lot.take(order)
-            lot.parts = joined([cut, lot.parts.take(slice(which.size, None))]) if rest.size else cut
-            fine[which] &= is_solid
-            fine = fine[order]
-            back = np.empty_like(order)
-            back[order] = np.arange(order.size)
-            place = back[place]
-        return lot.take(fine)
+            sign = signs(some.parts, row, error, settle)
+            fine[which] &= (sign > 0).any(axis=1)
+            part = kept(some.parts, sign, row, error, np.stack([np.full(a.size, layer), a, b], axis=1))
+            if some is lot:
+                lot.parts = part
+            else:
+                rest = np.setdiff1d(every, which)
+                back = np.argsort(np.concatenate([which, rest]))
+                lot.parts = joined([part, lot.parts.take(rest)]).take(back)
+        if not fine.all():
+            self._say(f"a node lists a piece of a unit of layer {layer} that has no interior there")
+        return lot.take(fine) if not fine.all() else lot
 
     def _say(self, text: str) -> None:
         if len(self.report.problems) < _TOLD:

@@ -19,8 +19,8 @@ from reluatlas.typing import FloatArray, IntArray
 
 Signs = NDArray[np.int8]
 Bools = NDArray[np.bool_]
-Settle = Callable[[int, int, int], int]
-"""Returns the sign of a row at a vertex of a polytope: (polytope, row, vertex)."""
+Settle = Callable[[int, int], int]
+"""Returns the sign of a polytope's row at a vertex: (polytope, vertex)."""
 
 _G = 20 * U  # of sums of up to seven products
 _UNKNOWN = 1e300
@@ -103,32 +103,47 @@ def joined(parts: list[Parts]) -> Parts:
     return Parts(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def signs(parts: Parts, row: FloatArray, error: FloatArray, wanted: Bools, settle: Settle, *, each: bool) -> Signs:
-    """Return the sign of rows (B, R, k + 1) at vertices: (B, R, V), 0 where there is none.
-
-    Parameters
-    ----------
-    wanted : ndarray, shape (B, R)
-        Rows that are asked for; the signs of others are 0.
-    each : bool
-        Whether all signs are asked for; else, of a row with both strict signs, no others are settled.
-    """
-    ones = np.ones((*parts.x.shape[:2], 1))
-    x = np.concatenate([parts.x, ones], axis=2).transpose(0, 2, 1)
-    reach = np.concatenate([np.abs(parts.x) + parts.radius[:, :, None], ones], axis=2).transpose(0, 2, 1)
+def signs(parts: Parts, row: FloatArray, error: FloatArray, settle: Settle) -> Signs:
+    """Return the sign of one row (B, k + 1) of each polytope at its vertices: (B, V), 0 where there is none."""
+    x, reach = _homogeneous(parts.x), _homogeneous(np.abs(parts.x) + parts.radius[:, :, None])
     with np.errstate(over="ignore"):
-        value = row @ x
-        bound = (error + _G * np.abs(row)) @ reach
-        bound += np.abs(row[:, :, :-1]).sum(axis=2)[:, :, None] * parts.radius[:, None, :]
-        bound *= WIDER
-    seen = wanted[:, :, None] & parts.is_there[:, None, :]
-    sign = ((value > bound).astype(np.int8) - (value < -bound).astype(np.int8)) * seen
-    doubt = (sign == 0) & (bound > 0) & seen
-    if not each:
-        doubt &= ~((sign > 0).any(axis=2) & (sign < 0).any(axis=2))[:, :, None]
-    for b, r, v in zip(*(a.tolist() for a in np.nonzero(doubt)), strict=True):
-        sign[b, r, v] = settle(b, r, v)
+        value = np.einsum("bvk,bk->bv", x, row)
+        bound = np.einsum("bvk,bk->bv", reach, error + _G * np.abs(row))
+        bound = WIDER * (bound + np.abs(row[:, :-1]).sum(axis=1)[:, None] * parts.radius)
+    sign = ((value > bound).astype(np.int8) - (value < -bound).astype(np.int8)) * parts.is_there
+    for b, v in zip(*(a.tolist() for a in np.nonzero((sign == 0) & (bound > 0) & parts.is_there)), strict=True):
+        sign[b, v] = settle(b, v)
     return sign
+
+
+def sides(
+    parts: Parts, row: FloatArray, error: FloatArray, wanted: Bools, settle: Callable[[int, int, int], int]
+) -> tuple[Bools, Bools]:
+    """Return which rows (B, R, k + 1) are positive at a vertex of their polytope, and which negative: (B, R) each.
+
+    Of rows that are not `wanted` (B, R) neither is returned. `settle` is asked of (polytope, vertex, row).
+    """
+    inside = np.where(parts.is_there[:, :, None], parts.x, parts.x[:, :1])
+    most = np.ones((len(parts), parts.x.shape[2] + 1))
+    most[:, :-1] = np.abs(inside).max(axis=1)
+    radius = np.where(parts.is_there, parts.radius, 0.0).max(axis=1)
+    with np.errstate(over="ignore"):
+        value = row @ _homogeneous(inside).transpose(0, 2, 1)
+        most[:, :-1] += radius[:, None]
+        size = np.abs(row)
+        bound = ((error + _G * size) @ most[:, :, None])[:, :, 0]
+        bound = WIDER * (bound + size[:, :, :-1].sum(axis=2) * radius[:, None])
+    low, high = value.min(axis=2), value.max(axis=2)
+    above, below = (high > bound) & wanted, (low < -bound) & wanted
+    b, r = np.nonzero(wanted & (low <= bound) & (high >= -bound) & ~(above & below))
+    if b.size:
+        sign = signs(parts.take(b), row[b, r], error[b, r], lambda i, v: settle(int(b[i]), v, int(r[i])))
+        above[b, r], below[b, r] = (sign > 0).any(axis=1), (sign < 0).any(axis=1)
+    return above, below
+
+
+def _homogeneous(x: FloatArray) -> FloatArray:
+    return np.concatenate([x, np.ones((*x.shape[:2], 1))], axis=2)
 
 
 def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: IntArray) -> Parts:

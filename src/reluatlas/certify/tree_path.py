@@ -50,7 +50,7 @@ class Local:
         return up, self._order[np.repeat(self._begin[nodes] - (np.cumsum(n) - n), n) + np.arange(up.size)]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Open:
     """A node on the way: `taken` of its pieces were met."""
 
@@ -72,8 +72,8 @@ class Path:
 
     def __init__(self, layers: Sequence[tuple[IntArray, bool]]) -> None:
         self.n_nodes = 0
-        self._n_layers = len(layers)
-        self._layer = [i for i, (n, _) in enumerate(layers) for _ in range(n.size)]
+        # the last entry is for leaves, whose unit is -1
+        self._layer = np.repeat(np.arange(len(layers) + 1), [*(n.size for n, _ in layers), 1])
         self._n_pieces = [n for units, _ in layers for n in units.tolist()]
         self._is_window = [is_window for units, is_window in layers for _ in range(units.size)]
         self._way: list[_Open] = []
@@ -122,37 +122,43 @@ class Path:
             listed.append(node.pieces)
         way, n_leaves = self._way, 0
         for u in nodes:
-            self._drop()
-            if not way and self.n_nodes:
-                raise ValueError("there are nodes behind the end of the tree")
-            self.n_nodes += 1
-            above = way[-1] if way else None
-            here = above.pieces[above.taken] if above else -1
-            parent.append(above.place if above else -1)
-            if above:
+            while way and way[-1].taken == len(way[-1].pieces):
+                way.pop()
+            if way:
+                above = way[-1]
+                here = above.pieces[above.taken]
                 above.taken += 1
+                parent.append(above.place)
+                if -1 < u <= above.unit:
+                    raise ValueError(f"unit {u} is cut by below unit {above.unit}")
+            elif self.n_nodes:
+                raise ValueError("there are nodes behind the end of the tree")
+            else:
+                here = -1
+                parent.append(-1)
+            self.n_nodes += 1
             label.append(here)
-            unit.append(u)
             if u < 0:
                 leaf.append(n_leaves)
                 listed.append(())
                 n_leaves += 1
-                continue
-            if above and u <= above.unit:
-                raise ValueError(f"unit {u} is cut by below unit {above.unit}")
-            own = self._listed(u, tuple(next(pieces) for _ in range(next(arity))))
-            leaf.append(-1)
-            listed.append(own)
-            way.append(_Open(u, own, here, place=len(unit) - 1))
+            else:
+                n = next(arity)
+                own = (next(pieces), next(pieces)) if n == 2 else tuple(next(pieces) for _ in range(n))
+                self._require(u, own)
+                leaf.append(-1)
+                listed.append(own)
+                way.append(_Open(u, own, here, place=len(unit)))
+            unit.append(u)
         units = np.array(unit, dtype=np.int64)
-        layer = np.array([self._layer[u] if u >= 0 else self._n_layers for u in unit], dtype=np.int64)
         arrays = (np.array(a, dtype=np.int64) for a in (label, parent, leaf))
-        return Local(units, layer, *arrays, listed, np.zeros((0, 0), dtype=np.int32))
+        return Local(units, self._layer[units], *arrays, listed, np.zeros((0, 0), dtype=np.int32))
 
-    def _listed(self, unit: int, pieces: tuple[int, ...]) -> tuple[int, ...]:
+    def _require(self, unit: int, pieces: tuple[int, ...]) -> None:
+        if pieces in ((0, 1), (1, 0)):
+            return
         low, high = min(pieces), max(pieces)
         if len(set(pieces)) != len(pieces) or low < 0 or high >= self._n_pieces[unit]:
             raise ValueError(f"a node lists pieces of unit {unit} that there are not, or one twice")
         if not self._is_window[unit] and high - low + 1 != len(pieces):
             raise ValueError(f"a node leaves out a piece of unit {unit}")
-        return pieces

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.certify.tree_parts import Parts, signs
+from reluatlas.certify.tree_parts import Parts, sides
 from reluatlas.certify.tree_rows import U
 from reluatlas.network.record import Breakpoints, Max
 from reluatlas.typing import FloatArray, IntArray
@@ -72,12 +72,7 @@ class Breaks:
         a, b = np.divmod(np.arange(self.n_rows), self.q)
         row, error = self.rows(seen, cell[:, None], a, b)
         wanted = (sure == 0) & self.is_row.reshape(-1)
-
-        def settle(part: int, r: int, v: int) -> int:
-            return exactly(part, v, int(a[r]), int(b[r]), 1)
-
-        sign = signs(parts, row, error, wanted, settle, each=False)
-        above, below = (sign > 0).any(axis=2), (sign < 0).any(axis=2)
+        above, below = sides(parts, row, error, wanted, lambda i, v, r: exactly(i, v, int(a[r]), int(b[r]), 1))
         side = np.where(wanted, np.where(above, 1, -1), sure)
         found = (side.reshape(-1, self.n, self.q) > 0).sum(axis=2)
         is_wrong = (above & below).reshape(-1, self.n, self.q).any(axis=2) | ((given >= 0) & (given != found))
@@ -138,11 +133,10 @@ class Windows:
             row, error = self.rows(seen, cell[todo, None], a, np.broadcast_to(b, a.shape))
             wanted = (sure[todo] == 0) & self.is_place.reshape(-1) & (place != winner[todo][:, window])
 
-            def settle(part: int, r: int, v: int, a: IntArray = a, todo: IntArray = todo) -> int:
-                return 0 if a[part, r] == b[r] else exactly(int(todo[part]), v, int(a[part, r]), int(b[r]), 1)
+            def settle(i: int, v: int, r: int, a: IntArray = a, todo: IntArray = todo) -> int:
+                return 0 if a[i, r] == b[r] else exactly(int(todo[i]), v, int(a[i, r]), int(b[r]), 1)
 
-            sign = signs(parts.take(todo), row, error, wanted, settle, each=False)
-            above, below = (sign > 0).any(axis=2), (sign < 0).any(axis=2)
+            above, below = sides(parts.take(todo), row, error, wanted, settle)
             is_cut = above & below
             loses = wanted & ~above & (below | (place < winner[todo][:, window]))
             is_wrong = is_cut | (loses & (given[todo] >= 0)[:, window])
