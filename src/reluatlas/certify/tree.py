@@ -26,6 +26,7 @@ from reluatlas.certify.tree_path import Local, Path
 from reluatlas.certify.tree_rows import Rows, Tensor
 from reluatlas.certify.tree_units import Seen, kind_of
 from reluatlas.deadline import look
+from reluatlas.domain import Box, Slice
 from reluatlas.network.record import Breakpoints, Graph, Max
 from reluatlas.progress import Progress, tells
 from reluatlas.shown import Shown
@@ -49,6 +50,8 @@ class TreeReport(Shown):
         Leaves that are cells with the stated pattern.
     n_claimed : int
         The count that the certificate is of.
+    domain : Box or Slice
+        Where these cells are.
     n_nodes : int
         Nodes of the tree, leaves among them.
     n_settled : int
@@ -61,6 +64,7 @@ class TreeReport(Shown):
     problems: list[str] = field(default_factory=list)
     n_cells: int = 0
     n_claimed: int = 0
+    domain: Box | Slice | None = None
     n_nodes: int = 0
     n_settled: int = 0
     claims: list[str] = field(default_factory=list)
@@ -133,7 +137,7 @@ def check_tree(net: Graph, path: str | PathLike[str], *, progress: Progress = No
     begin, report = time.monotonic(), TreeReport()
     with opening_tree(path) as file:
         require_network(file, net, path)
-        report.n_claimed, report.claims = file.n_cells, file.claims
+        report.n_claimed, report.domain, report.claims = file.n_cells, file.domain, file.claims
         checked = _Walk(net, file, report)
         try:
             for block in file.blocks():
@@ -172,7 +176,7 @@ class _Lot:
     parts: Parts
     who: IntArray
     home: IntArray
-    given: IntArray
+    given: NDArray[np.int32]
     sure: NDArray[np.int8]
 
     def take(self, which: Any) -> _Lot:

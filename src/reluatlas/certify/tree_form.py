@@ -118,7 +118,8 @@ def opening_tree(path: str | PathLike[str]) -> Iterator[TreeFile]:
         if not isinstance(head["claims"], list) or not set(head["claims"]) <= {ZERO}:
             raise ValueError("it claims what is not known")
         last = arrays.take("last", np.int32, (numbers[0],))
-        yield TreeFile(domain, str(head["network"]), *numbers, head["claims"], last, arrays)
+        n_units, n_cells, n_nodes, n_blocks = numbers
+        yield TreeFile(domain, str(head["network"]), n_units, n_cells, n_nodes, n_blocks, head["claims"], last, arrays)
 
 
 def require_network(file: TreeFile, net: Graph, path: str | PathLike[str]) -> None:

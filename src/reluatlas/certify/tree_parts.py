@@ -40,7 +40,7 @@ class Parts:
     on : ndarray, shape (B, V, F)
     row, error : ndarray, shape (B, F, k + 1)
     name : ndarray, shape (B, F, 3)
-        (layer, unit, knot), (layer, winner's entry, loser's entry), or for a side of the domain (-1, coordinate, 0 or 1).
+        (layer, unit, knot) or (layer, winner's entry, loser's entry); a side of the domain is (-1, coordinate, 0 or 1).
     """
 
     x: FloatArray
@@ -160,23 +160,22 @@ def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: In
     slot = (np.cumsum(old, axis=1) - 1)[ob, ov]
     out_x[ob, slot], out_radius[ob, slot] = parts.x[ob, ov], parts.radius[ob, ov]
     on[ob, slot, :-1] = parts.on[ob, ov]
-    on[ob, slot, -1] = (sign[ob, ov] == 0) & is_cut[ob]
+    on[ob, slot, -1] = np.equal(sign[ob, ov], 0) & is_cut[ob]
     slot = n_old[b] + np.arange(b.size) - (np.cumsum(n_new) - n_new)[b]
     out_x[b, slot], out_radius[b, slot] = x, radius
     on[b, slot, :-1], on[b, slot, -1] = both, True
     # a facet has at least k vertices: a row with fewer may go
     is_facet = on.sum(axis=1) >= k
     order = np.argsort(~is_facet, axis=1, kind="stable")[:, : int(is_facet.sum(axis=1).max(initial=1))]
-    all_rows = [
-        np.concatenate([before, new[:, None]], axis=1)
-        for before, new in ((parts.row, row), (parts.error, error), (parts.name, name))
-    ]
-    new_row, new_error, new_name = (np.take_along_axis(a, order[:, :, None], axis=1) for a in all_rows)
+
+    def listed(before: NDArray, new: NDArray) -> NDArray:
+        return np.take_along_axis(np.concatenate([before, new[:, None]], axis=1), order[:, :, None], axis=1)
+
     on &= is_facet[:, None, :]
     is_there = np.arange(width) < (n_old + n_new)[:, None]
-    return Parts(
-        out_x, out_radius, is_there, np.take_along_axis(on, order[:, None, :], axis=2), new_row, new_error, new_name
-    )
+    on = np.take_along_axis(on, order[:, None, :], axis=2)
+    rows = listed(parts.row, row), listed(parts.error, error), listed(parts.name, name)
+    return Parts(out_x, out_radius, is_there, on, *rows)
 
 
 def _new_vertices(

@@ -151,8 +151,9 @@ class Path:
                 way.append(_Open(u, own, here, place=len(unit)))
             unit.append(u)
         units = np.array(unit, dtype=np.int64)
-        arrays = (np.array(a, dtype=np.int64) for a in (label, parent, leaf))
-        return Local(units, self._layer[units], *arrays, listed, np.zeros((0, 0), dtype=np.int32))
+        labels, parents, leaves = (np.array(a, dtype=np.int64) for a in (label, parent, leaf))
+        none = np.zeros((0, 0), dtype=np.int32)
+        return Local(units, self._layer[units], labels, parents, leaves, listed, none)
 
     def _require(self, unit: int, pieces: tuple[int, ...]) -> None:
         if pieces in ((0, 1), (1, 0)):

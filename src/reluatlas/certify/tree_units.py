@@ -66,7 +66,13 @@ class Breaks:
             sure[np.arange(unit.size), unit * self.q + j] = side
 
     def decide(
-        self, seen: Seen, parts: Parts, cell: IntArray, given: IntArray, sure: NDArray[np.int8], exactly: Exactly
+        self,
+        seen: Seen,
+        parts: Parts,
+        cell: IntArray,
+        given: NDArray[np.int32],
+        sure: NDArray[np.int8],
+        exactly: Exactly,
     ) -> tuple[IntArray, IntArray]:
         """Return the piece of each unit (B, n), and of each cell a unit that is wrong, or -1."""
         a, b = np.divmod(np.arange(self.n_rows), self.q)
@@ -114,7 +120,13 @@ class Windows:
             sure[i, [u * self.most + v for v in listed]] = 1
 
     def decide(
-        self, seen: Seen, parts: Parts, cell: IntArray, given: IntArray, sure: NDArray[np.int8], exactly: Exactly
+        self,
+        seen: Seen,
+        parts: Parts,
+        cell: IntArray,
+        given: NDArray[np.int32],
+        sure: NDArray[np.int8],
+        exactly: Exactly,
     ) -> tuple[IntArray, IntArray]:
         """Return the winner of each window (B, n), and of each cell a window that is wrong, or -1.
 

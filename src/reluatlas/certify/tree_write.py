@@ -29,11 +29,13 @@ _NUMBERS = 2**23
 class TreeWriter:
     """Takes patterns of cells; made by `writing_tree`."""
 
+    at_least = 2**8  # nodes in a block
+
     def __init__(self, file: Parts, n_units: int) -> None:
         self._file, self._n_units = file, n_units
         self._last = np.zeros(n_units, dtype=np.int32)
         self._open: list[tuple[int, list[int]]] = []  # units, ascending, with the pieces met
-        self._at_once = min(_NODES, max(2**8, _NUMBERS // max(1, n_units)))
+        self._at_once = min(_NODES, max(self.at_least, _NUMBERS // max(1, n_units)))
         self._n_cells = self._n_nodes = self._n_blocks = 0
         self._begin()
 
@@ -202,8 +204,7 @@ def save_tree(
     n_units = sum(prod(net.nodes[t].shape) for t in net.cuts)
     if rows.ndim != 2 or rows.shape[1] != n_units or not len(rows):
         raise DimensionError(
-            f"`patterns` has the shape {rows.shape}; expected one row of {n_units} units for each cell, and one cell or "
-            "more."
+            f"`patterns` has the shape {rows.shape}; expected a row of {n_units} units for each of one cell or more."
         )
     order = np.lexsort(rows.T[::-1]) if n_units else np.arange(len(rows))
     with writing_tree(path, net, domain, claims=claims) as tree:

@@ -140,7 +140,7 @@ def count_cells(
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     if certificate is not None:
-        _require_provable(check_domain(net, domain), checkpoint, certain=certain)
+        require_provable(check_domain(net, domain), checkpoint, certain=certain)
     if check_domain(net, domain).dim > MAX_DIMENSION:
         return _count_beyond(net, domain, limits, checkpoint)
     method = "polygons" if is_plane(domain) else "polytopes"
@@ -184,7 +184,13 @@ def _run_and_prove(lowered: Lowered, limits: Limits, certificate: str | PathLike
     return outcome
 
 
-def _require_provable(domain: Domain, checkpoint: str | PathLike[str] | None, *, certain: bool) -> None:
+def require_provable(domain: Domain, checkpoint: str | PathLike[str] | None = None, *, certain: bool = True) -> None:
+    """Refuse a count that has no certificate.
+
+    Raises
+    ------
+    DomainError, ArgumentError
+    """
     if domain.dim > MAX_DIMENSION or isinstance(domain, Space):
         what = "all inputs have no bounds" if isinstance(domain, Space) else f"`domain` has {domain.dim} dimensions"
         raise DomainError(

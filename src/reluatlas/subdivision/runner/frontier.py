@@ -57,6 +57,11 @@ class Frontier:
         self._start = self._written = time.monotonic()
         self._pause = 0.0
 
+    @property
+    def keeps(self) -> bool:
+        """Whether cells are part of the answer, so that it can have too many."""
+        return self.collect and self._give is None
+
     def pop(self) -> Item:
         """Return the first open item, to be worked on."""
         return heapq.heappop(self.pending)

@@ -179,7 +179,7 @@ def run(
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
-        measure = not collect or limits.progress is not None or file is not None
+        measure = not collect or take is not None or limits.progress is not None or file is not None
         crew = _Crew(kind.worker, lowered, limits.n_jobs, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         stopped_by = _work(frontier, crew, limits, lowered.domain)
@@ -254,4 +254,4 @@ def _is_enough(frontier: Frontier, crew: _Crew, max_cells: int | None) -> bool:
     n_ready = frontier.tally.n_ready
     if max_cells is None or n_ready < max_cells or crew.stop[0]:
         return False
-    return is_open or (crew.collect and n_ready > max_cells)
+    return is_open or (frontier.keeps and n_ready > max_cells)
