@@ -24,9 +24,10 @@ from reluatlas.certify.tree_form import ZERO, TreeFile, opening_tree, require_ne
 from reluatlas.certify.tree_parts import Parts, joined, kept, signs, whole_box
 from reluatlas.certify.tree_path import Local, Path
 from reluatlas.certify.tree_rows import Rows, Tensor
-from reluatlas.certify.tree_units import Seen, kind_of
+from reluatlas.certify.tree_units import Breaks, Exactly, Seen, Sure, Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
+from reluatlas.errors import ReluAtlasError
 from reluatlas.network.record import Breakpoints, Graph, Max
 from reluatlas.progress import Progress, tells
 from reluatlas.shown import Shown
@@ -135,27 +136,39 @@ def check_tree(net: Graph, path: str | PathLike[str], *, progress: Progress = No
     """
     tell: Any = progress
     begin, report = time.monotonic(), TreeReport()
+    refused: ReluAtlasError | None = None
     with opening_tree(path) as file:
-        require_network(file, net, path)
-        report.n_claimed, report.domain, report.claims = file.n_cells, file.domain, file.claims
-        checked = _Walk(net, file, report)
         try:
-            for block in file.blocks():
-                for local in checked.path.through(block, checked.at_once):
-                    checked.check(local)
-                    if tell is not None:
-                        tell(report.n_cells, report.n_cells / max(1, file.n_cells))
-            checked.path.require_end()
-        except ValueError as problem:
-            report.problems.append(f"{problem}.")
+            require_network(file, net, path)
+            _check(net, file, report, tell)
+        except ReluAtlasError as error:  # no fault of the file: said outside, where nobody takes it for one
+            refused = error
             file.arrays.leave()
-        report.n_nodes, report.n_settled = checked.path.n_nodes, checked.exact.n_settled
-        if report.n_nodes != file.n_nodes and not report.problems:
-            report.problems.append(f"the tree has {report.n_nodes} nodes, not {file.n_nodes}.")
-        if report.n_cells != file.n_cells and not report.problems:
-            report.problems.append(f"the tree has {report.n_cells} cells, not {file.n_cells}.")
+    if refused is not None:
+        raise refused
     report.seconds = time.monotonic() - begin
     return report
+
+
+def _check(net: Graph, file: TreeFile, report: TreeReport, tell: Callable[[int, float], None] | None) -> None:
+    report.n_claimed, report.domain, report.claims = file.n_cells, file.domain, file.claims
+    walk = _Walk(net, file, report)
+    try:
+        for block in file.blocks():
+            for local in walk.path.through(block, walk.at_once):
+                walk.check(local)
+                if tell is not None:
+                    tell(report.n_cells, report.n_cells / max(1, file.n_cells))
+        walk.path.require_end()
+    except ReluAtlasError:
+        raise
+    except ValueError as problem:
+        report.problems.append(f"{problem}.")
+        file.arrays.leave()
+    report.n_nodes, report.n_settled = walk.path.n_nodes, walk.exact.n_settled
+    for found, claimed, what in ((report.n_nodes, file.n_nodes, "nodes"), (report.n_cells, file.n_cells, "cells")):
+        if found != claimed and not report.problems:
+            report.problems.append(f"the tree has {found} {what}, not {claimed}.")
 
 
 @dataclass(eq=False)
@@ -176,11 +189,16 @@ class _Lot:
     parts: Parts
     who: IntArray
     home: IntArray
-    given: NDArray[np.int32]
-    sure: NDArray[np.int8]
+    given: IntArray
+    sure: Sure
 
     def take(self, which: Any) -> _Lot:
         return _Lot(self.parts.take(which), self.who[which], self.home[which], self.given[which], self.sure[which])
+
+
+def _joined(lots: list[_Lot]) -> _Lot:
+    columns = ([getattr(lot, name) for lot in lots] for name in ("who", "home", "given", "sure"))
+    return _Lot(joined([lot.parts for lot in lots]), *(np.concatenate(column) for column in columns))
 
 
 class _Walk:
@@ -188,9 +206,11 @@ class _Walk:
         self.net, self.domain, self.report, self.claims = net, file.domain, report, file.claims
         self.exact = Exact(net, file.domain)
         self.rows = Rows(net, file.domain, with_output=ZERO in file.claims)
-        nodes = [net.nodes[t] for t in net.cuts]
-        self.kinds = [kind_of(node) for node in nodes if isinstance(node, Breakpoints | Max)]
-        self.path = Path([(kind.n_pieces, isinstance(node, Max)) for kind, node in zip(self.kinds, nodes, strict=True)])
+        nodes = (net.nodes[t] for t in net.cuts)
+        self.kinds = [
+            Windows(n) if isinstance(n, Max) else Breaks(n) for n in nodes if isinstance(n, Breakpoints | Max)
+        ]
+        self.path = Path([(kind.n_pieces, isinstance(kind, Windows)) for kind in self.kinds])
         self.last = -1 if ZERO in file.claims else max(net.cuts, default=0)
         k = file.domain.dim
         self.at_once = min(2**15, max(64, _BYTES // (self.rows.bytes_per_cell() + 40 * 4**k + 600)))
@@ -235,33 +255,36 @@ class _Walk:
         seen = Seen(*(np.ascontiguousarray(a.transpose(1, 0, 2)) for a in (source.value, source.error)))
         seen.error[stage.lost] = _LOST
         n = len(stage.parts)
-        given, sure = np.full((n, kind.n), -1, dtype=np.int32), np.zeros((n, kind.n_rows), dtype=np.int8)
-        lot, done = _Lot(stage.parts, stage.who, np.arange(n), given, sure), []
-        while len(lot.parts):
+        # what has one piece on a whole cell has it on all parts of it: only the others are looked at again
+        every = np.broadcast_to(np.arange(kind.n), (n, kind.n))
+        none = np.full((n, kind.n), -1), np.zeros((n, kind.n, kind.n_rows), dtype=np.int8)
+        lot = _Lot(stage.parts, stage.who, np.arange(n), *none)
+        pieces, is_open = self._decide(lot, every, stage, seen, layer)
+        column = np.where(is_open, np.cumsum(is_open, axis=1) - 1, -1)
+        width = int(is_open.sum(axis=1).max(initial=0))
+        units = np.full((n, width), -1)
+        at = np.nonzero(is_open)
+        units[at[0], column[at]] = at[1]
+        lot.given, lot.sure = lot.given[:, :width], lot.sure[:, :width]
+        done = []
+        while True:
             look()
             here = local.layer[lot.who] == layer
             done.append(lot if not here.any() else lot.take(~here))
             if not here.any():
                 break
-            lot = self._children(lot, np.flatnonzero(here), stage, seen, layer, local)
-        parts = joined([lot.parts for lot in done])
-        lot = _Lot(
-            parts, *(np.concatenate([getattr(d, name) for d in done]) for name in ("who", "home", "given", "sure"))
-        )
-        pieces, wrong = np.zeros((len(parts), kind.n), dtype=np.int64), np.zeros(len(parts), dtype=np.int64)
-        step = max(1, _NUMBERS // max(1, kind.n_rows * parts.x.shape[1]))
-        for begin in range(0, len(parts), step):
-            look()
-            some = lot.take(slice(begin, begin + step))
-            settle = self._settling(some, stage, layer)
-            pieces[begin : begin + step], wrong[begin : begin + step] = kind.decide(
-                seen, some.parts, some.home, some.given, some.sure, settle
-            )
-        for unit in wrong[wrong >= 0][:_TOLD]:
-            self._say(f"unit {unit} of layer {layer} cuts a leaf, or is on another piece there than the tree says")
-        fine = wrong < 0
-        lot, pieces = lot.take(fine), pieces[fine]
+            lot = self._children(lot, np.flatnonzero(here), column, stage, seen, layer, local)
+        lot = _joined(done)
+        found, wrong = self._decide(lot, units[lot.home], stage, seen, layer)
+        for i, m in np.argwhere(wrong)[:_TOLD]:
+            unit = first + units[lot.home[i], m]
+            self._say(f"unit {unit} cuts a leaf, or is on another piece there than the tree says")
+        fine = ~wrong.any(axis=1)
+        lot = lot.take(fine)
         pattern = stage.pattern[lot.home]
+        pieces = pieces[lot.home]
+        i, m = np.nonzero(units[lot.home] >= 0)
+        pieces[i, units[lot.home][i, m]] = found[fine][i, m]
         pattern[:, first : first + kind.n] = pieces
         lost, tensors = stage.lost[lot.home], {}
         if t != self.last:  # behind the last layer nobody asks for rows
@@ -270,36 +293,58 @@ class _Walk:
             lost |= self.rows.guard(tensors[t])
         return _Stage(lot.parts, lot.who, pattern, lost, tensors)
 
-    def _settling(self, lot: _Lot, stage: _Stage, layer: int) -> Callable[[int, int, int, int, int], int]:
+    def _decide(
+        self, lot: _Lot, units: IntArray, stage: _Stage, seen: Seen, layer: int
+    ) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Return the pieces of some units of each cell, and which have none on the whole of it."""
+        pieces, wrong = np.zeros(units.shape, dtype=np.int64), np.zeros(units.shape, dtype=bool)
+        kind, numbers = self.kinds[layer], units.shape[1] * self.kinds[layer].n_rows * lot.parts.x.shape[1]
+        step = max(1, _NUMBERS // max(1, numbers))
+        for begin in range(0, len(units) if units.size else 0, step):
+            look()
+            part = slice(begin, begin + step)
+            some = lot.take(part)
+            pieces[part], wrong[part] = kind.decide(
+                seen, some.parts, some.home, units[part], some.given, some.sure, self._settling(some, stage, layer)
+            )
+        return pieces, wrong
+
+    def _settling(self, lot: _Lot, stage: _Stage, layer: int) -> Exactly:
         first = self.exact.begin[layer]
 
-        def exactly(part: int, vertex: int, a: int, b: int, side: int) -> int:
+        def exactly(part: int, vertex: int, a: int, b: int) -> int:
             prefix = tuple(stage.pattern[lot.home[part], :first].tolist())
             facets = lot.parts.name[part][lot.parts.on[part, vertex]].tolist()
-            return side * self.exact.sign(prefix, [(f[0], f[1], f[2]) for f in facets], (layer, a, b))
+            return self.exact.sign(prefix, [(f[0], f[1], f[2]) for f in facets], (layer, a, b))
 
         return exactly
 
-    def _children(self, lot: _Lot, cut: IntArray, stage: _Stage, seen: Seen, layer: int, local: Local) -> _Lot:
-        """Return the parts that some nodes of a lot are cut into."""
+    def _children(
+        self, lot: _Lot, cut: IntArray, columns: IntArray, stage: _Stage, seen: Seen, layer: int, local: Local
+    ) -> _Lot:
+        """Return the parts that some nodes of a lot are cut into; `columns` says where the open units are."""
         kind, first = self.kinds[layer], self.exact.begin[layer]
+        column = columns[lot.home[cut], local.unit[lot.who[cut]] - first]
+        if (column < 0).any():
+            self._say(f"a node cuts by a unit of layer {layer} that has one piece on the whole cell")
+            cut = cut[column >= 0]
         up, child = local.children(lot.who[cut])
         lot = lot.take(cut[up])
         unit, pieces = local.unit[lot.who] - first, [local.pieces[i] for i in lot.who.tolist()]
-        piece = local.label[child]
+        piece, column = local.label[child], columns[lot.home, unit]
         lot.who = child
-        lot.given[np.arange(child.size), unit] = piece
-        kind.note(lot.sure, unit, piece, pieces)
+        lot.given[np.arange(child.size), column] = piece
+        kind.note(lot.sure, column, piece, pieces)
         fine, every = np.ones(child.size, dtype=bool), np.arange(child.size)
         for which, a, b, side in kind.walls(unit, piece, pieces):
             some = lot if which.size == child.size else lot.take(which)
             row, error = kind.rows(seen, some.home, a, b)
-            row *= side[:, None]
+            row = row * side[:, None]
             exactly = self._settling(some, stage, layer)
 
             def settle(i: int, v: int, asked: Any = (exactly, a, b, side)) -> int:
-                f, *numbers = asked
-                return f(i, v, *(int(n[i]) for n in numbers))
+                f, first, second, sign = asked
+                return int(sign[i]) * f(i, v, int(first[i]), int(second[i]))
 
             sign = signs(some.parts, row, error, settle)
             fine[which] &= (sign > 0).any(axis=1)

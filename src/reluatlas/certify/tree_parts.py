@@ -160,7 +160,7 @@ def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: In
     slot = (np.cumsum(old, axis=1) - 1)[ob, ov]
     out_x[ob, slot], out_radius[ob, slot] = parts.x[ob, ov], parts.radius[ob, ov]
     on[ob, slot, :-1] = parts.on[ob, ov]
-    on[ob, slot, -1] = np.equal(sign[ob, ov], 0) & is_cut[ob]
+    on[ob, slot, -1] = ((sign == 0) & is_cut[:, None])[ob, ov]
     slot = n_old[b] + np.arange(b.size) - (np.cumsum(n_new) - n_new)[b]
     out_x[b, slot], out_radius[b, slot] = x, radius
     on[b, slot, :-1], on[b, slot, -1] = both, True

@@ -317,7 +317,7 @@ EDITS = {
     "leaf behind the end": lambda a: (
         a | {"nodes_0": np.insert(a["nodes_0"], 0, -1), "n_changed_0": np.insert(a["n_changed_0"], 0, 0)}
     ),
-    "unit that there is not": lambda a: a | {"nodes_0": np.where(a["nodes_0"] == 0, 99, a["nodes_0"]).astype(np.int32)},
+    "unit that there is not": lambda a: a | {"nodes_0": np.where(a["nodes_0"] < 0, -1, 99).astype(np.int32)},
     "piece that there is not": lambda a: a | {"pieces_0": a["pieces_0"] + np.int32(1)},
     "piece twice": lambda a: a | {"pieces_0": a["pieces_0"] * np.int32(0)},
     "only one piece": lambda a: a | {"arity_0": a["arity_0"] - np.int32(1)},
