@@ -24,7 +24,7 @@ from reluatlas.certify.tree_form import ZERO, TreeFile, opening_tree, require_ne
 from reluatlas.certify.tree_parts import Parts, joined, kept, signs, whole_box
 from reluatlas.certify.tree_path import Local, Path
 from reluatlas.certify.tree_rows import Rows, Tensor
-from reluatlas.certify.tree_units import Breaks, Exactly, Seen, Sure, Windows
+from reluatlas.certify.tree_units import Breaks, Cut, Exactly, Seen, Sure, Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ReluAtlasError
@@ -119,7 +119,7 @@ def check_tree(net: Graph, path: str | PathLike[str], *, progress: Progress = No
 
     References
     ----------
-    [Rump1999] for the bound on the places of vertices; [MotzkinRaiffaThompsonThrall1953] for edges by facets held.
+    [Rump2010] for the bound on the places of vertices; [MotzkinEtAl1953] for edges by the facets that both ends hold.
 
     Examples
     --------
@@ -330,13 +330,15 @@ class _Walk:
             cut = cut[column >= 0]
         up, child = local.children(lot.who[cut])
         lot = lot.take(cut[up])
-        unit, pieces = local.unit[lot.who] - first, [local.pieces[i] for i in lot.who.tolist()]
-        piece, column = local.label[child], columns[lot.home, unit]
+        above = lot.who
+        pieces = [local.pieces[i] for i in above.tolist()] if isinstance(kind, Windows) else []
+        node = Cut(local.unit[above] - first, local.label[child], local.low[above], local.high[above], pieces)
+        column = columns[lot.home, node.unit]
         lot.who = child
-        lot.given[np.arange(child.size), column] = piece
-        kind.note(lot.sure, column, piece, pieces)
+        lot.given[np.arange(child.size), column] = node.piece
+        kind.note(lot.sure, column, node)
         fine, every = np.ones(child.size, dtype=bool), np.arange(child.size)
-        for which, a, b, side in kind.walls(unit, piece, pieces):
+        for which, a, b, side in kind.walls(node):
             some = lot if which.size == child.size else lot.take(which)
             row, error = kind.rows(seen, some.home, a, b)
             row = row * side[:, None]

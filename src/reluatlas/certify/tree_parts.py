@@ -128,12 +128,12 @@ def sides(
     most[:, :-1] = np.abs(inside).max(axis=1)
     radius = np.where(parts.is_there, parts.radius, 0.0).max(axis=1)
     with np.errstate(over="ignore"):
-        value = row @ _homogeneous(inside).transpose(0, 2, 1)
+        value = _homogeneous(inside) @ row.transpose(0, 2, 1)
         most[:, :-1] += radius[:, None]
         size = np.abs(row)
         bound = ((error + _G * size) @ most[:, :, None])[:, :, 0]
         bound = WIDER * (bound + size[:, :, :-1].sum(axis=2) * radius[:, None])
-    low, high = value.min(axis=2), value.max(axis=2)
+    low, high = value.min(axis=1), value.max(axis=1)
     above, below = (high > bound) & wanted, (low < -bound) & wanted
     b, r = np.nonzero(wanted & (low <= bound) & (high >= -bound) & ~(above & below))
     if b.size:
@@ -217,9 +217,7 @@ def _meeting(rows: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArr
         power = np.frexp(np.abs(rows[:, :, :-1]).max(axis=2, initial=0.0))[1][:, :, None]
         rows, errors = np.ldexp(rows, -power), np.ldexp(errors, -power)
         a, c = rows[:, :, :-1], rows[:, :, -1]
-        determinant = np.linalg.det(a)
-        is_fine = np.isfinite(determinant) & (determinant != 0)
-        inverse = np.linalg.inv(np.where(is_fine[:, None, None], a, np.eye(k)))
+        inverse, is_fine = _inverse(a)
         size = np.abs(inverse)
         x = -np.einsum("nij,nj->ni", inverse, c)
         x[~np.isfinite(x).all(axis=1)] = 0.0
@@ -232,3 +230,15 @@ def _meeting(rows: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArr
         radius = WIDER * np.einsum("nij,nj->ni", size, left).max(axis=1, initial=0.0) / (1 - norm)
         is_fine &= (norm < 0.5) & (radius < 1e200) & ((size == 0) | (size > _TINY)).all(axis=(1, 2))
     return np.where(is_fine[:, None], x, 0.0), np.where(is_fine, radius, _UNKNOWN)
+
+
+def _inverse(a: FloatArray) -> tuple[FloatArray, Bools]:
+    """Return inverses (N, k, k), roughly, and for which there is any; that of the others is the identity."""
+    is_plane = a.shape[1] == 2
+    determinant = a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0] if is_plane else np.linalg.det(a)
+    is_fine = np.isfinite(determinant) & (determinant != 0)
+    a = np.where(is_fine[:, None, None], a, np.eye(a.shape[1]))
+    if a.shape[1] != 2:
+        return np.linalg.inv(a), is_fine
+    turned = np.stack([a[:, 1, 1], -a[:, 0, 1], -a[:, 1, 0], a[:, 0, 0]], axis=1).reshape(-1, 2, 2)
+    return turned / np.where(is_fine, determinant, 1.0)[:, None, None], is_fine

@@ -24,10 +24,12 @@ class Local:
     unit, layer, label, parent : ndarray, shape (m,)
         The unit that cuts (-1: a leaf), its layer (of a leaf the number of layers), of which piece of its parent a
         node is the child, and the parent's place.
+    low, high : ndarray, shape (m,)
+        The least and the largest piece that a node lists.
+    pieces : list of tuple of int
+        All of them.
     leaf : ndarray, shape (m,)
         The place of a leaf's pattern.
-    pieces : list of tuple of int
-        Those that a node lists.
     patterns : ndarray, shape (leaves, units)
     """
 
@@ -35,11 +37,13 @@ class Local:
     layer: IntArray
     label: IntArray
     parent: IntArray
-    leaf: IntArray
     pieces: list[tuple[int, ...]]
     patterns: NDArray[np.int32]
 
     def __post_init__(self) -> None:
+        self.leaf = np.cumsum(self.unit < 0) - 1
+        ends = {pieces: (min(pieces, default=0), max(pieces, default=0)) for pieces in set(self.pieces)}
+        self.low, self.high = np.array([ends[pieces] for pieces in self.pieces]).reshape(-1, 2).T
         self._order = np.argsort(self.parent, kind="stable")
         self._begin = np.searchsorted(self.parent[self._order], np.arange(self.parent.size + 1))
 
@@ -112,15 +116,14 @@ class Path:
 
     def _portion(self, nodes: list[int], arity: Iterator[int], pieces: Iterator[int]) -> Local:
         self._drop()
-        unit, label, parent, leaf, listed = [], [], [], [], []
+        unit, label, parent, listed = [], [], [], []
         for i, node in enumerate(self._way):
             node.place = i
             unit.append(node.unit)
             label.append(node.label)
             parent.append(i - 1)
-            leaf.append(-1)
             listed.append(node.pieces)
-        way, n_leaves = self._way, 0
+        way = self._way
         for u in nodes:
             while way and way[-1].taken == len(way[-1].pieces):
                 way.pop()
@@ -139,25 +142,19 @@ class Path:
             self.n_nodes += 1
             label.append(here)
             if u < 0:
-                leaf.append(n_leaves)
                 listed.append(())
-                n_leaves += 1
             else:
                 n = next(arity)
                 own = (next(pieces), next(pieces)) if n == 2 else tuple(next(pieces) for _ in range(n))
-                self._require(u, own)
-                leaf.append(-1)
+                if own not in ((0, 1), (1, 0)):
+                    self._require(u, own)
                 listed.append(own)
-                way.append(_Open(u, own, here, place=len(unit)))
+                way.append(_Open(u, own, here, 0, len(unit)))
             unit.append(u)
-        units = np.array(unit, dtype=np.int64)
-        labels, parents, leaves = (np.array(a, dtype=np.int64) for a in (label, parent, leaf))
-        none = np.zeros((0, 0), dtype=np.int32)
-        return Local(units, self._layer[units], labels, parents, leaves, listed, none)
+        units, labels, parents = (np.array(a, dtype=np.int64) for a in (unit, label, parent))
+        return Local(units, self._layer[units], labels, parents, listed, np.zeros((0, 0), dtype=np.int32))
 
     def _require(self, unit: int, pieces: tuple[int, ...]) -> None:
-        if pieces in ((0, 1), (1, 0)):
-            return
         low, high = min(pieces), max(pieces)
         if len(set(pieces)) != len(pieces) or low < 0 or high >= self._n_pieces[unit]:
             raise ValueError(f"a node lists pieces of unit {unit} that there are not, or one twice")

@@ -71,7 +71,7 @@ class Rows:
         sizes = [int(np.prod(node.shape)) for node in self.net.nodes]
         ends = [self._last_reader.get(t, t) for t in range(len(sizes))]
         held = [sum(n for n, end in zip(sizes[: t + 1], ends, strict=False) if end >= t) for t in range(len(sizes))]
-        return 32 * (self.k + 1) * max(held)
+        return 16 * (self.k + 1) * max(held)
 
     def compose(self, tensors: dict[int, Tensor], begin: int, upto: int, lost: NDArray[np.bool_]) -> None:
         """Compose the affine nodes from `begin` on before `upto`; mark what is lost, drop what is read no more."""

@@ -32,6 +32,17 @@ class Seen:
     error: FloatArray
 
 
+@dataclass(eq=False)
+class Cut:
+    """Children of nodes: the unit of each one's parent, its piece, and which others the parent lists."""
+
+    unit: IntArray
+    piece: IntArray
+    low: IntArray
+    high: IntArray
+    pieces: list[tuple[int, ...]]
+
+
 class Breaks:
     """Rows z[a] - knot b of a; `sure` (B, m, knots) says that they are above (1) or below (-1), or does not (0)."""
 
@@ -45,21 +56,23 @@ class Breaks:
         """Return rows and bounds on their errors, one for each cell, a and b."""
         return self._moved(seen.value[cell, a], seen.error[cell, a], self.knots[a, b])
 
-    def walls(self, unit: IntArray, piece: IntArray, pieces: list[tuple[int, ...]]) -> Iterator[Walls]:
+    def walls(self, node: Cut) -> Iterator[Walls]:
         """Yield (which children, a, b, side), until all walls between their pieces and others listed were given."""
-        low, high = _ends(pieces)
-        is_upper = piece > low
-        yield np.arange(unit.size), unit, np.where(is_upper, piece - 1, piece), np.where(is_upper, 1, -1)
-        both = np.flatnonzero(is_upper & (piece < high))
+        is_upper = node.piece > node.low
+        place = np.where(is_upper, node.piece - 1, node.piece)
+        yield np.arange(place.size), node.unit, place, np.where(is_upper, 1, -1)
+        both = np.flatnonzero(is_upper & (node.piece < node.high))
         if both.size:
-            yield both, unit[both], piece[both], np.full(both.size, -1)
+            yield both, node.unit[both], node.piece[both], np.full(both.size, -1)
 
-    def note(self, sure: Sure, column: IntArray, piece: IntArray, pieces: list[tuple[int, ...]]) -> None:
+    def note(self, sure: Sure, column: IntArray, node: Cut) -> None:
         """Note what a child's walls say of its unit, which is in this column."""
-        low, high = _ends(pieces)
         for j in range(self.n_rows):
-            side = np.where((j < piece) & (piece > low), 1, np.where((j >= piece) & (piece < high), -1, 0))
-            sure[np.arange(column.size), column, j] = side
+            is_above, is_below = (
+                (j < node.piece) & (node.piece > node.low),
+                (j >= node.piece) & (node.piece < node.high),
+            )
+            sure[np.arange(column.size), column, j] = np.where(is_above, 1, np.where(is_below, -1, 0))
 
     def decide(
         self, seen: Seen, parts: Parts, cell: IntArray, units: IntArray, given: IntArray, sure: Sure, exactly: Exactly
@@ -113,18 +126,19 @@ class Windows:
         error[a == b] = 0.0
         return row, error
 
-    def walls(self, unit: IntArray, piece: IntArray, pieces: list[tuple[int, ...]]) -> Iterator[Walls]:
+    def walls(self, node: Cut) -> Iterator[Walls]:
         """Yield (which children, a, b, side), until all walls between their pieces and others listed were given."""
-        others = [[v for v in p if v != w] for p, w in zip(pieces, piece.tolist(), strict=True)]
+        others = [[v for v in p if v != w] for p, w in zip(node.pieces, node.piece.tolist(), strict=True)]
         for turn in range(max(map(len, others), default=0)):
             which = np.array([i for i, o in enumerate(others) if len(o) > turn], dtype=np.int64)
             loser = np.array([others[i][turn] for i in which], dtype=np.int64)
-            u = unit[which]
-            yield which, self.entry[u, piece[which]], self.entry[u, loser], np.ones(which.size, dtype=np.int64)
+            entry = self.entry[node.unit[which]]
+            at = np.arange(which.size)
+            yield which, entry[at, node.piece[which]], entry[at, loser], np.ones(which.size, dtype=np.int64)
 
-    def note(self, sure: Sure, column: IntArray, piece: IntArray, pieces: list[tuple[int, ...]]) -> None:
+    def note(self, sure: Sure, column: IntArray, node: Cut) -> None:
         """Note what a child's walls say of its window, which is in this column."""
-        for i, (c, listed) in enumerate(zip(column.tolist(), pieces, strict=True)):
+        for i, (c, listed) in enumerate(zip(column.tolist(), node.pieces, strict=True)):
             sure[i, c, list(listed)] = 1
 
     def decide(
@@ -163,8 +177,3 @@ class Windows:
             winner[todo] = np.where(again, loses.argmax(axis=2), winner[todo])
             todo = todo[again.any(axis=1)]
         return winner, wrong
-
-
-def _ends(pieces: list[tuple[int, ...]]) -> tuple[IntArray, IntArray]:
-    ends = np.array([(min(p), max(p)) for p in pieces], dtype=np.int64).reshape(-1, 2)
-    return ends[:, 0], ends[:, 1]
