@@ -1,4 +1,4 @@
-"""What does it cost to check a count, against the count itself?
+"""What does it cost to check a count? The time of both, on planes and small boxes.
 
     python benchmarks/certificates.py [--quick] [--out FILE.json]
 

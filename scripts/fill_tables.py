@@ -414,6 +414,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "degenerate": degenerate,
     "families": families,
     "plane": plane,
+    "certificates": certificates,
     "standalone": standalone,
     "affine_maps": affine_maps,
     "mnist_accuracy": mnist_accuracy,
