@@ -252,8 +252,8 @@ class _Walk:
         node = self.net.nodes[t]
         assert isinstance(node, Breakpoints | Max)
         source = stage.tensors[node.input]
-        seen = Seen(*(np.ascontiguousarray(a.transpose(1, 0, 2)) for a in (source.value, source.error)))
-        seen.error[stage.lost] = _LOST
+        error = np.where(stage.lost[:, None], _LOST, source.error) if stage.lost.any() else source.error
+        seen = Seen(source.value.transpose(1, 0, 2), error.transpose(1, 0, 2))
         n = len(stage.parts)
         # what has one piece on a whole cell has it on all parts of it: only the others are looked at again
         every = np.broadcast_to(np.arange(kind.n), (n, kind.n))

@@ -86,21 +86,17 @@ def joined(parts: list[Parts]) -> Parts:
     """Return polytopes of several lots as one."""
     if len(parts) == 1:
         return parts[0]
-    n_vertices, n_facets = (max(p.on.shape[axis] for p in parts) for axis in (1, 2))
-
-    def wide(array: NDArray, *axes: tuple[int, int]) -> NDArray:
-        pad = [(0, 0)] * array.ndim
-        for axis, n in axes:
-            pad[axis] = (0, n - array.shape[axis])
-        return np.pad(array, pad)
-
-    v, f = (1, n_vertices), (1, n_facets)
-    columns = [
-        (wide(p.x, v), wide(p.radius, v), wide(p.is_there, v), wide(p.on, v, (2, n_facets)), wide(p.row, f),
-         wide(p.error, f), wide(p.name, f))
-        for p in parts
-    ]  # fmt: skip
-    return Parts(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+    most = {"v": max(p.on.shape[1] for p in parts), "f": max(p.on.shape[2] for p in parts)}
+    out = []
+    for f, axes in zip(fields(Parts), ("v", "v", "v", "vf", "f", "f", "f"), strict=True):
+        arrays = [getattr(p, f.name) for p in parts]
+        shape = (sum(map(len, arrays)), *(most[a] for a in axes), *arrays[0].shape[1 + len(axes) :])
+        out.append(np.zeros(shape, dtype=arrays[0].dtype))
+        begin = 0
+        for a in arrays:
+            out[-1][(slice(begin, begin + len(a)), *(slice(n) for n in a.shape[1:]))] = a
+            begin += len(a)
+    return Parts(*out)
 
 
 def signs(parts: Parts, row: FloatArray, error: FloatArray, settle: Settle) -> Signs:
@@ -149,7 +145,7 @@ def _homogeneous(x: FloatArray) -> FloatArray:
 def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: IntArray) -> Parts:
     """Return the part of each polytope on which its row (B, k + 1) is >= 0, from the signs at its vertices (B, V)."""
     k = parts.x.shape[2]
-    is_cut = ((sign < 0) & parts.is_there).any(axis=1)
+    is_cut: Bools = np.any((sign < 0) & parts.is_there, axis=1)
     b, both, x, radius = _new_vertices(parts, sign, row, error)
     old = parts.is_there & (sign >= 0)
     n_old, n_new = old.sum(axis=1), np.bincount(b, minlength=len(parts))
@@ -160,7 +156,7 @@ def kept(parts: Parts, sign: Signs, row: FloatArray, error: FloatArray, name: In
     slot = (np.cumsum(old, axis=1) - 1)[ob, ov]
     out_x[ob, slot], out_radius[ob, slot] = parts.x[ob, ov], parts.radius[ob, ov]
     on[ob, slot, :-1] = parts.on[ob, ov]
-    on[ob, slot, -1] = ((sign == 0) & is_cut[:, None])[ob, ov]
+    on[ob, slot, -1] = (sign[ob, ov] == 0) & np.asarray(is_cut)[ob]
     slot = n_old[b] + np.arange(b.size) - (np.cumsum(n_new) - n_new)[b]
     out_x[b, slot], out_radius[b, slot] = x, radius
     on[b, slot, :-1], on[b, slot, -1] = both, True
@@ -232,7 +228,7 @@ def _meeting(rows: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArr
     return np.where(is_fine[:, None], x, 0.0), np.where(is_fine, radius, _UNKNOWN)
 
 
-def _inverse(a: FloatArray) -> tuple[FloatArray, Bools]:
+def _inverse(a: FloatArray) -> tuple[NDArray, Bools]:
     """Return inverses (N, k, k), roughly, and for which there is any; that of the others is the identity."""
     is_plane = a.shape[1] == 2
     determinant = a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0] if is_plane else np.linalg.det(a)

@@ -90,6 +90,9 @@ class Rows:
             entry = node.candidates[node.offsets[:-1] + pieces].T  # (windows, B)
             cells = np.arange(len(pieces))
             return Tensor(source.value[entry, cells], source.error[entry, cells])
+        if node.is_relu:
+            is_on = pieces.T[:, :, None] > 0
+            return Tensor(source.value * is_on, source.error * is_on)
         unit = np.arange(len(node.slopes))
         slope, shift = node.slopes[unit, pieces].T[:, :, None], node.intercepts[unit, pieces].T
         value = slope * source.value
