@@ -100,6 +100,21 @@ def plane(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def certificates(record: Record) -> str:
+    """Return the table of what the check of a count costs."""
+    head = ["network", "cells", "signs in whole numbers", "file, KB", "(a) count, ms", "(b) with certificate, ms"]
+    head += ["(c) check, ms", "(b)/(a)", "(c)/(a)"]
+    rows = [
+        [
+            row["network"], f"{row['n_cells']:,}", f"{row['n_settled']:,}", f"{row['bytes'] / 1000:,.0f}",
+            *(f"{1e3 * t:,.0f}" for t in row["median_s"].values()),
+            f"{row['write_ratio']:.1f}", f"{row['check_ratio']:.0f}",
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    return _lines(head, rows) + _made(record)
+
+
 def standalone(record: Record) -> str:
     """Return the tables of models without a network: the ways to fit them, and the default way's curve."""
     heads = ["right, %", "agrees with the network, %", "rms difference", "mean of largest", "largest", "seconds"]
@@ -435,6 +450,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "degenerate": degenerate,
     "families": families,
     "plane": plane,
+    "certificates": certificates,
     "standalone": standalone,
     "affine_maps": affine_maps,
     "mnist_accuracy": mnist_accuracy,

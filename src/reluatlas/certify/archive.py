@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.certify.check import CheckReport, check_certificate
+from reluatlas.certify.domains import domain_of, head_of, sides_of
 from reluatlas.certify.form import CellCertificate, Key
-from reluatlas.domain import Box, Domain, Slice, Space
+from reluatlas.domain import Domain
 from reluatlas.errors import DimensionError
 from reluatlas.network.record import Graph
 from reluatlas.storage.archive import Archive, Members, json_array, json_value
@@ -89,8 +90,7 @@ def save_certificates(path: str | Path, domain: Domain, given: Sequence[CellCert
     ['cells.npz']
     """
     kept = [c if isinstance(c, Packed) else packed(c) for c in given]
-    head = {"domain": type(domain).__name__, "n_inputs": domain.n_inputs}
-    ARCHIVE.write(path, head | (kept[0].shared if kept else {}), _arrays(domain, kept))
+    ARCHIVE.write(path, head_of(domain) | (kept[0].shared if kept else {}), _arrays(domain, kept))
 
 
 def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
@@ -101,7 +101,7 @@ def _arrays(domain: Domain, given: Sequence[Packed]) -> dict[str, NDArray]:
         first += len(c.facets)
     points = [c.points[:1] for c in given] + [c.points[1:] for c in given]
     arrays = {
-        **_sides(domain),
+        **sides_of(domain),
         "columns": given[0].columns if given else np.zeros(0, dtype=np.int64),
         "patterns": np.array([c.pattern for c in given]),
         "n_facets": np.array([len(c.facets) for c in given], dtype=np.int64),
@@ -153,7 +153,7 @@ def load_certificates(path: str | Path) -> tuple[Domain, list[CellCertificate]]:
     (Space(n_inputs=2), [1, 0])
     """
     with ARCHIVE.opening(path) as (head, arrays):
-        domain = _domain(head, arrays)
+        domain = domain_of(head, arrays)
         return domain, _certificates(head, arrays)
 
 
@@ -271,27 +271,6 @@ def _groups(arrays: Members, name: str, n: int) -> list[list[Key]]:
         raise ValueError(f"`{name}_offsets` does not split its rows")
     keys: list[Key] = [(a, b, c, d) for a, b, c, d in rows.tolist()]
     return [keys[i:j] for i, j in pairwise(offsets.tolist())]
-
-
-def _sides(domain: Domain) -> dict[str, NDArray]:
-    if isinstance(domain, Space):
-        return {}
-    sides = {"low": domain.box.low, "high": domain.box.high}
-    return sides | ({"origin": domain.origin, "basis": domain.basis} if isinstance(domain, Slice) else {})
-
-
-def _domain(head: dict[str, Any], arrays: Members) -> Domain:
-    kind, n = head["domain"], head["n_inputs"]
-    if kind not in ("Space", "Box", "Slice") or not isinstance(n, int) or isinstance(n, bool):
-        raise ValueError("its domain is none")
-    if kind == "Space":
-        return Space(n)
-    low = arrays.take("low", np.float64, (None,))
-    box = Box(low, arrays.take("high", np.float64, low.shape))
-    if kind == "Box":
-        return box
-    basis = arrays.take("basis", np.float64, (low.size, n))
-    return Slice(arrays.take("origin", np.float64, (n,)), basis, box=box)
 
 
 def _written(value: Fraction) -> str:

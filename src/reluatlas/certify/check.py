@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
-from typing import Any
 
 import numpy as np
 
 from reluatlas.certify.form import CellCertificate, Key, checked_form
+from reluatlas.certify.whole import Row, Tensor, affine, chosen, fractions, identity, matrix_of, start
 from reluatlas.deadline import look
-from reluatlas.domain import Domain, Slice, Space
-from reluatlas.network.operators import Convolution, Dense, Gather
+from reluatlas.domain import Domain, Space
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.shown import Shown
 
@@ -139,9 +138,6 @@ def check_certificate(net: Graph, domain: Domain, given: CellCertificate) -> Che
     return report
 
 
-Row = tuple[list[Fraction], Fraction]
-
-
 def _one_number(row: Row) -> tuple[int, bool, Fraction]:
     """Return what is equal for rows that are one halfspace, and seldom for others."""
     at = next(j for j, v in enumerate(row[0]) if v)
@@ -200,17 +196,9 @@ def _signs(rows: list[Row], points: list[list[Fraction]]) -> list[list[int]]:
     return [[(v > 0) - (v < 0) for v in values[i * n : (i + 1) * n]] for i in range(len(points))]
 
 
-class _Tensor:
-    """Affine functions of z, one per entry: `matrix / scale`, columns k coefficients and a constant."""
-
-    def __init__(self, matrix: Any, scale: int) -> None:
-        self.matrix = matrix
-        self.scale = scale
-
-
 def _rows(net: Graph, domain: Domain, given: CellCertificate) -> tuple[dict[Key, Row], dict[Key, tuple[Fraction, int]]]:
     """Return all rows that are not constant, and `b` and the side of those that are."""
-    tensors: dict[int, _Tensor] = {}
+    tensors: dict[int, Tensor] = {}
     k = domain.dim if given.depth == 0 else int(np.prod(net.nodes[given.depth].shape))
     column = 0
     rows: dict[Key, Row] = {}
@@ -221,21 +209,21 @@ def _rows(net: Graph, domain: Domain, given: CellCertificate) -> tuple[dict[Key,
             continue
         look()
         if t == given.depth:
-            tensors[t] = _start(net, domain, k) if t == 0 else _identity(k)
+            tensors[t] = start(domain) if t == 0 else identity(k)
         elif isinstance(node, Affine):
-            tensors[t] = _affine(node, tensors, k)
+            tensors[t] = affine(node, tensors, k)
         elif isinstance(node, Breakpoints | Max):
             units = int(np.prod(node.shape))
             pieces = [int(p) for p in given.pattern[column : column + units]]
             column += units
-            source = _fractions(tensors[node.input])
+            source = fractions(tensors[node.input])
             for key, (a, b) in _demands(cuts.index(t), node, source, pieces):
                 look()
                 if any(a):
                     rows[key] = a, b
                 else:
                     constants[key] = b, key[3] or (-1 if key[2] < pieces[key[1]] else 1)
-            tensors[t] = _chosen(node, source, pieces, k)
+            tensors[t] = chosen(node, source, pieces, k)
     if not isinstance(domain, Space):
         for j in range(k):
             unit = [Fraction(int(i == j)) for i in range(k)]
@@ -263,87 +251,6 @@ def _demands(cut: int, node: Breakpoints | Max, source: list[Row], pieces: list[
                     yield (cut, i, place, 0), ([v - w for v, w in zip(a, best, strict=True)], top - c)
 
 
-def _chosen(node: Breakpoints | Max, source: list[Row], pieces: list[int], k: int) -> _Tensor:
-    out: list[list[Fraction]] = []
-    for i, p in enumerate(pieces):
-        if isinstance(node, Breakpoints):
-            slope, shift = Fraction(float(node.slopes[i, p])), Fraction(float(node.intercepts[i, p]))
-            a, c = source[i]
-            out.append([*(slope * v for v in a), slope * c + shift] if slope else [Fraction(0)] * k + [shift])
-        else:
-            a, c = source[int(node.candidates[node.offsets[i] + p])]
-            out.append([*a, c])
-    return _whole(out)
-
-
-def _whole(table: list[list[Fraction]]) -> _Tensor:
-    from flint import fmpz_mat
-
-    scale = lcm(*(v.denominator for row in table for v in row)) if table else 1
-    whole = [[v.numerator * (scale // v.denominator) for v in row] for row in table]
-    return _Tensor(fmpz_mat(whole) if table else None, scale)
-
-
-def _fractions(tensor: _Tensor) -> list[Row]:
-    if tensor.matrix is None:
-        return []
-    width = tensor.matrix.ncols()
-    values = [int(v) for v in tensor.matrix.entries()]
-    out = []
-    for start in range(0, len(values), width):
-        row = [Fraction(v, tensor.scale) if v else Fraction(0) for v in values[start : start + width]]
-        out.append((row[:-1], row[-1]))
-    return out
-
-
-def _identity(k: int) -> _Tensor:
-    return _whole([[Fraction(int(i == j)) for j in range(k + 1)] for i in range(k)])
-
-
-def _start(net: Graph, domain: Domain, k: int) -> _Tensor:
-    if not isinstance(domain, Slice):
-        return _identity(k)
-    table = np.concatenate([domain.basis.T, domain.origin[:, None]], axis=1)
-    return _whole([[Fraction(float(v)) for v in row] for row in table])
-
-
-def _matrix(operator: Any) -> tuple[Any, int]:
-    """Return an operator's matrix as whole numbers over one denominator."""
-    from flint import fmpz_mat
-
-    table = np.zeros((operator.n_out, operator.n_in))
-    denominator = 1
-    if isinstance(operator, Dense):
-        table = operator.weight
-    elif isinstance(operator, Gather):
-        for i, (j, factor) in enumerate(zip(operator.index.tolist(), operator.scale.tolist(), strict=True)):
-            if j >= 0:
-                table[i, j] = factor
-    else:
-        sparse = operator.sparse if isinstance(operator, Convolution) else operator
-        for i in range(sparse.n_out):
-            run = slice(sparse.indptr[i], sparse.indptr[i + 1])
-            table[i, sparse.indices[run]] = sparse.values[run]
-        denominator = sparse.denominator
-    pairs = [float(v).as_integer_ratio() for v in table.reshape(-1)]
-    shared = max((d for _, d in pairs), default=1)
-    return fmpz_mat(table.shape[0], table.shape[1], [n * (shared // d) for n, d in pairs]), shared * denominator
-
-
-def _affine(node: Affine, tensors: dict[int, _Tensor], k: int) -> _Tensor:
-    from flint import fmpz_mat
-
-    size = node.bias.size
-    bias = _whole([[*([Fraction(0)] * k), Fraction(float(v))] for v in node.bias])
-    total, scale = bias.matrix, bias.scale
-    for source, operator in zip(node.inputs, node.operators, strict=True):
-        matrix, denominator = _matrix(operator)
-        part, own = matrix * tensors[source].matrix, denominator * tensors[source].scale
-        shared = lcm(scale, own)
-        total, scale = total * (shared // scale) + part * (shared // own), shared
-    return _Tensor(total if total is not None else fmpz_mat(size, k + 1), scale)
-
-
 def _is_onto(net: Graph, given: CellCertificate) -> bool:
     from flint import nmod_mat
 
@@ -351,7 +258,7 @@ def _is_onto(net: Graph, given: CellCertificate) -> bool:
     for t, node in enumerate(net.nodes[1 : given.depth + 1], start=1):
         if not isinstance(node, Affine) or node.inputs != (t - 1,) or isinstance(net.nodes[0], Input) is False:
             return False
-        matrix, _ = _matrix(node.operators[0])
+        matrix, _ = matrix_of(node.operators[0])
         product = matrix if product is None else matrix * product
     readers = [n for n in net.nodes[given.depth + 1 :] if isinstance(n, Affine) for s in n.inputs if s < given.depth]
     readers += [n for n in net.nodes[given.depth + 1 :] if isinstance(n, Breakpoints | Max) and n.input < given.depth]

@@ -14,6 +14,7 @@ from reluatlas.cli.options import (
     AnyBox,
     BoxSides,
     Cache,
+    Certificate,
     Check,
     Checkpoint,
     Corners,
@@ -48,6 +49,7 @@ from reluatlas.cli.options import (
     Outputs,
     Points,
     Problem,
+    ProofFile,
     Quiet,
     Resume,
     SearchCells,
@@ -152,6 +154,7 @@ def _cells(
     figures: Figures = None,
     no_figures: NoFigures = False,
     resume: Resume = None,
+    certificate: Certificate = None,
     units: PointUnits,
     budget: Budget,
     source: Source,
@@ -173,8 +176,23 @@ def _cells(
     asked, drawn = Asked(box or [], through or [], margin, space, units), Drawn(figures, is_none=no_figures)
     with under(Deadline.after(budget.max_seconds)):
         return cells(
-            source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume, typed=context.obj
-        )
+            source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume,
+            certificate=certificate, typed=context.obj,
+        )  # fmt: skip
+
+
+@app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")
+@grouped
+def _verify(*, file: ProofFile, source: Source, jobs: OneJob = None, common: Common) -> int:
+    """Check what `reluatlas cells --certificate` wrote, from the model's weights, sharing no code with the search.
+
+    Exit code 0: the number of cells is right. 2: it is not proved, and what does not hold is said.
+
+    Example: reluatlas verify run.cert model.onnx
+    """
+    from reluatlas.cli.verify import verify
+
+    return verify(file, source, common)
 
 
 @app.command(cls=Grouped, name="trace", short_help="Find the breakpoints on a straight path between inputs.")

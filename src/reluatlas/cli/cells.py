@@ -34,12 +34,17 @@ def cells(
     count_only: bool,
     drawn: Drawn,
     checkpoint: Path | None,
+    certificate: Path | None,
     typed: Sequence[str],
 ) -> int:
     """Find the cells of a model on a domain, print the numbers, and write the report."""
     out, quiet = common.folder, common.quiet
     net = source.load()
     chosen = asked.fit(net, quiet=quiet)
+    if certificate is not None:
+        from reluatlas.complexes.count import require_provable
+
+        require_provable(chosen.domain, checkpoint)
     figures = drawn.chosen(net, chosen.domain, count_only=count_only, has_folder=out is not None)
     numbers = {
         **facts.of_command("cells", source.model, common.seed),
@@ -47,13 +52,17 @@ def cells(
         "domain": facts.of_domain(chosen.domain),
     }
     if count_only:
-        numbers |= count(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
+        numbers |= count(net, chosen, budget, checkpoint=checkpoint, certificate=certificate, quiet=quiet)
         if out is not None:
             _write_numbers(out, numbers)
     else:
         begin = time.monotonic()
         cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
         numbers |= facts.of_complex(cx)
+        if certificate is not None and cx.is_complete:
+            from reluatlas.certify.tree_write import save_tree
+
+            save_tree(certificate, net, chosen.domain, cx.patterns)
         unasked_s = time.monotonic() - begin
         if out is not None and cx.method == "linear programs":
             _write_numbers(out, numbers)
@@ -65,6 +74,8 @@ def cells(
     if numbers.get("not_drawn"):
         console.notice(words.not_drawn(numbers["not_drawn"]), quiet=quiet)
     show(numbers, _heading(source, net, chosen), as_json=common.json, out=out, quiet=quiet)
+    if certificate is not None:
+        console.notice(words.certificate(str(certificate), source.model, numbers["is_complete"]), quiet=quiet)
     if checkpoint is not None and not numbers["is_complete"]:
         console.notice(words.goes_on(numbers["stopped_by"], str(checkpoint)), quiet=quiet)
     return exit_code(numbers)
@@ -76,7 +87,15 @@ def _write_numbers(out: Path, numbers: facts.Facts) -> None:
     write_numbers(out, INDEX, numbers)
 
 
-def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool) -> facts.Facts:
+def count(
+    net: Network,
+    chosen: Chosen,
+    budget: Budget,
+    *,
+    checkpoint: Path | None = None,
+    certificate: Path | None = None,
+    quiet: bool,
+) -> facts.Facts:
     """Count the cells, with progress."""
     console.announce_compiling(quiet=quiet)
     from reluatlas.complexes.count import count_cells
@@ -84,8 +103,9 @@ def count(net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | No
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, words.measure(chosen.domain.dim), quiet=quiet)
         found = count_cells(
-            net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
-        )
+            net, chosen.domain, progress=tell, checkpoint=checkpoint, certificate=certificate,
+            **{**budget.keywords, "max_seconds": None},
+        )  # fmt: skip
     return facts.of_count(found, chosen.domain)
 
 

@@ -156,6 +156,18 @@ Resume = Annotated[
         "The answer is that of a run without stops.",
     ),
 ]  # fmt: skip
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate", metavar="FILE", show_default=False,
+        help="Write what proves the number of cells to anyone, when all are found: `reluatlas verify FILE MODEL` "
+        "checks it by code that shares nothing with the search.",
+    ),
+]  # fmt: skip
+ProofFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", show_default=False, help="What `reluatlas cells --certificate FILE` wrote."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Out = Annotated[
     Path | None,

@@ -7,16 +7,19 @@ from os import PathLike
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
+from reluatlas.certify.tree_write import writing_tree
 from reluatlas.deadline import under
 from reluatlas.domain import Domain, Space
-from reluatlas.errors import TimeLimitError
+from reluatlas.errors import ArgumentError, DomainError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
 from reluatlas.progress import Progress, tells
 from reluatlas.shown import Shown
+from reluatlas.subdivision.items import Found
+from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import check_domain, lower
 from reluatlas.subdivision.runner.kinds import MAX_DIMENSION, is_plane
-from reluatlas.subdivision.runner.run import exactness_of, run
+from reluatlas.subdivision.runner.run import Run, exactness_of, run
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def count_cells(
     progress: Progress = None,
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
+    certificate: str | PathLike[str] | None = None,
 ) -> CellCount:
     """Return the number of cells of a network on a domain.
 
@@ -93,6 +97,10 @@ def count_cells(
         An SQLite file that keeps how far the count is, written now and then and at a stop. If it exists, the count goes
         on from there, also after the process was killed. Limits and `jobs` may differ from run to run: `max_cells` is
         of all runs together, `max_seconds` of this one.
+    certificate : path, optional
+        A file, such as `run.cert`, that proves the count to anyone: the tree that cuts the domain into its cells, which
+        `reluatlas.certify.check_tree` and `reluatlas verify` walk again by code that shares nothing with this. A box or
+        slice of up to six dimensions, without a checkpoint. An incomplete count writes none.
 
     Returns
     -------
@@ -104,9 +112,9 @@ def count_cells(
     DomainError, DimensionError
         When the domain does not fit the network, or has more than six dimensions and no limit is given.
     ArgumentError
-        When a limit makes no sense.
+        When a limit makes no sense; for a certificate together with a checkpoint, or with `certain=False`.
     ResultFileError
-        When the checkpoint is of something else, damaged, in use, or cannot be written.
+        When the checkpoint is of something else, damaged, in use, or cannot be written; when the certificate cannot be.
 
     Guarantees
     ----------
@@ -115,7 +123,8 @@ def count_cells(
 
     Cost
     ----
-    As `enumerate_cells`, of which it takes a part of the time: cells of the last layer are counted and not made.
+    As `enumerate_cells`, of which it takes a part of the time: cells of the last layer are counted and not made. With a
+    certificate they are made, and let go of.
 
     References
     ----------
@@ -132,12 +141,18 @@ def count_cells(
     (4, True)
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
+    if certificate is not None:
+        require_provable(check_domain(net, domain), checkpoint, certain=certain)
     if check_domain(net, domain).dim > MAX_DIMENSION:
         return _count_beyond(net, domain, limits, checkpoint)
     method = "polygons" if is_plane(domain) else "polytopes"
     with under(limits.deadline) as deadline:
         try:
-            outcome = run(lower(net, domain, certain=certain), limits, collect=False, checkpoint=checkpoint)
+            lowered = lower(net, domain, certain=certain)
+            if certificate is None:
+                outcome = run(lowered, limits, collect=False, checkpoint=checkpoint)
+            else:
+                outcome = _run_and_prove(lowered, limits, certificate)
         except TimeLimitError:
             return CellCount(0, False, "max_seconds", Exactness("exact"), 0.0, deadline.seconds, method)
     done = outcome.volume * domain.unit_volume
@@ -150,6 +165,51 @@ def count_cells(
         seconds=outcome.seconds,
         method=method,
     )
+
+
+class _Unproved(Exception):
+    """A count was stopped: what its certificate has so far covers a part of the domain."""
+
+    def __init__(self, outcome: Run) -> None:
+        self.outcome = outcome
+
+
+def _run_and_prove(lowered: Lowered, limits: Limits, certificate: str | PathLike[str]) -> Run:
+    """Return the outcome of a run that writes its certificate as it goes."""
+    try:
+        with writing_tree(certificate, lowered.network, lowered.domain) as tree:
+
+            def take(found: Found) -> None:
+                if found.n_cells:
+                    tree.add(found.cells.pattern)
+
+            outcome = run(lowered, limits, collect=True, take=take)
+            if outcome.stopped_by:
+                raise _Unproved(outcome)
+    except _Unproved as stopped:
+        return stopped.outcome
+    return outcome
+
+
+def require_provable(domain: Domain, checkpoint: str | PathLike[str] | None = None, *, certain: bool = True) -> None:
+    """Refuse a count that has no certificate.
+
+    Raises
+    ------
+    DomainError, ArgumentError
+    """
+    if domain.dim > MAX_DIMENSION or isinstance(domain, Space):
+        what = "all inputs have no bounds" if isinstance(domain, Space) else f"`domain` has {domain.dim} dimensions"
+        raise DomainError(
+            f"`certificate` proves counts of bounded domains of up to {MAX_DIMENSION} dimensions; {what}. Pass a `Box` "
+            "or a `Slice` of fewer dimensions, or leave `certificate` out."
+        )
+    if checkpoint is not None:
+        raise ArgumentError(
+            "`certificate` and `checkpoint` were both given; a certificate is written in one run. Leave one out."
+        )
+    if not certain:
+        raise ArgumentError("`certificate` with `certain=False`: what is not certain has no proof. Leave one out.")
 
 
 def _count_beyond(net: Network, domain: Domain, limits: Limits, checkpoint: str | PathLike[str] | None) -> CellCount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,13 @@ def goes_on(stopped_by: str, file: str) -> str:
     if stopped_by == "max_cells":
         return f"It is kept in {file}: the same command with a larger limit of cells, or without one, goes on."
     return f"It is kept in {file}: the same command goes on."
+
+
+def certificate(file: str, model: str, is_complete: bool) -> str:
+    """Return what proves a number of cells, and how it is checked."""
+    if not is_complete:
+        return f"{file} was not written: only all cells have a certificate."
+    return f"{file} proves the number of cells: `{shlex.join(['reluatlas', 'verify', file, model])}` checks it."
 
 
 def exactness(facts: dict[str, Any]) -> str:

@@ -64,14 +64,30 @@ class Archive:
         ResultFileError
             When it cannot be written there; nothing is left behind.
         """
+        with self.writing(path, head) as file:
+            for name, array in arrays.items():
+                file.add(name, array)
+
+    @contextmanager
+    def writing(self, path: str | os.PathLike[str], head: Mapping[str, Any]) -> Iterator[Parts]:
+        """Yield what takes one array after another, none of which is kept in memory; the head is written last.
+
+        The file appears when the block ends, and only if it ends well.
+
+        Raises
+        ------
+        ResultFileError
+            When it cannot be written there; nothing is left behind.
+        """
         target = Path(path)
-        kept = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        listed = {name: [array.dtype.str, list(array.shape), _sum_of(array)] for name, array in kept.items()}
-        full = json.loads(json.dumps({"format": self.format, "version": self.version, _LIST: listed, **head}))
-        full[_SUM] = _sum_of_head(full)
         try:
-            with whole_file(target) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, head=json_array(full), **kept)  # type: ignore[arg-type]
+            with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
+                parts = Parts(file)
+                yield parts
+                full = {"format": self.format, "version": self.version, _LIST: parts.listed, **head, **parts.head}
+                full = json.loads(json.dumps(full))
+                full[_SUM] = _sum_of_head(full)
+                parts.write(_HEAD, json_array(full))
         except OSError as error:
             raise ResultFileError(
                 f"`{target}` cannot be written: {error.strerror or error}. Choose another path."
@@ -124,6 +140,32 @@ class Archive:
             raise ValueError("its head was changed")
         members.expect(head.pop(_LIST, None))
         return head
+
+
+class Parts:
+    """An archive that is being written, array by array; made by `Archive.writing`.
+
+    Attributes
+    ----------
+    head : dict
+        More values for the head, such as what is known only at the end.
+    """
+
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self.head: dict[str, Any] = {}
+        self.listed: dict[str, Any] = {}
+        self._file = file
+
+    def add(self, name: str, array: NDArray[Any]) -> None:
+        """Write an array."""
+        kept = np.asarray(array, order="C")
+        self.listed[name] = [kept.dtype.str, list(kept.shape), _sum_of(kept)]
+        self.write(name, kept)
+
+    def write(self, name: str, array: NDArray[Any]) -> None:
+        """Write an array that the head does not list: the head itself."""
+        with self._file.open(f"{name}.npy", "w", force_zip64=True) as part:
+            np.lib.format.write_array(part, array, allow_pickle=False)
 
 
 class Members(Mapping[str, NDArray[Any]]):
@@ -192,6 +234,10 @@ class Members(Mapping[str, NDArray[Any]]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries and name != _HEAD
+
+    def leave(self) -> None:
+        """Have no array asked for any more: what was read already says enough."""
+        self._read |= set(self._entries)
 
     @property
     def unread(self) -> list[str]:

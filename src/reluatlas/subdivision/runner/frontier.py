@@ -37,13 +37,14 @@ class Frontier:
         Whether cells are kept.
     file : RunFile, optional
     take : callable, optional
-        Who takes what each item gave, in the order in which they end; then nothing is kept.
+        Who takes what each item gave, in order: one that ends early waits for those before it. Nothing is kept then.
     """
 
     def __init__(
         self, lowered: Lowered, root: Item, *, collect: bool, file: RunFile | None, take: Take | None = None
     ) -> None:
         self.collect, self.file, self._give = collect, file, take
+        self._early: list[tuple[tuple[int, ...], Found]] = []  # what waits for those before it
         self.pending: list[Item] = [root]
         self.tally = Tally()
         self.found: list[Found] = []
@@ -58,6 +59,11 @@ class Frontier:
         self._seconds_before = self.tally.seconds
         self._start = self._written = time.monotonic()
         self._pause = 0.0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether cells are part of the answer, so that it can have too many."""
+        return self.collect and self._give is None
 
     def pop(self) -> Item:
         """Return the first open item, to be worked on."""
@@ -84,10 +90,21 @@ class Frontier:
         if self.file is not None:
             self._step.take(item, answer, collect=self.collect)
         elif self._give is not None:
-            self._give(answer)
+            heapq.heappush(self._early, (answer.id, answer))
         elif self.collect:
             self.found.append(answer)
         self._is_between_items = True
+
+    def settle(self, first_open: tuple[int, ...] | None) -> None:
+        """Count the cells of items before the first open one, and give them away; None stands for when none is open."""
+        self.tally.settle(first_open)
+        self._give_away(first_open)
+
+    def _give_away(self, first_open: tuple[int, ...] | None) -> None:
+        while self._early and (first_open is None or self._early[0][0] < first_open):
+            _, answer = heapq.heappop(self._early)
+            if self._give is not None:
+                self._give(answer)
 
     def write_now_and_then(self) -> None:
         """Write what happened when the last write is a moment ago, and longer when it took long."""
@@ -119,7 +136,11 @@ class Frontier:
             self.found = list(self.file.found(new_cells)) if self.collect else []
         for _, answer in self._cut_short:
             self.tally.add(answer)
-            self.found.append(answer)
+            if self._give is not None:
+                heapq.heappush(self._early, (answer.id, answer))
+            else:
+                self.found.append(answer)
+        self._give_away(None)
         self.found.sort(key=lambda f: f.id)
 
 

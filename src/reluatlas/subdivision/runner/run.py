@@ -60,8 +60,9 @@ def run(
     Parameters
     ----------
     take : callable, optional
-        Is given what each item gave, cells and all, as it ends, on the thread that called; nothing is kept then. Not
-        with a checkpoint.
+        With `collect` and no checkpoint: is given what each item gave, in order, on the thread that called, and nothing
+        is kept. Cells come depth first, so that those that agree on the first units, however many, stand together. Of a
+        run that was stopped, what later items gave follows at the end.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def run(
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
-        measure = not collect or limits.progress is not None or file is not None
+        measure = not collect or take is not None or limits.progress is not None or file is not None
         crew = Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
@@ -151,8 +152,8 @@ def _is_enough(frontier: Frontier, crew: Crew, max_cells: int | None) -> bool:
     """Return whether the first `max_cells` cells of the order are there, and more besides or left to find."""
     is_open = bool(frontier.pending or crew.running)
     ids = [item.id for item in frontier.pending[:1]] + [item.id for item, _, _ in crew.running.values()]
-    frontier.tally.settle(min(ids) if is_open else None)
+    frontier.settle(min(ids) if is_open else None)
     n_ready = frontier.tally.n_ready
     if max_cells is None or n_ready < max_cells or crew.stop[0]:
         return False
-    return is_open or (crew.collect and n_ready > max_cells)
+    return is_open or (frontier.keeps and n_ready > max_cells)
