@@ -25,7 +25,8 @@ from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.network import Network
 from reluatlas.stable.stability import stability
 from reluatlas.subdivision.program.lower import check_domain, lower
-from reluatlas.subdivision.runner.run import MAX_DIMENSION, exactness_of, run
+from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
+from reluatlas.subdivision.runner.run import exactness_of, run
 from reluatlas.typing import FloatArray
 
 _FOR_CELLS = 0.8  # of the time; the rest is for what they tell
