@@ -59,6 +59,7 @@ def cells(net: ra.Network, box: ra.Box, x: Floats) -> None:
     assert_type(cx.is_complete, bool)
     assert_type(ra.load_complex("cells.npz"), ra.PolyhedralComplex)
     assert_type(ra.count_cells(net, ra.Space(2)), CellCount)
+    assert_type(ra.count_cells(net, ra.Box(0, 1, dim=2), certificate="run.cert"), CellCount)
     cell = ra.cell_at(net, x, box)
     assert_type(cell, ra.Cell)
     assert_type(cell.is_bounded, bool)
@@ -111,6 +112,8 @@ def certificates(net: ra.Network, proof: ra.certify.CellCertificate) -> None:
     assert_type(ra.certify.check_certificate(net, ra.Space(2), proof).is_ok, bool)
     assert_type(ra.certify.check_file(net, "cells.npz"), list[ra.certify.CheckReport])
     ra.certify.save_certificates("cells.npz", ra.Space(2), [proof])
+    assert_type(ra.certify.check_tree(net, "run.cert", progress=True), ra.certify.TreeReport)
+    ra.certify.save_tree("run.cert", net, ra.Box(0, 1, dim=2), [[0, 1]], claims=["zero"])
     _, proofs = ra.certify.load_certificates("cells.npz")
     assert_type(proofs, list[ra.certify.CellCertificate])
 
