@@ -1,6 +1,6 @@
 """With how few affine pieces can a trained network do? Cells joined within 1, 2, 5 and 10 % of the output range.
 
-    python benchmarks/joining.py [--seed 0] [--points 1000000] [--out FILE.json]
+    python benchmarks/joining.py [--seed 0] [--points 1000000] [--out FILE.json] [--figure FILE.png]
 
 2-8-8-8-2, trained on the circle problem as the paper does it. For each tolerance: the pieces found, no fewer than how
 many there can be, and the error that k-means on dual points has with as many pieces. The error claimed for each piece
@@ -19,6 +19,7 @@ import numpy as np
 from _record import machine, write
 
 import reluatlas as ra
+from reluatlas.analysis.joining.fewest import FewestPieces
 from reluatlas.complexes.linear_regions import map_errors
 from reluatlas.datasets.toy import toy_problem
 from reluatlas.studies.toy.train import train_toy
@@ -26,6 +27,8 @@ from reluatlas.studies.toy.train import train_toy
 SHAPE = (2, 8, 8, 8, 2)
 SHARES = (0.01, 0.02, 0.05, 0.10)
 _AT_ONCE = 100_000
+Found = tuple[ra.JoinedCells, ra.JoinedCells, FewestPieces]
+"""Cells joined, clustered by k-means to as many pieces, and the lower bound."""
 
 
 def excess(answer: ra.JoinedCells, n_points: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -47,7 +50,7 @@ def excess(answer: ra.JoinedCells, n_points: int, rng: np.random.Generator) -> t
     return beyond, share
 
 
-def measure(cx: ra.PolyhedralComplex, share: float, n_points: int) -> dict[str, Any]:
+def measure(cx: ra.PolyhedralComplex, share: float, n_points: int) -> tuple[dict[str, Any], Found]:
     tolerance = share * ra.join_cells(cx, 0).output_range
     start = time.perf_counter()
     answer = ra.join_cells(cx, tolerance)
@@ -61,7 +64,7 @@ def measure(cx: ra.PolyhedralComplex, share: float, n_points: int) -> dict[str, 
     rng = np.random.default_rng(1)
     checked = [excess(a, n_points, rng) for a in (answer, means)]
     assert all(beyond <= 0 for beyond, _ in checked), "a point is farther from the network than was claimed"
-    return {
+    row = {
         "share": share,
         "tolerance": tolerance,
         "n_pieces": answer.n_pieces,
@@ -74,6 +77,21 @@ def measure(cx: ra.PolyhedralComplex, share: float, n_points: int) -> dict[str, 
         "join_s": join_s,
         "bound_s": bound_s,
     }
+    return row, (answer, means, bound)
+
+
+def draw(cx: ra.PolyhedralComplex, found: list[Found], out: Path) -> None:
+    """Draw the linear regions, the pieces within 5 %, and pieces against error with what was found."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    before, after, curve = figure.subplots(1, 3)
+    ra.plot.cells(cx, by="map", ax=before)
+    ra.plot.joined(found[SHARES.index(0.05)][0], by="map", ax=after)
+    ra.plot.piece_curve([a for one in found for a in one[:2]], bounds=[one[2] for one in found], ax=curve)
+    figure.savefig(out, format="png", dpi=110, metadata={"Software": None}, facecolor="white")
 
 
 def main() -> None:
@@ -81,6 +99,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--points", type=int, default=1_000_000, help="random points for each tolerance and method")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--figure", type=Path, help="draw before, after, and pieces against error")
     arguments = parser.parse_args()
     problem = toy_problem("circle")
     training = train_toy(problem, SHAPE, seed=arguments.seed)
@@ -95,8 +114,10 @@ def main() -> None:
         "rows": [],
     }
     print(f"{cx.n_cells} cells, {cx.n_linear_regions} linear regions, output range {record['output_range']:.4g}")
+    found = []
     for share in SHARES:
-        row = measure(cx, share, arguments.points)
+        row, answers = measure(cx, share, arguments.points)
+        found.append(answers)
         record["rows"].append(row)
         print(
             f"{100 * share:g} %: {row['n_pieces']} pieces, no fewer than {row['n_at_least']}, off by "
@@ -106,6 +127,8 @@ def main() -> None:
         )
     if arguments.out:
         write(arguments.out, record)
+    if arguments.figure:
+        draw(cx, found, arguments.figure)
 
 
 if __name__ == "__main__":

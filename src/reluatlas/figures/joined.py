@@ -126,7 +126,7 @@ def piece_curve(
     several = list(answers) if isinstance(answers, Sequence) else [answers]
     if not several:
         raise ArgumentError("`answers` is empty. Pass what `join_cells` returns.")
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import StrMethodFormatter
 
     ax = axes_or_new(ax, figsize=figsize)
     curve, range_ = several[0].curve(), several[0].output_range
@@ -152,7 +152,7 @@ def piece_curve(
             )  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.set_xlabel("largest change of an output")
     ax.set_ylabel("pieces")
     keys.above(ax, ax.get_legend_handles_labels()[0])

@@ -13,6 +13,7 @@ from reluatlas.affine import AffineMaps
 from reluatlas.analysis.joining.agglomerate import Joining
 from reluatlas.analysis.joining.fewest import FewestPieces, fewest_pieces
 from reluatlas.analysis.joining.ground import Ground
+from reluatlas.answers.exactness import Exactness
 from reluatlas.cells.coordinates import coordinates_of
 from reluatlas.deadline import Deadline, under
 from reluatlas.errors import ArgumentError
@@ -106,6 +107,11 @@ class JoinedCells:
     def error(self) -> float:
         """A certain bound on the largest difference from the network, over the domain and all outputs."""
         return float(self.errors.max())
+
+    @property
+    def exactness(self) -> Exactness:
+        """How certain the complex is, and so the bounds are."""
+        return self.complex.exactness
 
     @property
     def output_range(self) -> float:
@@ -203,7 +209,7 @@ class JoinedCells:
             "method": self.method,
             "tolerance": self.tolerance,
             "stopped_by": self.stopped_by,
-            "exactness": self.complex.exactness.status,
+            "exactness": self.exactness.status,
             "n_cells": self.complex.n_cells,
             "n_linear_regions": self._ground.n_regions,
             "n_pieces": self.n_pieces,
@@ -234,10 +240,11 @@ class JoinedCells:
         apart = (
             "" if self.is_connected else f" ({self.n_connected:,} where those that do not hang together count apart)"
         )
+        doubt = "" if self.exactness.status == "exact" else f"; not certain: the complex is {self.exactness.status}"
         stopped = f"; stopped by {self.stopped_by}" if self.stopped_by else ""
         return (
             f"JoinedCells({self.n_pieces:,} pieces{apart} of {self._ground.n_regions:,} linear regions, "
-            f"off the network by at most {self.error:.4g}{share}{stopped})"
+            f"off the network by at most {self.error:.4g}{share}{doubt}{stopped})"
         )
 
     def _repr_html_(self) -> str:

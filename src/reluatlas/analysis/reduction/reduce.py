@@ -284,7 +284,9 @@ def _checked_counts(given: list[Any]) -> list[int]:
 
 def _check_options(method: str, init: str, tolerance: float) -> None:
     if method != "kmeans":
-        raise ArgumentError(f'`method={method!r}` is unknown. Pass "kmeans".')
+        raise ArgumentError(
+            f'`method={method!r}` is unknown. Pass "kmeans", or join the cells of a domain with `join_cells`.'
+        )
     if init not in ("k-means++", "random"):
         raise ArgumentError(f'`init={init!r}` is unknown. Pass "k-means++" or "random".')
     if not 0 <= tolerance < 1:

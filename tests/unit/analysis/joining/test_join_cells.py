@@ -154,6 +154,12 @@ def test_words_numbers_and_what_is_told():
     assert np.array_equal(again.labels, answer.labels) and np.array_equal(again.affine.A, answer.affine.A)
 
 
+def test_a_complex_that_is_not_certain_makes_no_certain_answer():
+    cx = ra.enumerate_cells(network((2, 4, 1), 0), ra.Box(-1, 1, dim=2), certain=False)
+    answer = ra.join_cells(cx, n_pieces=2)
+    assert answer.exactness.status == "float64" and "not certain" in repr(answer)
+
+
 def test_a_constant_network_is_one_piece():
     cx = ra.enumerate_cells(ra.load([(np.zeros((3, 2)), np.zeros(3)), (np.zeros((1, 3)), [1.0])]), ra.Box(0, 1, dim=2))
     answer = ra.join_cells(cx, 0.5)
