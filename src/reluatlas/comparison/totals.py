@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import ROUNDED_VERTEX
 from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.comparison.along import Along
 from reluatlas.comparison.kernels import (
     SLACK,
     Measures,
@@ -43,6 +44,8 @@ _PIECES = 200_000
 _PATTERNS = 200_000
 _VAGUE = 1e-4
 """Share of a difference that may be rounding; where it is more, rows are composed exactly, not only a few vertices."""
+_SHARP, _SHARPENED, _TOGETHER = 1e-10, 4_096, 1_024
+"""Share of a difference from which on its value is worked out better; at how many vertices of a piece of work."""
 _LEAST_S, _SHARE = 2.0, 0.3
 """Seconds that this may take, and share of the time so far."""
 TINY = 2.0**-1074
@@ -135,10 +138,7 @@ class Totals:
         self._scratch_size = 0, 0
         self._arithmetic = IntegerArithmetic()
         self._begin, self._seconds_exact = time.monotonic(), 0.0
-        # by how much rounding in the composition of the differences' maps may change a value anywhere on the domain
-        box = self.lowered.domain.box  # type: ignore[union-attr]
-        far = np.append(np.maximum(np.abs(box.low), np.abs(box.high)), 1.0)
-        self._composed = self._errors[2 * self.m :] @ far
+        self._along = Along(self.both.network, self.lowered.domain)  # type: ignore[arg-type]
 
     def take(self, found: Found) -> None:
         """Take what one item of the subdivision gave."""
@@ -156,8 +156,10 @@ class Totals:
         out = new_measures(c, len(cells.radius), m)
         packed = pack(out)
         measure_vertices(rows, errors, cells.points, cells.radius, cells.offsets, self.k, packed)
-        if self._settle(cells, rows, errors, out):
+        sharp = self._sharpen(cells, rows, errors, out)
+        if self._settle(cells, rows, errors, out, sharp):
             measure_vertices(rows, errors, cells.points, cells.radius, cells.offsets, self.k, packed)
+            self._sharpen(cells, rows, errors, out)
         f_class, g_class = self._classes(cells)
         differ = f_class != g_class
         tied = self._tied(cells, f_class, g_class)
@@ -257,7 +259,42 @@ class Totals:
             )
         return found, beyond
 
-    def _settle(self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures) -> bool:
+    def _sharpen(self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures) -> NDArray[np.bool_]:
+        """Put better values and bounds at the vertices that may be the largest: those of their own pattern.
+
+        Returns at which that was done.
+        """
+        owner = np.repeat(np.arange(len(rows)), np.diff(cells.offsets))
+        done = np.zeros(owner.size, dtype=bool)
+        for room in (_FEWEST, _SHARPENED):  # the first few tell most of the others to be too small
+            value = np.abs(out.value)
+            self.best[:-1] = np.maximum(self.best[:-1], (value - out.bound).max(axis=0))
+            vague = (value + out.bound >= self.best[:-1]) & (out.bound > _SHARP * np.maximum(value, self.best[:-1]))
+            which = np.flatnonzero(vague.any(axis=1) & ~done)
+            if which.size > room:
+                which = which[np.argsort(-np.where(vague, value, 0.0)[which].max(axis=1), kind="stable")[:room]]
+            done[which] = True
+            for start in range(0, which.size, _TOGETHER):
+                self._sharpen_some(cells, rows, errors, out, which[start : start + _TOGETHER], owner)
+        self.best[:-1] = np.maximum(self.best[:-1], (np.abs(out.value) - out.bound).max(axis=0))
+        return done
+
+    def _sharpen_some(
+        self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures, at: IntArray, owner: IntArray
+    ) -> None:
+        cell = owner[at]
+        found = self._along(cells.points[at], cells.pattern[cell])
+        _, _, d = self.both.outputs(found.value)
+        _, _, off = self.both.outputs(found.error)
+        slope = np.abs(rows[cell][:, :, :-1]) + errors[cell][:, :, :-1]
+        off = SLACK * (off + cells.radius[at][:, None] * slope.sum(axis=2))
+        is_better = off < out.bound[at]  # False where nothing is known
+        out.value[at] = np.where(is_better, d, out.value[at])
+        out.bound[at] = np.where(is_better, off, out.bound[at])
+
+    def _settle(
+        self, cells: Shape, rows: FloatArray, errors: FloatArray, out: Measures, sharp: NDArray[np.bool_]
+    ) -> bool:
         """Compose anew, exactly, the differences' rows of cells where rounding hides which value is the largest.
 
         So networks that differ by less than float64 sees are told apart, while time allows. Returns whether any was.
@@ -265,8 +302,11 @@ class Totals:
         value = np.abs(out.value)
         self.best[:-1] = np.maximum(self.best[:-1], (value - out.bound).max(axis=0))
         may_be = value + out.bound >= self.best[:-1]
-        vague = may_be & (self._composed > _VAGUE * np.maximum(value, self.best[:-1]))
-        which = np.flatnonzero(np.add.reduceat(vague.any(axis=1), cells.offsets[:-1]))
+        radial = np.repeat(
+            np.abs(rows[:, :, :-1]).sum(axis=2), np.diff(cells.offsets), axis=0
+        ) * cells.radius[:, None]  # fmt: skip
+        vague = may_be & (out.bound - SLACK * radial > _VAGUE * np.maximum(value, self.best[:-1]))
+        which = np.flatnonzero(np.add.reduceat(vague.any(axis=1) & sharp, cells.offsets[:-1]))
         if not which.size:
             return False
         begin = time.monotonic()

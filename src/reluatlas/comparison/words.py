@@ -128,8 +128,13 @@ def _incomplete(answer: ComparisonRecord) -> str:
         "max_seconds": "the limit of time was reached",
         "interrupt": "it was interrupted",
     }[answer.stopped_by]
+    done = (
+        ""
+        if np.isnan(answer.share_done)
+        else f" when {percent(answer.share_done)} of the {measure(answer.domain.dim)} was done"
+    )
     return (
-        f"Incomplete: {reason} when {percent(answer.share_done)} of the {measure(answer.domain.dim)} was done. Means "
+        f"Incomplete: {reason}{done}. Means "
         "and shares are of that part; both ends of the largest difference are certain on all of it."
     )
 

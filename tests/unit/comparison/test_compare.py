@@ -243,6 +243,7 @@ def test_bad_input_is_refused_in_a_sentence(given, error, says):
 
 def test_three_panels():
     found = ra.compare(F, G, SQUARE)
+    assert found.pieces is not None
     first, second, third = axes = ra.plot.comparison(found)
     assert [ax.get_title() for ax in axes] == [f"{n}, output {found.output}" for n in ("f", "g", "f − g")]
     pictures = [next(i for i in ax.images if i.get_gid() == "values") for ax in axes]
