@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
 
-from reluatlas.network.interpret import sources
 from reluatlas.network.network import Network
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse, as_sparse
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max, Node, Shape
@@ -154,10 +153,3 @@ def _plain(operator: LinearOperator) -> LinearOperator:
         weight[np.repeat(np.arange(counts.size), counts), operator.indices] = operator.values
         return Dense(weight)
     return operator
-
-
-def readers(draft: Draft) -> Iterator[tuple[int, int]]:
-    """Yield (reader, source) for all nodes that read another."""
-    for t, node in enumerate(draft.nodes):
-        for source in sources(node):
-            yield t, source

@@ -69,7 +69,7 @@ def simplify(
     Cost
     ----
     That of `reluatlas.stability` for each round, and a linear program for each unit that bounds leave open but no
-    sampled point bends.
+    sampled point bends; none where the inputs and open units times the widest tensor are more than 2^24.
 
     References
     ----------
