@@ -307,7 +307,7 @@ def test_words_that_are_no_command_or_option(command, plane):
     refused(command, "cells", plane, "--box", says=["--box"], out=None)
 
 
-@pytest.mark.parametrize(("verb", "option"), [("at", "--data"), ("explore", "--data"), ("trace", "--through")])
+@pytest.mark.parametrize(("verb", "option"), [("at", "--data"), ("trace", "--through")])
 def test_points_without_their_option(command, plane, verb, option):
     refused(command, verb, plane, "x.npy:0", says=[f"`x.npy:0` stands alone; points come after `{option}`"], out=None)
 
