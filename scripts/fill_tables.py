@@ -368,6 +368,23 @@ def adjacency(record: Record) -> str:
     return _lines(head, rows) + _made(record)
 
 
+def local(record: Record) -> str:
+    """Return the table of small windows of large networks."""
+    head = ["network", "share of the sides", "cells", "units that can change", "count / forward pass", "asked"]
+    head += ["enumerate / forward pass", "asked", "counted, cells/s"]
+    rows = []
+    for row in record["windows"]:
+        asked = ["" if target is None else f"{target:g}" for target in row["targets"]]
+        found = row["automatic"]
+        rows.append([
+            f"`{row['network']}`", f"{row['share']:g}", f"{row['cells']:,}", f"{row['open']:,} of {row['units']:,}",
+            f"{found['count_ratio']:.2f}", asked[0], f"{found['enumerate_ratio']:.2f}", asked[1],
+            f"{found['count_per_s']:,.0f}",
+        ])  # fmt: skip
+    load = f", load {record['load'][0]:.0f}.\n"
+    return _lines(head, rows) + _made(record["machine"]).rstrip(".\n") + load
+
+
 def cell_at(record: Record) -> str:
     """Return the table of cells of single points."""
     rows = [[str(v) if not isinstance(v, float) else _digits(v) for v in row.values()] for row in record["rows"]]
@@ -462,6 +479,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "solids": solids,
     "adjacency": adjacency,
     "cell_at": cell_at,
+    "local": local,
     "acas_box": acas_box,
     "joining": joining,
     "simplify": simplify,

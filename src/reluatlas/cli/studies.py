@@ -27,7 +27,7 @@ from reluatlas.cli.options import (
 )
 
 study = typer.Typer(
-    help="The studies of the paper that reluatlas implements, done exactly.",
+    help="The studies of the paper, end to end, done exactly.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     no_args_is_help=False,

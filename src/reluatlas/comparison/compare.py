@@ -130,7 +130,7 @@ def compare(
     >>> f = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
     >>> g = ra.load([(np.eye(2), np.zeros(2)), (np.array([[1.0, 0.5]]), np.zeros(1))])
     >>> answer = ra.compare(f, g, ra.Box(-1, 1, dim=2))
-    >>> answer.largest, answer.mean_difference.tolist(), answer.is_equal  # half of relu(y)
+    >>> round(answer.largest, 12), answer.mean_difference.tolist(), answer.is_equal  # half of relu(y)
     (0.5, [0.125], False)
     """
     if (where is None) == (X is None):

@@ -104,12 +104,13 @@ def _with_programs(net: Graph, domain: Box | Slice | Segment, deadline: Deadline
     last = {s: t for t, node in enumerate(net.nodes) for s in sources(node)}
     cuts, made = _Cuts(), 0
     with np.errstate(all="ignore"):
+        first = enclosure.of_coordinates(origin, basis, low, high, k)
         for t, node in enumerate(net.nodes):
             look()
             if isinstance(node, Input):
-                found.append(enclosure.of_coordinates(origin, basis, low, high, k))
+                found.append(first)
             elif isinstance(node, Affine):
-                found.append(enclosure.affine(node, [_there(found, i) for i in node.inputs], 0, k))
+                found.append(enclosure.affine(node, [_there(found, i) for i in node.inputs], 0, first))
             elif isinstance(node, Breakpoints):
                 z, pieces = _closer(node, t, _there(found, node.input), cuts, seen, deadline, known)
                 by = knots.bend(node, z, pieces)
