@@ -127,7 +127,7 @@ def _bend(node: Breakpoints, found: Possible, *, is_flat: bool) -> knots.Bend:
     needed = found.needed.reshape(n, -1)
     first, last = needed.argmax(axis=1), needed.shape[1] - 1 - needed[:, ::-1].argmax(axis=1)
     # only its bounds are read
-    z = Enclosure(np.zeros((1, n)), 0, np.zeros(n), found.low, found.high, np.zeros(n, dtype=bool))
+    z = Enclosure(np.zeros((1, n)), 0, np.zeros(n), found.low, found.high, np.zeros(n, dtype=bool), 0)
     with np.errstate(all="ignore"):
         by = knots.bend(node, z, knots.Pieces(first, last, first, last))
     if is_flat:
