@@ -108,6 +108,15 @@ def answers(net: ra.Network, X: Floats, cx: ra.PolyhedralComplex) -> None:
     ra.reduce(net, X, 10, method="dbscan")  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def functions(net: ra.Network, X: Floats) -> None:
+    assert_type(ra.difference(net, net), ra.Network)
+    answer = ra.compare(net, net, ra.Box(-1, 1, dim=2), norm=2)
+    assert_type(answer, ra.Comparison)
+    assert_type(answer.is_equal, bool | None)
+    ra.compare(net, net, X=X)
+    ra.plot.comparison(answer)
+
+
 def certificates(net: ra.Network, proof: ra.certify.CellCertificate) -> None:
     assert_type(ra.certify.check_certificate(net, ra.Space(2), proof).is_ok, bool)
     assert_type(ra.certify.check_file(net, "cells.npz"), list[ra.certify.CheckReport])
