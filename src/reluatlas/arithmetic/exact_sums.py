@@ -7,6 +7,7 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.arithmetic.constants import SLACK_LONG
 from reluatlas.arithmetic.floats import NO_BIT, low_bits, width
 from reluatlas.typing import FloatArray, IntArray
 
@@ -56,7 +57,7 @@ def sums(values: FloatArray, starts: IntArray, owner: IntArray) -> tuple[FloatAr
         size = np.add.reduceat(np.abs(values), starts)
     low = np.minimum.reduceat(low_bits(values), starts)
     # all partial sums are whole multiples of the lowest bit, and fit into a float64
-    is_exact = (low == NO_BIT) | (np.frexp(size * (1 + 2.0**-20))[1] <= low + _DIGITS)
+    is_exact = (low == NO_BIT) | (np.frexp(size * SLACK_LONG)[1] <= low + _DIGITS)
     ends = np.append(starts[1:], values.size)
     rounded: set[int] = set()
     for g in np.flatnonzero(~is_exact).tolist():

@@ -96,9 +96,10 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
         from reluatlas.report.comparison_page import write_comparison_report
 
         console.notice("Drawing the report.", quiet=quiet)
+        numpy = "import numpy as np\n" if "np." in code else ""
         about = About(
             title=f"{Path(source.model).name} and {Path(other).name}", command=line(typed),
-            code=f"import reluatlas as ra\n\nf = {source.code}\ng = {second.code}\nprint({code}.summary())",
+            code=f"{numpy}import reluatlas as ra\n\nf = {source.code}\ng = {second.code}\nprint({code}.summary())",
         )  # fmt: skip
         write_comparison_report(answer, out, numbers, about)
     if numbers.get("left_out"):

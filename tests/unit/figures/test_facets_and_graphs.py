@@ -11,6 +11,7 @@ import reluatlas as ra
 from reluatlas.errors import ArgumentError
 from reluatlas.figures import colors, plot
 from reluatlas.figures.graph_layout import rings, tiling
+from reluatlas.network.decision import class_name
 from tests.unit.figures.fake import layers_of
 
 matplotlib.use("Agg")
@@ -71,7 +72,8 @@ def test_every_cell_and_every_facet_of_a_graph(net, ax):
     ends = {frozenset(map(tuple, s.tolist())) for s in segments}
     assert len(segments) == len(found.edges)
     assert ends == {frozenset(map(tuple, at[[i, j]].tolist())) for i, j in found.edges}
-    assert {t.get_text() for t in ax.texts} == {"p", "q"} and "60 cells" in ax.get_title()
+    names = [class_name(found.network, int(found.classes[cell])) for cell in found.starts]
+    assert {t.get_text() for t in ax.texts} == {f"p: {names[0]}", f"q: {names[1]}"} and "60 cells" in ax.get_title()
     # one place for each cell; a ring for each depth; parents one step nearer
     assert len(np.unique(np.round(at, 9), axis=0)) == found.n_cells
     reached = np.flatnonzero(parent >= 0)

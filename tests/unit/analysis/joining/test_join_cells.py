@@ -82,7 +82,7 @@ def test_with_no_tolerance_pieces_are_the_linear_regions():
         cx = ra.enumerate_cells(FAMILIES[name](2), domain_for(2))
         answer = ra.join_cells(cx, 0)
         assert np.array_equal(answer.labels, cx.linear_regions)
-        assert answer.error <= 1e-12 * max(1.0, np.abs(cx.affine.b).max())
+        assert answer.error <= 1e-11 * max(1.0, np.abs(cx.affine.b).max())
 
 
 def test_no_random_point_exceeds_the_error_and_the_worst_vertex_attains_it():
@@ -94,7 +94,7 @@ def test_no_random_point_exceeds_the_error_and_the_worst_vertex_attains_it():
     piece = int(answer.attained.argmax())
     at = answer.worst_points[piece]
     there = answer.affine.A[piece] @ at + answer.affine.b[piece] - cx.network(at)
-    assert abs(np.abs(there).max() - answer.error) <= 1e-12 and answer.error > 0
+    assert abs(np.abs(there).max() - answer.error) <= 1e-11 and answer.error > 0
     assert np.argmax(np.abs(there)) == answer.worst_outputs[piece]
 
 
