@@ -1,4 +1,7 @@
-"""How many different affine maps do points fall on? By pattern, by the map exactly, and within a distance."""
+"""How many different affine maps do points fall on? By pattern, by the map exactly, and within a distance.
+
+Of the cells of a complex: `complexes/linear_regions.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Does a run fit into memory? Its buffers are weighed before they are allocated."""
+"""Does a run fit into memory? Its buffers are weighed before they are allocated.
+
+A count does not grow after that: the tree is walked depth first in portions (`BUDGET` in `subdivision/items.py`), and
+of finished items only sums are kept (`tally.py`).
+"""
 
 from __future__ import annotations
 
