@@ -1,8 +1,8 @@
 """How is work kept so that it can go on after any end? In an SQLite file, open in one process, checked as it is read.
 
 Every write is one transaction that takes the file from one state of the work to a later one. Each row has a checksum;
-nothing is pickled. Whatever is wrong with a file ends in one sentence. What a file holds is
-said by subclasses: runs in `subdivision/runner/checkpoint.py`, searches in `cells/checkpoint.py`.
+nothing is pickled. Whatever is wrong with a file ends in one sentence. What a file holds is said
+by subclasses: runs in `subdivision/runner/checkpoint.py`, searches in `cells/checkpoint.py`.
 """
 
 from __future__ import annotations
