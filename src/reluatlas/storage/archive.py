@@ -31,6 +31,8 @@ _BROKEN = (
     ArithmeticError, RecursionError, MemoryError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 _HEAD, _LIST, _SUM = "head", "arrays", "sum"
+_LEVEL = 1
+"""Of deflate: patterns of a large network take most of the time that saving takes, and become hardly larger."""
 _MOST_DEFLATED = 1032  # bytes that one byte of deflated data becomes at most
 _AT_ONCE = 2**22
 
@@ -81,7 +83,10 @@ class Archive:
         """
         target = Path(path)
         try:
-            with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
+            with (
+                whole_file(target) as temporary,
+                zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file,
+            ):
                 parts = Parts(file)
                 yield parts
                 full = {"format": self.format, "version": self.version, _LIST: parts.listed, **head, **parts.head}
