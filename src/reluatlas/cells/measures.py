@@ -89,13 +89,13 @@ def chebyshev(cell: CellRecord) -> tuple[FloatArray | None, float]:
 
     Up to 6 dimensions of exact rows and of lengths rounded to float64, by an exact linear program; beyond, float64.
     """
-    if isinstance(cell.domain, Space) and _open_direction(cell) is not None:
-        return None, float("inf")
     G, h, lengths = _facet_rows(cell)
     if h.size == 0:
         return None, float("inf")
     if G.shape[1] <= EXACT_UP_TO and not cell.found.undecided:
         return _ball_exactly(cell, lengths)
+    if isinstance(cell.domain, Space) and _open_direction(cell) is not None:
+        return None, float("inf")
     center = cell.system.system.center
     # distances and their scale may lie beyond float64 where extended precision has a wider range
     with np.errstate(over="ignore"):
