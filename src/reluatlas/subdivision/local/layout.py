@@ -22,11 +22,8 @@ from reluatlas.domain import Box, Slice
 from reluatlas.network.operators import Dense
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
 from reluatlas.subdivision.local.compose import Rows, entries_of
-from reluatlas.subdivision.program.error_bounds import EACH_LEVEL, Edge, roundings
+from reluatlas.subdivision.program.error_bounds import EACH_LEVEL, Edge, roundings, staged
 from reluatlas.subdivision.program.layout import (
-    CUT,
-    FIXED,
-    INNER,
     M_CERTAIN,
     M_K,
     M_LEVELS,
@@ -173,11 +170,7 @@ class LocalGraph:
         node = self.network.nodes[t]
         if not isinstance(node, Affine):
             return []
-        first = self.cuts[self.level[t]] if self.level[t] >= 0 else -1
-        return [
-            Edge(s, operator, CUT if s == first else (INNER if s > first else FIXED))
-            for s, operator in zip(node.inputs, node.operators, strict=True)
-        ]
+        return staged(node, self.cuts[self.level[t]] if self.level[t] >= 0 else -1)
 
 
 def laid_out(graph: LocalGraph, domain: Box | Slice, whole: Program) -> Program:

@@ -39,6 +39,14 @@ class Edge(NamedTuple):
     stage: int
 
 
+def staged(node: Affine, first: int) -> list[Edge]:
+    """Return the operators of an affine node, whose block begins with the cut node `first`; -1 before all cuts."""
+    return [
+        Edge(s, operator, CUT if s == first else (INNER if s > first else FIXED))
+        for s, operator in zip(node.inputs, node.operators, strict=True)
+    ]
+
+
 def _least(operator: LinearOperator) -> float:
     sizes = np.abs(coefficients(operator)) / denominator(operator)
     return float(sizes.min(initial=np.inf, where=sizes > 0))
@@ -95,12 +103,7 @@ class RowBounds:
         node = self.network.nodes[t]
         if not isinstance(node, Affine):
             return []
-        first = self.cuts[self.level[t]] if self.level[t] >= 0 else -1
-        out = []
-        for source, operator in zip(node.inputs, node.operators, strict=True):
-            stage = CUT if source == first else (INNER if source > first else FIXED)
-            out.append(Edge(source, operator, stage))
-        return out
+        return staged(node, self.cuts[self.level[t]] if self.level[t] >= 0 else -1)
 
     def bounds(self, t: int) -> None:
         """Bound magnitudes and errors of all rows of tensor t, for every activation pattern."""
