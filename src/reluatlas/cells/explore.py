@@ -266,15 +266,16 @@ class _Search:
             yield here.neighbor(facet)
 
     def _expand(self, i: int) -> None:
-        here = self.cell(i)
         new: list[int] = []
         edges: list[tuple[int, int]] = []
-        whole = here.facets.n_undecided == 0
-        if not whole:
-            self.stopped_by = "max_seconds"
-            if self.file is not None:
-                return  # a search that goes on from the file meets the neighbors in their order
+        whole = False
         try:
+            here = self.cell(i)
+            whole = here.facets.n_undecided == 0
+            if not whole:
+                self.stopped_by = "max_seconds"
+                if self.file is not None:
+                    return  # a search that goes on from the file meets the neighbors in their order
             for facet in np.flatnonzero(~here.facets.is_domain).tolist():
                 neighbor = here.neighbor(facet)
                 j = self.place.get(neighbor.pattern.tobytes(), -1)

@@ -161,6 +161,7 @@ class Composer:
         owners: list[RowOf] = []
         parts: list[tuple[Bounded, Bounded]] = []
         for t in self.network.cuts:
+            look()
             node = self.network.nodes[t]
             assert isinstance(node, Breakpoints | Max)
             linear, constant = self._of(node.input), self.constant[node.input]
@@ -172,6 +173,7 @@ class Composer:
                     (1, piece, np.flatnonzero(np.isfinite(padded[unit, piece]))),
                     (-1, piece - 1, np.flatnonzero(piece > 0)),
                 ):
+                    look()
                     knot = node.knots[units, which[units]]
                     gap = plus(Bounded(constant.value[:, units], constant.error[:, units]), -knot[None])
                     owners += [RowOf(t, i, w, side) for i, w in zip(units.tolist(), which[units].tolist(), strict=True)]
@@ -187,10 +189,16 @@ class Composer:
                             down.append(window[winner])
                 loser, best = np.array(up, dtype=np.int64), np.array(down, dtype=np.int64)
                 lead = plus(take(constant, best), _times(constant, loser, -1))
-                parts.append((plus(take(linear, loser), _times(linear, best, -1)), lead))
+                look()
+                losing = take(linear, loser)
+                look()
+                winning = _times(linear, best, -1)
+                look()
+                parts.append((plus(losing, winning), lead))
         k = self.network.n_inputs
         if not parts:
             return owners, exactly(np.zeros((0, k))), exactly(np.zeros((0, 1)))
+        look()
         G = Bounded(*(np.concatenate([getattr(g, name).T for g, _ in parts]) for name in ("value", "error")))
         h = Bounded(*(np.concatenate([getattr(r, name).T for _, r in parts]) for name in ("value", "error")))
         return owners, G, h
@@ -199,6 +207,7 @@ class Composer:
         """Return the system of all rows that are not constant, and of the domain's bounds."""
         with np.errstate(all="ignore"):
             owners, G, h = self.rows()
+        look()
         value, error = G.value.copy(), G.error.max(axis=1, initial=0.0)
         right = h.value[:, 0].copy()
         right_error = h.error[:, 0]
@@ -207,6 +216,7 @@ class Composer:
             fair = (error <= _FAIR * norms) & (norms > _SMALL) & (norms < _LARGE)
             fair &= (np.abs(right) < _LARGE) & np.isfinite(error + right_error)
         zero = ~value.any(axis=1) & (error == 0)
+        look()
         known: dict[int, WholeRow] = {}
         units: dict[int, Fraction] = {}
         for i in np.flatnonzero(~fair & ~zero).tolist():

@@ -17,7 +17,9 @@ from reluatlas.deadline import current, under
 from reluatlas.progress import Callback
 from reluatlas.report import facts, words
 
-_FOR_CELLS = 0.7  # of the time
+_FOR_CELLS = 0.7  # of the time; of networks of many units less, as the patterns take most of what is written then
+_UNITS_HALVED = 10_000
+_FOR_NUMBERS = 0.25  # of what is left then
 
 if TYPE_CHECKING:
     from reluatlas.cli.figures import Drawn
@@ -58,7 +60,8 @@ def cells(
     else:
         begin = time.monotonic()
         cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
-        numbers |= facts.of_complex(cx)
+        with under(current().share(_FOR_NUMBERS if out is not None else 1.0)):
+            numbers |= facts.of_complex(cx)
         if certificate is not None and cx.is_complete:
             from reluatlas.certify.tree_write import save_tree
 
@@ -119,7 +122,7 @@ def enumerate_(
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, words.measure(chosen.domain.dim), quiet=quiet)
         # what is left of the time is for the numbers and figures of what was found
-        with under(current().share(_FOR_CELLS)):
+        with under(current().share(_FOR_CELLS / (1.0 + (net.n_neurons + net.n_windows) / _UNITS_HALVED))):
             return enumerate_cells(
                 net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
             )

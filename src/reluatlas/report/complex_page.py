@@ -26,13 +26,14 @@ def page(
     marks: Sequence[Mark] = (),
     left_out: Sequence[str] = (),
     not_drawn: Sequence[str] = (),
+    numbers: facts.Facts | None = None,
 ) -> str:
-    """Return the page as text.
+    """Return the page as text, with the complex's numbers where they are known already: `facts.of_complex`.
 
     Guarantees: nothing is loaded from anywhere, figures and style are inside; every text that comes
     from a model, a path or the user is escaped; no script.
     """
-    numbers = facts.of_complex(cx)
+    numbers = facts.of_complex(cx) if numbers is None else numbers
     network = facts.of_network(cx.network)
     stopped = words.stopped(cx.stopped_by, numbers["share_done"], words.measure(cx.domain.dim))
     missing = parts.note(words.not_drawn(not_drawn)) if not_drawn else ""

@@ -36,7 +36,8 @@ def write_report(
     folder : Path
         New, empty, or an earlier result, which is replaced.
     numbers : dict
-        What goes into `cells.json`; figures that the time did not suffice for are added, as `left_out`.
+        What goes into `cells.json`, `facts.of_complex` within; figures that the time did not suffice for are added,
+        as `left_out`.
     about : About
     marks : sequence of Mark
         Points to point out on the figures.
@@ -63,7 +64,8 @@ def write_report(
             numbers["left_out"] = [*numbers.get("left_out", ()), *left_out]
         cx.save(place / "cells.npz")
         write_figures(place / "figures", drawings)
-        text = page(cx, about, drawings, marks, numbers.get("left_out", ()), numbers.get("not_drawn", ()))
+        told = numbers.get("left_out", ()), numbers.get("not_drawn", ())
+        text = page(cx, about, drawings, marks, *told, numbers=numbers)
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 

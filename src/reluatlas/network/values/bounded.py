@@ -110,7 +110,9 @@ def times(rows: Bounded, factor: Factor) -> Bounded:
     """Return `rows @ factor`, for any order of summation, with or without fused products."""
     magnitude = np.abs(rows.value)
     value = factor.product(rows.value)
+    look()
     size = factor.magnitude(magnitude)
+    look()
     error = size * factor.rounding
     noisy: NDArray[np.bool_] = np.any(rows.error != 0, axis=1)
     terms = factor.terms
