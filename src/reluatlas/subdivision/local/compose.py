@@ -1,10 +1,10 @@
 """What do open units read, when all others keep their piece? `composed`: coordinates and earlier open units, weighted.
 
 Every tensor is a sum of the domain's k coordinates, a constant, and the outputs of the units before it that are kept as
-they are; all other units are replaced by the one piece that they have on the domain. Beside each weight stands its
-size: the sum of the absolute values of the products along all paths that add up to it. Every such product is rounded
-once for each term of each sum that it goes through (`roundings` of `row_bounds`), so the error of a weight is at most
-that many roundings of its size.
+they are; all other units are replaced by the one piece that they have on the domain. Beside each weight stands a size:
+the error of the weight is at most `roundings` units of roundoff of it. The sum of the absolute values of the products
+along all paths is one, as every product is rounded once for each term of each sum that it goes through. In networks of
+several cuts that is far too large, and what `rounding` finds takes its place.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reluatlas.arithmetic.constants import SLACK_PATH, UNIT_ROUNDOFF
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.subdivision.local.rounding import Lost
+from reluatlas.subdivision.program.error_bounds import roundings
 from reluatlas.typing import FloatArray, IntArray
 
+_LOOSE = 2.0**14
+"""Where sizes are, in the middle, so many times the weights, errors are followed through the network instead."""
 _LEAST = 2.0**-900
 """Products below this may lose digits by underflow."""
 
@@ -27,14 +32,14 @@ _LEAST = 2.0**-900
 class Rows(NamedTuple):
     """Some entries of a tensor: weights of coordinates, the constant and kept units, (1 + k + units so far, entries).
 
-    `size` are the sizes of the weights.
+    `size` are the sizes of the weights, none below the weight's own; zero where no path leads.
     """
 
     weight: FloatArray
     size: FloatArray
 
 
-class _Lost(Exception):
+class _OutOfRange(Exception):
     """Weights leave the range of float64, or lose digits at its lower end."""
 
 
@@ -53,38 +58,82 @@ def composed(
     """
     try:
         with np.errstate(all="ignore"):
-            return _composed(network, domain, pattern, kept)
-    except _Lost:
+            rows = _composed(network, domain, pattern, kept, None)
+            if any(_is_loose(each) for each in rows.values()):
+                rows = _composed(network, domain, pattern, kept, Lost(network, pattern, kept))
+            return rows
+    except _OutOfRange:
         return None
 
 
-def _composed(network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray]) -> dict[int, Rows]:
+def _is_loose(rows: Rows) -> bool:
+    there = rows.weight != 0.0
+    return bool(np.median(rows.size[there] / np.abs(rows.weight[there])) > _LOOSE) if there.any() else False
+
+
+def _composed(
+    network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray], lost: Lost | None
+) -> dict[int, Rows]:
     origin, basis = domain.frame()
     k = basis.shape[0]
     columns, out = network.pattern_slices(), {}
     last = _last_readers(network)
     n_columns = k + 1
     done: list[Rows | None] = []
+    taken: dict[int, IntArray] = {}
     for position, node in enumerate(network.nodes):
         look()
         if isinstance(node, Input):
             rows = np.concatenate([basis, origin[None]])
             done.append(_checked(Rows(rows, np.abs(rows))))
         elif isinstance(node, Affine):
-            done.append(_affine(node, [_there(done, i) for i in node.inputs], k))
+            read = [_there(done, i) for i in node.inputs]
+            done.append(_affine(node, read, k))
+            if lost is not None:
+                lost.affine(position, node, [rows.weight for rows in read], k)
         else:
             source, own = _there(done, node.input), kept[position]
             if isinstance(node, Breakpoints):
-                out[position] = _taken(source, own)
+                taken[position] = own
             elif not isinstance(network.nodes[node.input], Breakpoints | Max):
-                out[position] = _taken(source, entries_of(node, own))
+                taken[position] = entries_of(node, own)
+            if position in taken:
+                out[position] = _taken(source, taken[position])
+            if lost is not None and isinstance(node, Breakpoints):
+                lost.breakpoints(position, *_line(node, pattern[columns[position]]), source.weight, k)
             done.append(_cut(node, source, pattern[columns[position]], own, n_columns, k))
             n_columns += own.size
         for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
             if last[i] == position and i != network.output:
                 done[i] = None
     out[network.output] = _there(done, network.output)
-    return out
+    return out if lost is None else _tightened(network, out, taken, lost)
+
+
+def _tightened(network: Graph, out: dict[int, Rows], taken: dict[int, IntArray], lost: Lost) -> dict[int, Rows]:
+    """Return the rows with sizes that are no larger than errors demand."""
+    read: dict[int, list[IntArray]] = {network.output: [np.arange(out[network.output].weight.shape[1])]}
+    for position, own in taken.items():
+        node = network.nodes[position]
+        assert isinstance(node, Breakpoints | Max)
+        read.setdefault(node.input, []).append(own)
+    errors = lost.at({t: np.concatenate(parts) for t, parts in read.items()})
+    n_roundings = roundings(network)
+    start = dict.fromkeys(read, 0)
+
+    def tight(t: int, rows: Rows) -> Rows:
+        here = slice(start[t], start[t] + rows.weight.shape[1])
+        start[t] = here.stop
+        found = np.zeros_like(rows.weight)
+        part = errors[t][: rows.weight.shape[0], here]
+        found[: part.shape[0]] = part
+        size = np.maximum(np.abs(rows.weight), found / (n_roundings[t] * UNIT_ROUNDOFF)) * SLACK_PATH
+        return Rows(rows.weight, np.minimum(size, rows.size))
+
+    # the output's own come first in what is read of its tensor
+    ordered = [(network.output, network.output), *((position, network.nodes[position].input) for position in taken)]
+    made = {key: tight(t, out[key]) for key, t in ordered}
+    return {key: made[key] for key in out}
 
 
 def entries_of(node: Max, windows: IntArray) -> IntArray:
@@ -120,7 +169,7 @@ def _affine(node: Affine, sources: list[Rows], k: int) -> Rows:
         size[here] += apply_operator(mapped(operator, np.abs), source.size)
         least = _least(coefficients(operator)) / denominator(operator)
         if not min(1.0, least) * min(1.0, _least(source.size)) >= _LEAST:
-            raise _Lost
+            raise _OutOfRange
     weight[k] += node.bias
     size[k] += np.abs(node.bias)
     return _checked(Rows(weight, size))
@@ -129,19 +178,17 @@ def _affine(node: Affine, sources: list[Rows], k: int) -> Rows:
 def _cut(node: Breakpoints | Max, source: Rows, pattern: IntArray, own: IntArray, n_columns: int, k: int) -> Rows:
     """Return the rows of a cut node: those of the pieces that units have, kept units each a column of its own."""
     n = pattern.size
-    unit = np.arange(n)
     weight, size = np.zeros((n_columns + own.size, n)), np.zeros((n_columns + own.size, n))
     here = slice(0, source.weight.shape[0])
     if isinstance(node, Breakpoints):
-        piece = np.where(pattern < 0, 0, pattern)
-        slope, shift = node.slopes[unit, piece], node.intercepts[unit, piece]
+        slope, shift = _line(node, pattern)
         slope[own] = shift[own] = 0.0
         np.multiply(source.weight, slope, out=weight[here])
         np.multiply(source.size, np.abs(slope), out=size[here])
         weight[k] += shift
         size[k] += np.abs(shift)
         if not min(1.0, _least(slope)) * min(1.0, _least(source.size)) >= _LEAST:
-            raise _Lost
+            raise _OutOfRange
     else:
         winner = node.candidates[node.offsets[:-1] + np.where(pattern < 0, 0, pattern)]
         weight[here], size[here] = source.weight[:, winner], source.size[:, winner]
@@ -151,9 +198,15 @@ def _cut(node: Breakpoints | Max, source: Rows, pattern: IntArray, own: IntArray
     return _checked(Rows(weight, size))
 
 
+def _line(node: Breakpoints, pattern: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return slopes and intercepts of the pieces of a pattern; of the first where it is -1."""
+    unit, piece = np.arange(pattern.size), np.where(pattern < 0, 0, pattern)
+    return node.slopes[unit, piece], node.intercepts[unit, piece]
+
+
 def _checked(rows: Rows) -> Rows:
     if not (np.isfinite(rows.size).all() and np.isfinite(rows.weight).all()):
-        raise _Lost
+        raise _OutOfRange
     return rows
 
 
