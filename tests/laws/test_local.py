@@ -38,7 +38,7 @@ def local(monkeypatch):
         return taken[-1]
 
     monkeypatch.setattr(localize, "localized", counted)
-    monkeypatch.setattr(threads, "FIRST_BUDGET", 3)
+    monkeypatch.setattr(localize, "FIRST_BUDGET", 3)
     monkeypatch.setattr(threads, "BUDGET", 7)
     monkeypatch.setattr(threads, "COUNT_BUDGET", 11)
     return taken

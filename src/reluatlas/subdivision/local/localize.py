@@ -19,7 +19,7 @@ from reluatlas.network.balance import balanced
 from reluatlas.network.record import Graph, Max
 from reluatlas.stable.enclosure import Enclosure
 from reluatlas.stable.walk import Part, Possible, possibilities
-from reluatlas.subdivision.items import BUDGET, Item
+from reluatlas.subdivision.items import BUDGET, FIRST_BUDGET, Item
 from reluatlas.subdivision.local.compose import composed
 from reluatlas.subdivision.local.layout import LocalGraph, laid_out
 from reluatlas.subdivision.local.names import LINES, Names, line_units
@@ -40,6 +40,9 @@ _CORNERS = 5
 
 _LOOKS, _PER_NUMBER, _PER_ENTRY = 150, 20, 5
 """What finding a local network takes: so many columns, each with so many operations for a number and for a weight."""
+
+_FIRST_OPERATIONS, _FEWEST = 2.0**24, 4
+"""Of a first item: operations of composing its cells, and cells at the least."""
 
 PROBE = 64
 """Items of so few cells are not looked at again."""
@@ -67,6 +70,11 @@ def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float,
     entries = operations(program) / (int(program.meta[M_K]) + 1)
     look_at_all = _LOOKS * (_PER_NUMBER * int(program.off[-1]) + _PER_ENTRY * entries)
     return max(n_cells, n_cells / max(share, 1e-9)) * each > gain * look_at_all
+
+
+def first_budget(lowered: Lowered) -> int:
+    """Return how many cells the first item has: fewer in large networks, where a cell may cost as much as a look."""
+    return int(np.clip(_FIRST_OPERATIONS / max(1.0, operations(lowered.program)), _FEWEST, FIRST_BUDGET))
 
 
 class Localized:

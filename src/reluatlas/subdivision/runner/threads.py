@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reluatlas.domain import Space
-from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET, FIRST_BUDGET, Found, Item
+from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET, Found, Item
 from reluatlas.subdivision.local import localize
 from reluatlas.subdivision.local.localize import ItemWorker, Localized, LocalWorker
 from reluatlas.subdivision.path.composition import S_VISITS
@@ -30,6 +30,7 @@ class Crew:
         self.stop = np.zeros(1, dtype=np.int64)
         self.running: dict[Future[Found], tuple[Item, int, Any]] = {}
         self._new_worker, self._lowered = new_worker, lowered
+        self._first_budget = localize.first_budget(lowered)
         self._local: Localized | None = None
         self._first: Found | None = None
         self._is_decided = localize.mode == "off"
@@ -78,14 +79,14 @@ class Crew:
         first = self._first
         if first is None:
             self._idle[-1].measures = True
-            first = self._idle[-1].do(self._root, FIRST_BUDGET, np.zeros(1, dtype=np.int64), collect=self.collect)
+            first = self._idle[-1].do(self._root, self._first_budget, np.zeros(1, dtype=np.int64), collect=self.collect)
         share = first.volume / domain.box.volume
         return localize.is_worth_a_look(self._lowered, first.n_cells, int(first.counters[S_VISITS]), share)
 
     def begin(self, item: Item) -> None:
         """Begin an item that was prepared for."""
         worker = self._idle.pop() if self._idle else self._worker()
-        budget = self._later_budget if item.id else FIRST_BUDGET
+        budget = self._later_budget if item.id else self._first_budget
         # by the first item it is decided whether to look for a local network
         worker.measures = self._measure or not item.id
         does = worker
