@@ -33,27 +33,21 @@ class _Change(NamedTuple):
 
 def cut_windows(chunk: Chunk, node: Max, z: Rows, alike: Labels | None) -> tuple[NDArray, Found, NDArray]:
     """Return the winners (n, windows) where intervals begin, all changes inside, and which intervals were in doubt."""
-    n = len(chunk)
-    widths = np.diff(node.offsets)
-    place = np.arange(int(widths.max(initial=1)))
-    real = place < widths[:, None]
-    entry = node.candidates[np.where(real, node.offsets[:-1, None] + place, node.offsets[:-1, None])]
-    low, high, loose = chunk.span()
-    left, right = z.value + low * z.slope, z.value + high * z.slope
-    error = z.error + z.size() * loose
-    u, v, e = left[:, entry], right[:, entry], error[:, entry]
-    best = np.where(real, u + v, -np.inf).argmax(axis=2)[:, :, None]
-    top = [np.take_along_axis(array, best, axis=2) for array in (u, v, e)]
-    sure = np.minimum(top[0] - u, top[1] - v) > top[2] + e
-    same = _same(chunk, z, entry, best, alike) & real
-    winner = same.argmax(axis=2).astype(np.uint8 if place.size <= 256 else np.uint16)
-    hard = ~(sure | same | ~real).all(axis=2)
+    from reluatlas.paths.kernels import winners_at_ends
+
+    n, n_windows = len(chunk), node.offsets.size - 1
+    few = np.diff(node.offsets).max(initial=1) <= 256
+    winner = np.empty((n, n_windows), dtype=np.uint8 if few else np.uint16)
+    hard = np.empty((n, n_windows), dtype=np.bool_)
+    low, high, loose = (side[:, 0] for side in chunk.span())
+    label = np.zeros((n, 0), dtype=np.int64) if alike is None else alike[chunk.segment].astype(np.int64)
+    winners_at_ends(z.both, z.error, low, high, loose, node.offsets, node.candidates, label, winner, hard)
     found: list[tuple] = []
     doubtful = np.zeros(n, dtype=bool)
     for i, w in zip(*(index.tolist() for index in np.nonzero(hard)), strict=True):
         run = slice(node.offsets[w], node.offsets[w + 1])
         entries = node.candidates[run]
-        ends = float(low[i, 0]), float(high[i, 0]), float(loose[i, 0])
+        ends = float(low[i]), float(high[i]), float(loose[i])
         first, changes = _followed(chunk, node, z, i, entries, ends, doubtful, alike)
         winner[i, w] = first
         found += [(i, c.t, c.radius, w, entries[c.before], entries[c.after], c.after) for c in changes]
@@ -62,24 +56,6 @@ def cut_windows(chunk: Chunk, node: Max, z: Rows, alike: Labels | None) -> tuple
     columns = [np.array(column) for column in zip(*found, strict=True)]
     whole = [c if k in (1, 2) else c.astype(np.int64) for k, c in enumerate(columns)]
     return winner, Found(*whole), doubtful  # type: ignore[arg-type]
-
-
-def _same(chunk: Chunk, z: Rows, entry: NDArray, best: NDArray, alike: Labels | None) -> NDArray[np.bool_]:
-    # Candidates that are certainly the same function as the best one.
-    chosen = np.take_along_axis(np.broadcast_to(entry, (len(chunk), *entry.shape)), best, axis=2)
-    out = entry == chosen
-    exact = (z.error == 0)[:, entry]
-    if exact.any():
-        equal = exact & np.take_along_axis(exact, best, axis=2)
-        for array in (z.value, z.slope):
-            part = array[:, entry]
-            equal &= part == np.take_along_axis(part, best, axis=2)
-        out |= equal
-    if alike is not None:
-        size = alike.shape[1]
-        label = alike[chunk.segment][:, entry % size]
-        out |= (label == np.take_along_axis(label, best, axis=2)) & (entry // size == chosen // size)
-    return out
 
 
 def _followed(

@@ -1,4 +1,4 @@
-"""Which loops of a trace are compiled? Signs at both ends of intervals, masking, and the bounds of a product."""
+"""Which loops of a trace are compiled? Signs and winners at both ends of intervals, masking, bounds of a product."""
 
 from __future__ import annotations
 
@@ -43,6 +43,45 @@ def signs_at_ends(both, error, knot, low, high, loose, above, interval, unit, is
 
 
 @kernel
+def winners_at_ends(both, error, low, high, loose, offsets, candidates, label, winner, is_open):
+    """Find the lowest place of the winner of each window on intervals; where it is not certain, set `is_open`.
+
+    A candidate that is certainly the winner's function counts as the winner: the same entry, equal rows with no error,
+    or an entry with the same label, (N, positions), in the same channel; no positions: nothing is known of that kind.
+    """
+    n_positions = label.shape[1]
+    for i in range(both.shape[0]):
+        value, slope, off = both[i, 0], both[i, 1], error[i]
+        for w in range(offsets.size - 1):
+            first, last = offsets[w], offsets[w + 1]
+            best, most = candidates[first], -np.inf
+            for c in range(first, last):
+                x = candidates[c]
+                both_ends = (value[x] + low[i] * slope[x]) + (value[x] + high[i] * slope[x])
+                if both_ends > most or both_ends != both_ends:
+                    best, most = x, both_ends
+                    if both_ends != both_ends:
+                        break
+            left, right = value[best] + low[i] * slope[best], value[best] + high[i] * slope[best]
+            reach = off[best] + (abs(value[best]) + abs(slope[best])) * loose[i]
+            place, open_ = last - first, False
+            for c in range(first, last):
+                x = candidates[c]
+                same = x == best
+                if not same and off[x] == 0.0 and off[best] == 0.0:
+                    same = value[x] == value[best] and slope[x] == slope[best]
+                if not same and n_positions > 0 and x // n_positions == best // n_positions:
+                    same = label[i, x % n_positions] == label[i, best % n_positions]
+                if same:
+                    place = min(place, c - first)
+                    continue
+                lead = min(left - (value[x] + low[i] * slope[x]), right - (value[x] + high[i] * slope[x]))
+                if not lead > reach + (off[x] + (abs(value[x]) + abs(slope[x])) * loose[i]):
+                    open_ = True
+            winner[i, w], is_open[i, w] = place, open_
+
+
+@kernel
 def masked(both, error, of, piece, column, out, out_error):
     """Set row i of `out` (N, 2, k) to the chosen columns of row `of[i]`, times 0 or 1."""
     for i in range(of.size):
@@ -51,6 +90,16 @@ def masked(both, error, of, piece, column, out, out_error):
             out[i, 0, j] = both[of[i], 0, column[j]] if on else 0.0
             out[i, 1, j] = both[of[i], 1, column[j]] if on else 0.0
             out_error[i, j] = error[of[i], column[j]] if on else 0.0
+
+
+@kernel
+def taken(both, error, of, chosen, out, out_error):
+    """Set row i of `out` (N, 2, k) to the entries `chosen[i]` of row `of[i]`."""
+    for i in range(of.size):
+        for j in range(chosen.shape[1]):
+            x = chosen[i, j]
+            out[i, 0, j], out[i, 1, j] = both[of[i], 0, x], both[of[i], 1, x]
+            out_error[i, j] = error[of[i], x]
 
 
 @kernel

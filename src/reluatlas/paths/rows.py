@@ -283,6 +283,15 @@ def rectified(rows: Rows, of: NDArray, piece: NDArray, columns: NDArray) -> Rows
     return out
 
 
+def taken(rows: Rows, of: NDArray, chosen: NDArray) -> Rows:
+    """Return rows `of[i]`, of each the entries `chosen[i]` (N, windows)."""
+    from reluatlas.paths.kernels import taken as taken_
+
+    out = Rows(np.empty((of.size, 2, chosen.shape[1])), np.empty(chosen.shape))
+    taken_(rows.both, rows.error, of, chosen, *out)
+    return out
+
+
 def bent(node: Breakpoints, rows: Rows, piece: NDArray) -> Rows:
     """Return the rows after a node whose units are on the given pieces (N, units)."""
     unit = np.arange(node.knots.shape[0])

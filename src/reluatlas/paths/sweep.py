@@ -29,7 +29,7 @@ from reluatlas.paths.cut_units import cut_units
 from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
 from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
-from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
+from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted, taken
 from reluatlas.typing import FloatArray, IntArray
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
@@ -342,9 +342,7 @@ def _near(found: Found) -> NDArray[np.bool_]:
 def _behind(node: Breakpoints | Max, z: Rows, of: IntArray, pieces: NDArray, *, leave_out: bool) -> Held:
     """Return what a cut node gives, row i from row `of[i]` of its input; units that are off everywhere are left out."""
     if isinstance(node, Max):
-        chosen = winners_of(node, pieces)
-        both = np.take_along_axis(z.both[of], chosen[:, None], axis=2)
-        return Held(Rows(both, np.take_along_axis(z.error[of], chosen, axis=1)))
+        return Held(taken(z, of, winners_of(node, pieces)))
     if node.is_relu:
         units = pieces.shape[1]
         columns = np.flatnonzero(pieces.any(axis=0))
