@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from reluatlas.complexes.count import count_cells
     from reluatlas.complexes.enumerate import enumerate_cells
     from reluatlas.complexes.load import load_complex
+    from reluatlas.decisions.contributions import Contributions, contributions
+    from reluatlas.decisions.explain import Explanation, explain
+    from reluatlas.decisions.integrated import IntegratedGradients, integrated_gradients
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
     from reluatlas.importers.load_points import load_points
@@ -51,7 +54,10 @@ __all__ = [
     "Box",
     "Cell",
     "Comparison",
+    "Contributions",
+    "Explanation",
     "Exploration",
+    "IntegratedGradients",
     "JoinedCells",
     "Network",
     "Path",
@@ -70,11 +76,14 @@ __all__ = [
     "cells_at",
     "certify",
     "compare",
+    "contributions",
     "count_cells",
     "difference",
     "enumerate_cells",
     "errors",
+    "explain",
     "explore",
+    "integrated_gradients",
     "join_cells",
     "load",
     "load_complex",
@@ -99,6 +108,9 @@ _HOME_OF_LAZY_NAME = {
     "JoinedCells": "reluatlas.analysis.joining.answer:JoinedCells",
     "Cell": "reluatlas.cells.cell:Cell",
     "Comparison": "reluatlas.comparison.answer:Comparison",
+    "Contributions": "reluatlas.decisions.contributions:Contributions",
+    "Explanation": "reluatlas.decisions.explain:Explanation",
+    "IntegratedGradients": "reluatlas.decisions.integrated:IntegratedGradients",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Simplification": "reluatlas.simplification.answer:Simplification",
@@ -109,10 +121,13 @@ _HOME_OF_LAZY_NAME = {
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
     "compare": "reluatlas.comparison.compare:compare",
+    "contributions": "reluatlas.decisions.contributions:contributions",
     "count_cells": "reluatlas.complexes.count:count_cells",
     "difference": "reluatlas.network.join:difference",
     "enumerate_cells": "reluatlas.complexes.enumerate:enumerate_cells",
+    "explain": "reluatlas.decisions.explain:explain",
     "explore": "reluatlas.cells.explore:explore",
+    "integrated_gradients": "reluatlas.decisions.integrated:integrated_gradients",
     "join_cells": "reluatlas.analysis.joining.join_cells:join_cells",
     "load": "reluatlas.importers.load:load",
     "load_complex": "reluatlas.complexes.load:load_complex",

@@ -24,7 +24,7 @@ def in_new_process(code: str, folder: Path, *arguments: str) -> subprocess.Compl
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", ["", "inspect", "cells", "at", "explore", "affine", "simplify", "demo"])
+@pytest.mark.parametrize("verb", ["", "inspect", "cells", "at", "explore", "affine", "simplify", "why", "demo"])
 def test_help_has_an_example_and_fits_the_screen(command, verb):
     outcome = command(*([verb] if verb else []), "--help")
     assert (outcome.code, outcome.err) == (0, "")

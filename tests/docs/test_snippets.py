@@ -30,6 +30,7 @@ PAGES = [
     "docs/joining.md",
     "docs/simplify.md",
     "docs/testing.md",
+    "docs/why.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -11,7 +11,9 @@ from reluatlas.cli.groups import Budget, Common, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
+    Against,
     AnyBox,
+    Baseline,
     BoxSides,
     Certificate,
     Check,
@@ -22,6 +24,7 @@ from reluatlas.cli.options import (
     Device,
     Dtype,
     Figures,
+    ImageShape,
     Jobs,
     Json,
     Margin,
@@ -32,10 +35,12 @@ from reluatlas.cli.options import (
     NoFigures,
     NormName,
     Objective,
+    OfOutput,
     OneJob,
     OtherModel,
     OutFile,
     Outputs,
+    PassedCells,
     Points,
     ProofFile,
     Quiet,
@@ -228,6 +233,37 @@ def _at(
     asked = Asked(data or [], at or [], box or [], max_cells, check, units)
     with under(Deadline.after(max_seconds)):
         return at_(source, asked, common, typed=context.obj)
+
+
+@app.command(cls=Grouped, name="why", short_help="Say why a model decides as it does, and how far that holds.")
+@grouped
+def _why(
+    *,
+    context: typer.Context,
+    data: Points = None,
+    at: TypedPoints = None,
+    against: Against = None,
+    of: OfOutput = None,
+    baseline: Baseline = None,
+    image_shape: ImageShape = None,
+    max_cells: PassedCells = 100,
+    max_seconds: MaxSeconds = None,
+    units: PointUnits,
+    source: Source,
+    common: Common,
+) -> int:
+    """Say why a model decides as it does at one input: what each input contributes to the lead of its class.
+
+    The sum is exact, and holds in a whole neighborhood, whose radius is told. With --out: report.html with pictures,
+    why.json, why.npz (contributions and weights).
+
+    Example: reluatlas why model.onnx --data X.npy:0 --max-seconds 30 --out result
+    """
+    from reluatlas.cli.why import Asked, why
+
+    asked = Asked(data or [], at or [], against, of, baseline, image_shape, max_cells, units)
+    with under(Deadline.after(max_seconds)):
+        return why(source, asked, common, typed=context.obj)
 
 
 @app.command(cls=Grouped, name="explore", short_help="Find the cells around data points, or between two.")

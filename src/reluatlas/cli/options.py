@@ -348,6 +348,40 @@ SearchCells = Annotated[
         help="Stop after this many cells, with exit code 3.",
     ),
 ]  # fmt: skip
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS", show_default=False, help="The class to compare with, by number or name; else the runner-up."
+    ),
+]
+OfOutput = Annotated[
+    int | None,
+    typer.Option(
+        "--of", metavar="N", parser=whole(0), show_default=False,
+        help="Explain output N in place of the lead over a class; needed where outputs are no classes.",
+    ),
+]  # fmt: skip
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE:ROW", show_default=False,
+        help="Also add up contributions on the straight way from this input (integrated gradients, exact); zeros: from "
+        "the input that is all 0.",
+    ),
+]  # fmt: skip
+ImageShape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="H,W", show_default=False, help="Draw the inputs as a picture of this height and width: 28,28."
+    ),
+]
+PassedCells = Annotated[
+    int,
+    typer.Option(
+        "--max-cells", metavar="N", parser=whole(1),
+        help="Look behind at most so many facets that do not end the explanation.",
+    ),
+]  # fmt: skip
 Target = Annotated[
     str | None,
     typer.Option(

@@ -12,6 +12,7 @@ from reluatlas.figures.boundary import boundary
 from reluatlas.figures.cells import cells
 from reluatlas.figures.class_colors import class_colors
 from reluatlas.figures.comparison import comparison
+from reluatlas.figures.contributions import contributions
 from reluatlas.figures.dual import dual
 from reluatlas.figures.exploration import dual_graph, walk
 from reluatlas.figures.facet_distances import facet_distances
@@ -28,6 +29,7 @@ __all__ = [
     "cells",
     "class_colors",
     "comparison",
+    "contributions",
     "dual",
     "dual_graph",
     "facet_distances",

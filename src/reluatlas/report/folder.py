@@ -17,8 +17,11 @@ PATH_INDEX, PATH_TABLE, PATH_FIGURE = "path.json", "pieces.csv", "path"
 POINTS_INDEX, POINTS, CERTIFICATES = "points.json", "points.npz", "certificates.npz"
 SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
 COMPARISON_INDEX, COMPARISON_FIGURE = "comparison.json", "comparison"
-_INDEXES = (INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
-_OURS = frozenset({"report.html", "cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, "figures", *_INDEXES})
+WHY_INDEX, WHY_ARRAYS = "why.json", "why.npz"
+_INDEXES = (WHY_INDEX, INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
+_OURS = frozenset(
+    {"report.html", "cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS, "figures", *_INDEXES}
+)
 MOST_FIGURES = 32  # figures of a path, at most
 _FIGURES = frozenset(
     f"{name}{ending}"
@@ -29,6 +32,8 @@ _FIGURES = frozenset(
         "graph",
         "depth",
         "line",
+        "contributions",
+        "integrated",
         COMPARISON_FIGURE,
         *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)),
     )
