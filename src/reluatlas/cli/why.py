@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reluatlas.cli import console
 from reluatlas.cli.answer import line
 from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point, PointUnits, all_points
-from reluatlas.deadline import current, under
+from reluatlas.deadline import NEVER, current, grace, under
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.report import facts, why_facts, words
+from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
     from reluatlas.decisions.integrated import IntegratedGradients
@@ -59,6 +62,15 @@ class Asked:
             )
         return points[0]
 
+    def start(self, net: Network) -> FloatArray | None:
+        """Return the baseline, if one is named."""
+        if self.baseline is None or self.baseline == "zeros":
+            return None if self.baseline is None else np.zeros(net.n_inputs)
+        found = all_points([self.baseline], [], net, self.units, quiet=True)
+        if len(found) != 1:
+            raise ArgumentError(f"`--baseline {self.baseline}` holds {len(found):,} points; name one row of it.")
+        return found[0].x
+
     def shape(self) -> tuple[int, int] | None:
         """Return height and width of the input, as `--image-shape` says them."""
         if self.image_shape is None:
@@ -76,19 +88,20 @@ def why(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) -
 
     out, quiet = common.folder, common.quiet
     shape = asked.shape()
-    net = source.load()
+    net = source.load(grace_s=NEVER)  # the sum is told whatever the limit; how far it holds takes long
     picture_shape(net.input_shape, shape)
-    point = asked.point(net, quiet=quiet)
+    point, start_at = asked.point(net, quiet=quiet), asked.start(net)
     console.announce_compiling(quiet=quiet)
     start = time.monotonic()
-    told = explain(net, point.x, _class(asked.against), output=asked.output)
+    with grace(NEVER):
+        told = explain(net, point.x, _class(asked.against), output=asked.output)
     heading = f"{Path(source.model).name}: {words.network(net)}."
     if not common.json:
         console.result(console.one_line(why_facts.answer(told, point.label)))
         console.flush()
     with under(current().share(_FOR_FACETS if out is not None else 1.0)):
         reach = told.reach(max_cells=asked.max_cells)
-        path = _path(net, point, asked, told.question.against, quiet=quiet)
+        path = None if start_at is None else _path(net, point, start_at, asked, told.question.against, quiet=quiet)
     numbers = {
         **facts.of_command("why", source.model, common.seed),
         "network": facts.of_network(net),
@@ -115,23 +128,15 @@ def _class(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _path(net: Network, point: Point, asked: Asked, against: int | None, *, quiet: bool) -> IntegratedGradients | None:
-    """Return the integrated gradients from the baseline, if one is named."""
-    if asked.baseline is None:
-        return None
+def _path(
+    net: Network, point: Point, start: FloatArray, asked: Asked, against: int | None, *, quiet: bool
+) -> IntegratedGradients | None:
+    """Return the integrated gradients from the baseline; None where the time did not suffice."""
     from reluatlas.decisions.integrated import integrated_gradients
 
-    start = None
-    if asked.baseline != "zeros":
-        found = all_points([asked.baseline], [], net, asked.units, quiet=True)
-        if len(found) != 1:
-            raise ArgumentError(f"`--baseline {asked.baseline}` holds {len(found):,} points; name one row of it.")
-        start = found[0].x
     try:
         with console.progress(quiet=quiet) as callback:
-            return integrated_gradients(
-                net, point.x, start, against=against, output=asked.output, progress=callback,
-            )  # fmt: skip
+            return integrated_gradients(net, point.x, start, against=against, output=asked.output, progress=callback)
     except TimeLimitError:
         console.notice("Incomplete: the time was over before the path from the baseline was whole.", quiet=quiet)
         return None
