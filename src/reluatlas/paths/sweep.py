@@ -8,7 +8,7 @@ number of pieces but by what is kept of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from itertools import pairwise
@@ -30,6 +30,7 @@ from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
 from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
 from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted
+from reluatlas.progress import Searched
 from reluatlas.typing import FloatArray, IntArray
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
@@ -116,7 +117,7 @@ class Sweep:
         starts: FloatArray,
         stops: FloatArray,
         stop: Stop,
-        told: Callable[[int, float], None],
+        told: Searched,
     ) -> None:
         self._network, self._output, self._stop, self._told = network, output, stop, told
         self._context = Context(network, starts, stops)

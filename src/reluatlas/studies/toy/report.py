@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from reluatlas.figures.film.make import film as write_film
 from reluatlas.figures.film.make import still
-from reluatlas.progress import total_of
+from reluatlas.progress import Staged, total_of
 from reluatlas.report import parts
 from reluatlas.report.figure_files import write_figure
 from reluatlas.report.parts import Figure as Framed
@@ -24,8 +24,6 @@ from reluatlas.studies.toy.record import ToyRun, ToyStudyRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Progress = Callable[[str, int, int], None]
 
 _RUN_NAMES = (
     "network", "seed", "accuracy", "attempt", "cells", "linear regions", "most cells", "boundary pieces", "dead",
@@ -43,7 +41,7 @@ def write_report(
     *,
     film: FilmKind = "html",
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Staged | None = None,
 ) -> Path:
     """Return the path of the report; it, the figures, films and numbers are written into a folder."""
     tell = progress or (lambda what, done, of: None)
