@@ -38,13 +38,16 @@ def sources(node: object) -> tuple[int, ...]:
     return ()
 
 
-def last_uses(network: Graph) -> list[int]:
-    """Return, for each node, the last one that reads it; for the output, and where none does, one past the last."""
-    out = [len(network.nodes)] * len(network.nodes)
+def last_uses(network: Graph, output: int | None = None) -> list[int]:
+    """Return, for each node, the last one that reads it: itself where none does, for the output one past the last.
+
+    With `output`, of that node in place of the network's output.
+    """
+    out = list(range(len(network.nodes)))
     for t, node in enumerate(network.nodes):
         for source in sources(node):
             out[source] = t
-    out[network.output] = len(network.nodes)
+    out[network.output if output is None else output] = len(network.nodes)
     return out
 
 
@@ -113,16 +116,20 @@ def walk(network: Graph, first: T, algebra: Algebra[T], *, upto: int | None = No
 
 
 def outcome(network: Graph, first: T, algebra: Algebra[T], *, upto: int | None = None) -> T:
-    """Return what an algebra makes of node `upto`, or of the output; what no later node reads is let go."""
-    end = network.output if upto is None else upto
-    last = last_uses(network)
+    """Return what an algebra makes of the output, from `first` at the input; what no later node reads is let go.
+
+    All nodes are gone through, also those behind the output; with `upto`, no node behind that one, of which it returns
+    what was made.
+    """
+    asked = network.output if upto is None else upto
+    last = last_uses(network, asked)
     done: list[Any] = [first]
-    for t, node in enumerate(network.nodes[1 : end + 1], start=1):
+    for t, node in enumerate(network.nodes[1 : None if upto is None else upto + 1], start=1):
         done.append(through(algebra, t, node, done))
         for source in sources(node):
             if last[source] == t:
                 done[source] = None
-    return done[end]
+    return done[asked]
 
 
 def pull(network: Graph, node: int, row: Any, choice: Choice, arithmetic: Any, flat: Choice | None = None) -> Any:

@@ -87,7 +87,9 @@ def test_an_outcome_is_that_of_the_output_and_what_no_later_node_reads_is_let_go
     assert outcome(graph(), Term("x"), Terms(), upto=4).text == WINDOWS
     assert outcome(graph(), Term("x"), Terms(), upto=0).text == "x"
     for output in range(6):
-        assert outcome(graph(output), Term("x"), Terms()).text == walk(graph(), Term("x"), Terms())[output].text
+        terms = Terms()
+        assert outcome(graph(output), Term("x"), terms).text == walk(graph(), Term("x"), Terms())[output].text
+        assert len(terms.asked) == 5  # also what comes behind the output is gone through
 
 
 def test_a_node_reads_nodes_before_it():
@@ -95,8 +97,9 @@ def test_a_node_reads_nodes_before_it():
 
 
 def test_the_last_use_of_a_node_is_the_last_that_reads_it():
-    assert last_uses(graph()) == [5, 3, 4, 6, 5, 6]
-    assert last_uses(graph(output=1)) == [5, 6, 4, 6, 5, 6]  # the output is needed at the end
+    assert last_uses(graph()) == [5, 3, 4, 3, 5, 6]
+    assert last_uses(graph(output=1)) == [5, 6, 4, 3, 5, 5]  # the output is needed at the end
+    assert last_uses(graph(output=1), output=2) == [5, 3, 6, 3, 5, 5]
 
 
 def test_one_node_alone_is_made_of_what_is_known():

@@ -16,8 +16,9 @@ import numpy as np
 
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
+from reluatlas.network.interpret import Done, outcome
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.typing import FloatArray, IntArray
 
 _LEAST = 2.0**-900
@@ -53,38 +54,13 @@ def composed(
     """
     try:
         with np.errstate(all="ignore"):
-            return _composed(network, domain, pattern, kept)
+            origin, basis = domain.frame()
+            rows = np.concatenate([basis, origin[None]])
+            made = _Composition(network, pattern, kept, basis.shape[0])
+            output = outcome(network, _checked(Rows(rows, np.abs(rows))), made)
+            return made.found | {network.output: output}
     except _Lost:
         return None
-
-
-def _composed(network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray]) -> dict[int, Rows]:
-    origin, basis = domain.frame()
-    k = basis.shape[0]
-    columns, out = network.pattern_slices(), {}
-    last = _last_readers(network)
-    n_columns = k + 1
-    done: list[Rows | None] = []
-    for position, node in enumerate(network.nodes):
-        look()
-        if isinstance(node, Input):
-            rows = np.concatenate([basis, origin[None]])
-            done.append(_checked(Rows(rows, np.abs(rows))))
-        elif isinstance(node, Affine):
-            done.append(_affine(node, [_there(done, i) for i in node.inputs], k))
-        else:
-            source, own = _there(done, node.input), kept[position]
-            if isinstance(node, Breakpoints):
-                out[position] = _taken(source, own)
-            elif not isinstance(network.nodes[node.input], Breakpoints | Max):
-                out[position] = _taken(source, entries_of(node, own))
-            done.append(_cut(node, source, pattern[columns[position]], own, n_columns, k))
-            n_columns += own.size
-        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
-            if last[i] == position and i != network.output:
-                done[i] = None
-    out[network.output] = _there(done, network.output)
-    return out
 
 
 def entries_of(node: Max, windows: IntArray) -> IntArray:
@@ -93,22 +69,40 @@ def entries_of(node: Max, windows: IntArray) -> IntArray:
     return np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
 
 
-def _there(done: list[Rows | None], i: int) -> Rows:
-    rows = done[i]
-    assert rows is not None
-    return rows
-
-
 def _taken(rows: Rows, entries: IntArray) -> Rows:
     return Rows(rows.weight[:, entries], rows.size[:, entries])
 
 
-def _last_readers(network: Graph) -> list[int]:
-    last = list(range(len(network.nodes)))
-    for position, node in enumerate(network.nodes):
-        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
-            last[i] = position
-    return last
+class _Composition:
+    """Rows of all tensors, open units each a column of its own: an algebra of `reluatlas.network.interpret`.
+
+    `found` is what cut nodes with kept units read.
+    """
+
+    def __init__(self, network: Graph, pattern: IntArray, kept: Mapping[int, IntArray], k: int) -> None:
+        self.found: dict[int, Rows] = {}
+        self._network, self._pattern, self._kept = network, pattern, kept
+        self._slices, self._k, self._n_columns = network.pattern_slices(), k, k + 1
+
+    def affine(self, t: int, node: Affine, done: Done[Rows]) -> Rows:
+        look()
+        return _affine(node, [done[s] for s in node.inputs], self._k)
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[Rows]) -> Rows:
+        self.found[t] = _taken(done[node.input], self._kept[t])
+        return self._cut(t, node, done[node.input])
+
+    def max(self, t: int, node: Max, done: Done[Rows]) -> Rows:
+        if not isinstance(self._network.nodes[node.input], Breakpoints | Max):
+            self.found[t] = _taken(done[node.input], entries_of(node, self._kept[t]))
+        return self._cut(t, node, done[node.input])
+
+    def _cut(self, t: int, node: Breakpoints | Max, source: Rows) -> Rows:
+        look()
+        own = self._kept[t]
+        out = _cut(node, source, self._pattern[self._slices[t]], own, self._n_columns, self._k)
+        self._n_columns += own.size
+        return out
 
 
 def _affine(node: Affine, sources: list[Rows], k: int) -> Rows:
