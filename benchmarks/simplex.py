@@ -24,6 +24,7 @@ import highspy
 import numpy as np
 
 import reluatlas as ra
+from reluatlas.answers.limits import Limits
 from reluatlas.domain import Space
 from reluatlas.geometry.programs.dictionary import OPTIMAL, climb, new_dictionary, start_at
 from reluatlas.subdivision.constraints.enumerate import count_everywhere
@@ -129,16 +130,16 @@ def main() -> None:
         ((8, 10, 10, 1), ra.Box(-1, 1, dim=8)),
     ):
         net = network(*widths)
-        count_everywhere(net, domain, max_seconds=0.2)
-        found = count_everywhere(net, domain, max_seconds=arguments.seconds)
+        count_everywhere(net, domain, Limits(max_seconds=0.2))
+        found = count_everywhere(net, domain, Limits(max_seconds=arguments.seconds))
         counts.append(
             {
                 "network": "-".join(map(str, widths)),
                 "domain": repr(domain),
                 "n_cells": found.n_cells,
-                "is_complete": found.is_complete,
+                "is_complete": not found.stopped_by,
                 "cells_per_s": found.n_cells / found.seconds,
-                "n_escalated": found.exactness.n_escalated,
+                "n_escalated": found.n_escalated,
             }
         )
         print(counts[-1], flush=True)

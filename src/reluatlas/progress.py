@@ -17,7 +17,11 @@ from reluatlas.errors import ArgumentError
 Callback = Callable[[str, int, float], None]
 Progress = bool | Callback | None
 Counted = Callable[[int, int], None]
-"""What inner loops tell: how many are done, and of how many; `tells` makes a `Callback` of it."""
+"""What inner loops tell: how many are done, and of how many; `tells` makes a `Callback` of it, as of the next two."""
+Searched = Callable[[int, float], None]
+"""What searches tell: how many are found, and the share of the work that is done, from 0 to 1."""
+Staged = Callable[[str, int, int], None]
+"""What work in stages tells: the name of the stage, how much of it is done, and of how much."""
 P = ParamSpec("P")
 T = TypeVar("T")
 

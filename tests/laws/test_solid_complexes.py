@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
-from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
+from reluatlas.answers.limits import Limits
+from reluatlas.complexes.facet_complex import facet_complex
 from reluatlas.testing import FAMILIES, assert_complex
 from tests.laws.test_solids import LAYERS
 
@@ -97,10 +98,12 @@ def test_neighbors_and_boundedness_are_those_that_linear_programs_find(family, k
     for seed in range(2):
         net = _network(family, k, widths, seed)
         for domain in (ra.Box(-1, 1, dim=k), ra.Space(k)):
-            cx, other = ra.enumerate_cells(net, domain), enumerate_everywhere(net, domain)
+            cx, other = ra.enumerate_cells(net, domain), facet_complex(net, domain, Limits())
             names = [tuple(p) for p in other.patterns.tolist()]
-            run = np.repeat(np.arange(other.n_cells), np.diff(other.indptr))
-            expected = sorted((names[i], names[j] if j >= 0 else ()) for i, j in zip(run, other.neighbor, strict=True))
+            run = np.repeat(np.arange(other.n_cells), np.diff(other.facets.offsets))
+            expected = sorted(
+                (names[i], names[j] if j >= 0 else ()) for i, j in zip(run, other.facets.neighbor, strict=True)
+            )
             mine = [tuple(p) for p in cx.patterns.tolist()]
             run = np.repeat(np.arange(cx.n_cells), np.diff(cx.facets.offsets))
             found = sorted((mine[i], mine[j] if j >= 0 else ()) for i, j in zip(run, cx.facets.neighbor, strict=True))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from reluatlas.deadline import Deadline
 from reluatlas.errors import ArgumentError
 from reluatlas.network.batches import available_cores
+from reluatlas.progress import Searched
 
 StoppedBy = Literal["", "max_cells", "max_seconds", "interrupt"]
-ProgressCallback = Callable[[int, float], None]
 
 
 @dataclass(eq=False)
@@ -27,7 +26,7 @@ class Limits:
     max_cells: int | None = None
     max_seconds: float | None = None
     jobs: int | None = None
-    progress: ProgressCallback | None = None
+    progress: Searched | None = None
     deadline: Deadline = field(init=False)
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from reluatlas.arithmetic.modular import Independent, independent, modulo, produ
 from reluatlas.deadline import current, look, under
 from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
-from reluatlas.network.interpret import Choice
+from reluatlas.network.interpret import Choice, sources
 from reluatlas.network.network import Affine, Dense, Gather, Input, Network, Node, require_network
 from reluatlas.network.operators import apply_operator, as_sparse, coefficients, denominator
 from reluatlas.network.patterns.constant_regions import Background
@@ -212,7 +212,7 @@ def _reduction(network: Network) -> tuple[int, Independent | None]:
     """Return up to which node a network can be left out, with the proof that nothing is lost."""
     readers: dict[int, list[int]] = {}
     for t, node in enumerate(network.nodes):
-        for s in () if isinstance(node, Input) else node.inputs if isinstance(node, Affine) else (node.input,):
+        for s in sources(node):
             readers.setdefault(s, []).append(t)
     depth = 0
     while depth + 1 < len(network.nodes) and network.output > depth:

@@ -22,9 +22,10 @@ from reluatlas.deadline import look
 from reluatlas.geometry.halfspaces.system import System
 from reluatlas.memory import require_memory
 from reluatlas.network.batches import one_blas_thread
-from reluatlas.network.interpret import slopes_of, winners_of
-from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network
+from reluatlas.network.interpret import Done, slopes_of, walk, winners_of
+from reluatlas.network.network import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.network.operators import Gather, apply_operator
+from reluatlas.network.values.bounded import AlongPieces, FloatBounds
 from reluatlas.network.values.exact_rows import exact_affine
 
 _FAIR = 1e-10
@@ -90,46 +91,15 @@ class Composer:
         self.network = chart.inner
         self.choice = chart.choice(pattern)
         self._pieces = {t: c[0] for t, c in self.choice.items()}
-        self.linear: list[Bounded | None] = []
-        self.constant: list[Bounded] = []
         _require_room(self.network)
+        n, bounds = self.network.n_inputs, chart.float_bounds
         with np.errstate(all="ignore"), one_blas_thread():
-            self._compose()
-
-    def _compose(self) -> None:
-        bounds = self.chart.float_bounds
-        for t, node in enumerate(self.network.nodes):
-            look()
-            if isinstance(node, Input):
-                linear, constant = None, exactly(np.zeros((1, self.network.n_inputs)))
-            elif isinstance(node, Affine):
-                constant = exactly(node.bias[None].copy())
-                linear = exactly(np.zeros((self.network.n_inputs, node.bias.size)))
-                for source, operator in zip(node.inputs, node.operators, strict=True):
-                    constant = plus(bounds.apply(operator, self.constant[source]), constant)
-                    below = self.linear[source]
-                    if below is None and isinstance(operator, Dense):
-                        part = exactly(operator.weight.T)
-                    elif below is None and isinstance(operator, Gather):
-                        part = exactly(apply_operator(operator, np.eye(operator.n_in)))
-                    else:
-                        part = bounds.apply(operator, self._of(source))
-                    linear = part if not linear.value.any() else plus(part, linear)
-            elif isinstance(node, Breakpoints):
-                piece = self._pieces[t]
-                slope = slopes_of(node, piece)
-                linear = scaled(self._of(node.input), slope)
-                shift = node.intercepts[np.arange(node.knots.shape[0]), piece]
-                constant = plus(scaled(self.constant[node.input], slope[None]), shift[None])
-            else:
-                index = winners_of(node, self._pieces[t])
-                linear, constant = take(self._of(node.input), index), take(self.constant[node.input], index)
-            self.linear.append(linear)
-            self.constant.append(constant)
+            along = AlongPieces(bounds, self.choice, 1)
+            self.constant = walk(self.network, exactly(np.zeros((1, n))), along)
+            self.linear = walk(self.network, None, _Linear(bounds, self._pieces, n))
 
     def _of(self, t: int) -> Bounded:
-        linear = self.linear[t]
-        return exactly(np.eye(self.network.n_inputs)) if linear is None else linear
+        return _written(self.linear[t], self.network.n_inputs)
 
     def exact_row(self, of: RowOf) -> WholeRow:
         """Return a row in whole numbers; all zero when it is constant."""
@@ -288,6 +258,36 @@ class Composer:
                     continue
             out.setdefault(of.node, []).append((of.unit, of.which))
         return out
+
+
+class _Linear:
+    """The linear parts (n_inputs, size) of tensors: an algebra of `reluatlas.network.interpret`; None: the identity."""
+
+    def __init__(self, bounds: FloatBounds, pieces: dict[int, NDArray], n_inputs: int) -> None:
+        self._bounds, self._pieces, self._n_inputs = bounds, pieces, n_inputs
+
+    def affine(self, t: int, node: Affine, done: Done[Bounded | None]) -> Bounded | None:
+        linear = exactly(np.zeros((self._n_inputs, node.bias.size)))
+        for source, operator in zip(node.inputs, node.operators, strict=True):
+            below = done[source]
+            if below is None and isinstance(operator, Dense):
+                part = exactly(operator.weight.T)
+            elif below is None and isinstance(operator, Gather):
+                part = exactly(apply_operator(operator, np.eye(operator.n_in)))
+            else:
+                part = self._bounds.apply(operator, _written(below, self._n_inputs))
+            linear = part if not linear.value.any() else plus(part, linear)
+        return linear
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[Bounded | None]) -> Bounded | None:
+        return scaled(_written(done[node.input], self._n_inputs), slopes_of(node, self._pieces[t]))
+
+    def max(self, t: int, node: Max, done: Done[Bounded | None]) -> Bounded | None:
+        return take(_written(done[node.input], self._n_inputs), winners_of(node, self._pieces[t]))
+
+
+def _written(linear: Bounded | None, n_inputs: int) -> Bounded:
+    return exactly(np.eye(n_inputs)) if linear is None else linear
 
 
 def _require_room(network: Network) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled
+from reluatlas.arithmetic.bounded import Bounded, exactly
 from reluatlas.comparison.kernels import SLACK, U
 from reluatlas.domain import Box, Slice
-from reluatlas.network.interpret import winners_of
+from reluatlas.network.interpret import outcome
 from reluatlas.network.network import Network
-from reluatlas.network.record import Affine, Breakpoints, Input, Max
-from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.values.bounded import AlongPieces, FloatBounds
 from reluatlas.typing import FloatArray
 
 
@@ -30,30 +29,11 @@ class Along:
         """Return the outputs (N, m) at points (N, k), along patterns (N, units)."""
         from threadpoolctl import threadpool_limits
 
-        done: list[Bounded] = []
+        choice = {t: patterns[:, at].astype(np.intp) for t, at in self._slices.items()}
+        along = AlongPieces(self._bounds, choice, len(points))
         # products are small, and the threads of the machine are at work on cells
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
-            for t, node in enumerate(self._network.nodes):
-                if isinstance(node, Input):
-                    done.append(self._inputs(points))
-                elif isinstance(node, Affine):
-                    total = exactly(np.broadcast_to(node.bias, (len(points), node.bias.size)).copy())
-                    for source, operator in zip(node.inputs, node.operators, strict=True):
-                        total = plus(self._bounds.apply(operator, done[source]), total)
-                    done.append(total)
-                elif isinstance(node, Breakpoints):
-                    piece = patterns[:, self._slices[t]].astype(np.intp)
-                    unit = np.arange(piece.shape[1])
-                    bent = scaled(done[node.input], node.slopes[unit, piece])
-                    done.append(plus(bent, exactly(node.intercepts[unit, piece])))
-                else:
-                    assert isinstance(node, Max)
-                    winner = patterns[:, self._slices[t]].astype(np.intp)
-                    rows = np.arange(len(points))[:, None]
-                    here = winners_of(node, winner)
-                    source = done[node.input]
-                    done.append(Bounded(source.value[rows, here], source.error[rows, here]))
-        return done[self._network.output]
+            return outcome(self._network, self._inputs(points), along)
 
     def _inputs(self, points: FloatArray) -> Bounded:
         if isinstance(self._domain, Box):

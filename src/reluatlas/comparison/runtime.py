@@ -6,35 +6,36 @@ from fractions import Fraction
 
 import numpy as np
 
+from reluatlas.network.interpret import Done, outcome
 from reluatlas.network.operators import apply_operator, mapped
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.network.values.float64 import pieces
 from reluatlas.typing import FloatArray
 
 
 def single_outputs(network: Graph, x: FloatArray) -> FloatArray:
     """Return the outputs at one input (n_inputs,) when every number is rounded to float32, as float64 numbers."""
-    done: list[np.ndarray] = []
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for node in network.nodes:
-            done.append(_value(node, done, x).astype(np.float32))
-    return done[network.output][0].astype(np.float64)
+        out = outcome(network, x.reshape(1, -1).astype(np.float32), _Float32())
+    return out[0].astype(np.float64)
 
 
-def _value(node: object, done: list[np.ndarray], x: FloatArray) -> np.ndarray:
-    if isinstance(node, Input):
-        return x.reshape(1, -1)
-    if isinstance(node, Affine):
+class _Float32:
+    """Values (1, size) of nodes at a point, every number rounded to float32."""
+
+    def affine(self, t: int, node: Affine, done: Done[np.ndarray]) -> np.ndarray:
         total = node.bias.astype(np.float32)[None]
         for source, operator in zip(node.inputs, node.operators, strict=True):
             total = total + apply_operator(mapped(operator, _single), done[source]).astype(np.float32)
         return total
-    if isinstance(node, Breakpoints):
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[np.ndarray]) -> np.ndarray:
         z = done[node.input]
         piece, unit = pieces(node, z.astype(np.float64)), np.arange(z.shape[1])
         return node.slopes[unit, piece].astype(np.float32) * z + node.intercepts[unit, piece].astype(np.float32)
-    assert isinstance(node, Max)
-    return np.maximum.reduceat(done[node.input][:, node.candidates], node.offsets[:-1], axis=1)
+
+    def max(self, t: int, node: Max, done: Done[np.ndarray]) -> np.ndarray:
+        return np.maximum.reduceat(done[node.input][:, node.candidates], node.offsets[:-1], axis=1)
 
 
 def _single(values: FloatArray) -> FloatArray:

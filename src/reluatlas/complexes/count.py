@@ -141,10 +141,15 @@ def count_cells(
     (4, True)
     """
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
+    domain = check_domain(net, domain)
     if certificate is not None:
-        require_provable(check_domain(net, domain), checkpoint, certain=certain)
-    if check_domain(net, domain).dim > MAX_DIMENSION:
-        return _count_beyond(net, domain, limits, checkpoint)
+        require_provable(domain, checkpoint, certain=certain)
+    if domain.dim > MAX_DIMENSION:
+        from reluatlas.complexes.facet_complex import require_budget
+        from reluatlas.subdivision.constraints.enumerate import count_everywhere
+
+        require_budget(domain, limits, checkpoint)
+        return _counted(count_everywhere(net, domain, limits), domain, "linear programs")
     method = "polygons" if is_plane(domain) else "polytopes"
     with under(limits.deadline) as deadline:
         try:
@@ -155,16 +160,17 @@ def count_cells(
                 outcome = _run_and_prove(lowered, limits, certificate)
         except TimeLimitError:
             return CellCount(0, False, "max_seconds", Exactness("exact"), 0.0, deadline.seconds, method)
-    done = outcome.volume * domain.unit_volume
-    return CellCount(
-        n_cells=outcome.n_cells,
-        is_complete=outcome.stopped_by == "",
-        stopped_by=outcome.stopped_by,
-        exactness=exactness_of(outcome, certain=certain),
-        volume_done=domain.volume if isinstance(domain, Space) and not outcome.stopped_by else done,
-        seconds=outcome.seconds,
-        method=method,
-    )
+    return _counted(outcome, domain, method, certain=certain)
+
+
+def _counted(outcome: Run, domain: Domain, method: str, *, certain: bool = True) -> CellCount:
+    is_complete = outcome.stopped_by == ""
+    if isinstance(domain, Space):
+        volume = domain.volume if is_complete else 0.0
+    else:
+        volume = outcome.volume * domain.unit_volume
+    exactness = exactness_of(outcome, certain=certain)
+    return CellCount(outcome.n_cells, is_complete, outcome.stopped_by, exactness, volume, outcome.seconds, method)
 
 
 class _Unproved(Exception):
@@ -210,18 +216,3 @@ def require_provable(domain: Domain, checkpoint: str | PathLike[str] | None = No
         )
     if not certain:
         raise ArgumentError("`certificate` with `certain=False`: what is not certain has no proof. Leave one out.")
-
-
-def _count_beyond(net: Network, domain: Domain, limits: Limits, checkpoint: str | PathLike[str] | None) -> CellCount:
-    """Return the number of cells in more than six dimensions."""
-    from reluatlas.complexes.facet_complex import require_budget
-    from reluatlas.subdivision.constraints.enumerate import count_everywhere
-
-    require_budget(domain, limits, checkpoint)
-    found = count_everywhere(
-        net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
-    )  # fmt: skip
-    done = domain.volume if found.is_complete else 0.0
-    return CellCount(
-        found.n_cells, found.is_complete, found.stopped_by, found.exactness, done, found.seconds, "linear programs"
-    )

@@ -16,17 +16,19 @@ from reluatlas.answers.maps import input_affine
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.facets import named_facets
 from reluatlas.complexes.record import Vertices
-from reluatlas.deadline import current
+from reluatlas.deadline import current, under
 from reluatlas.domain import Domain
 from reluatlas.errors import DimensionError, DomainError
 from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.network import Network
-from reluatlas.subdivision.constraints.enumerate import enumerate_everywhere
+from reluatlas.subdivision.constraints.enumerate import Search
 from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
+from reluatlas.subdivision.runner.run import exactness_of
 from reluatlas.typing import FloatArray
 
 MOST_DIMENSIONS = 24
 """Beyond this, even the first cell takes hours: the linear programs are solved with dense tables."""
+_FOR_CELLS = 0.75  # of the time; the rest is for neighbors
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,29 +112,37 @@ def enumerate_beyond(
 ) -> FacetComplex:
     """Return the cells of a domain of more than six dimensions; see `enumerate_cells`."""
     require_budget(domain, limits, checkpoint)
-    found = enumerate_everywhere(
-        net, domain, max_cells=limits.max_cells, max_seconds=limits.max_seconds, progress=limits.tell
-    )  # fmt: skip
-    n, k = found.n_cells, domain.dim
-    line = np.array([reference.line for reference in found.references], dtype=np.int64)
-    facets = named_facets(found.neighbor, _twins(found.neighbor, found.indptr), found.indptr, line)
-    maps = [_map_on(net, found.patterns, domain, i) for i in range(n)]
-    patterns = found.patterns.astype(pattern_type(net))
+    return facet_complex(net, domain, limits)
+
+
+def facet_complex(net: Network, domain: Domain, limits: Limits) -> FacetComplex:
+    """Return the cells of a domain of any dimension, by constraints alone."""
+    with under(limits.deadline) as deadline:
+        search = Search(net, domain, limits)
+        with under(deadline.share(_FOR_CELLS)):
+            cells = search.cells()
+        neighbor = np.array(search.neighbors(cells), dtype=np.int64)
+        outcome = search.outcome(len(cells))
+    n, k = len(cells), domain.dim
+    offsets = np.concatenate([[0], np.cumsum([len(cell.facets) for cell in cells])]).astype(np.int64)
+    line = np.array([facet.reference.line for cell in cells for facet in cell.facets], dtype=np.int64)
+    patterns = np.array([cell.pieces for cell in cells], dtype=np.int32).reshape(n, search.tree.n_units)
+    maps = [_map_on(net, patterns, domain, i) for i in range(n)]
     return FacetComplex(
         network=net,
         domain=domain,
-        stopped_by=found.stopped_by,
-        exactness=found.exactness,
-        patterns=patterns,
+        stopped_by=outcome.stopped_by,
+        exactness=exactness_of(outcome, certain=True),
+        patterns=patterns.astype(pattern_type(net)),
         affine=AffineMaps(
             np.array([A for A, _ in maps]).reshape(n, net.n_outputs, k),
             np.array([b for _, b in maps]).reshape(n, net.n_outputs),
         ),
         vertices=cast(Vertices, NoVertices(k)),
-        facets=facets,
-        seconds=found.seconds,
-        inside=found.inside,
-        bounded=found.is_bounded,
+        facets=named_facets(neighbor, _twins(neighbor, offsets), offsets, line),
+        seconds=outcome.seconds,
+        inside=np.array([cell.inside for cell in cells]).reshape(n, k),
+        bounded=np.array([cell.is_bounded for cell in cells], dtype=bool),
     )
 
 

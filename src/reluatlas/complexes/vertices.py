@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic import limbs
 from reluatlas.arithmetic.bits import EMPTY
+from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.compiled.structs import pack
 from reluatlas.complexes.record import ComplexRecord, Vertices
 from reluatlas.complexes.union_find import components
 from reluatlas.errors import InternalError
-from reluatlas.geometry.programs.exact import interior_point, to_floats
+from reluatlas.geometry.programs.exact import interior_point
 from reluatlas.network.network import Breakpoints
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.path.composition import new_state, restore_path

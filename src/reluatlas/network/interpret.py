@@ -1,20 +1,32 @@
-"""How does one go through a network, node by node? Forward as two functions say, or backward by the chain rule."""
+"""How does one go through a network, node by node? Forward as an algebra says, or backward by the chain rule.
+
+An algebra says what becomes of a node: values in float64 or float32, with bounds, exactly, levels of a filter, rows
+that are affine functions of the input. Not of this form, and loops of their own:
+
+- `paths/sweep.py`, `subdivision/constraints/tree.py`: each cut node splits what arrives, and parts go on by themselves;
+- `stable/walk.py`, `simplification/bounds.py`: what a node adds (symbols, linear programs) changes tensors that came
+  before, and answers are yielded on the way;
+- `subdivision/program/error_bounds.py`: three passes in one, level by level, into arrays of all tensors;
+- `exporters/rounded.py`, `simplification`: nodes are rewritten, or bounded with what was found of them before;
+- the kernels of `subdivision`, and what is written a second time on purpose: `certify`, `testing`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.network.operators import Convolution
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
 from reluatlas.typing import FloatArray
 
 Choice = dict[int, NDArray]
 """Per cut node: pieces or winners of each unit (rows of points, or one row)."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 def sources(node: object) -> tuple[int, ...]:
@@ -24,6 +36,19 @@ def sources(node: object) -> tuple[int, ...]:
     if isinstance(node, Breakpoints | Max):
         return (node.input,)
     return ()
+
+
+def last_uses(network: Graph, output: int | None = None) -> list[int]:
+    """Return, for each node, the last one that reads it: itself where none does, for the output one past the last.
+
+    With `output`, of that node in place of the network's output.
+    """
+    out = list(range(len(network.nodes)))
+    for t, node in enumerate(network.nodes):
+        for source in sources(node):
+            out[source] = t
+    out[network.output if output is None else output] = len(network.nodes)
+    return out
 
 
 def slopes_of(node: Breakpoints, piece: NDArray, flat: NDArray | None = None) -> FloatArray:
@@ -44,19 +69,67 @@ def has_images(network: Graph) -> bool:
     return any(isinstance(o, Convolution) for n in network.nodes if isinstance(n, Affine) for o in n.operators)
 
 
-def sweep(network: Graph, upto: int, first: Any, affine: Callable, cut: Callable) -> Any:
-    """Return what `affine(node, done)` and `cut(node, position, done)` make of node `upto`, from `first` at the input.
+class Done(Protocol[T_co]):
+    """What was made of nodes, by node: a list, or a mapping where only some are needed."""
 
-    What no later node reads is let go.
+    def __getitem__(self, t: int, /) -> T_co:
+        """Return what was made of node t."""
+        ...
+
+
+class Algebra(Protocol[T]):
+    """What to make of a node from what was made of those before it; `done` is all of that, by node."""
+
+    def affine(self, t: int, node: Affine, done: Done[T]) -> T:
+        """Return what is made of an affine node."""
+        ...
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[T]) -> T:
+        """Return what is made of units of breakpoints."""
+        ...
+
+    def max(self, t: int, node: Max, done: Done[T]) -> T:
+        """Return what is made of windows."""
+        ...
+
+
+def through(algebra: Algebra[T], t: int, node: Node, done: Done[T]) -> T:
+    """Return what an algebra makes of node t, which is not the input."""
+    if isinstance(node, Affine):
+        return algebra.affine(t, node, done)
+    if isinstance(node, Breakpoints):
+        return algebra.breakpoints(t, node, done)
+    assert isinstance(node, Max)
+    return algebra.max(t, node, done)
+
+
+def walk(network: Graph, first: T, algebra: Algebra[T], *, upto: int | None = None) -> list[T]:
+    """Return what an algebra makes of every node, up to node `upto`, from `first` at the input.
+
+    It looks at the clock between nodes.
     """
-    last_use = {source: t for t, here in enumerate(network.nodes[: upto + 1]) for source in sources(here)}
+    done: list[T] = []
+    for t, node in enumerate(network.nodes[: None if upto is None else upto + 1]):
+        look()
+        done.append(through(algebra, t, node, done) if t else first)
+    return done
+
+
+def outcome(network: Graph, first: T, algebra: Algebra[T], *, upto: int | None = None) -> T:
+    """Return what an algebra makes of the output, from `first` at the input; what no later node reads is let go.
+
+    All nodes are gone through, also those behind the output; with `upto`, no node behind that one, of which it returns
+    what was made.
+    """
+    asked = network.output if upto is None else upto
+    last = last_uses(network, asked)
     done: list[Any] = [first]
-    for t, here in enumerate(network.nodes[1 : upto + 1], start=1):
-        done.append(affine(here, done) if isinstance(here, Affine) else cut(here, t, done))
-        for source in sources(here):
-            if last_use[source] == t:
+    for t, node in enumerate(network.nodes[1 : None if upto is None else upto + 1], start=1):
+        done.append(through(algebra, t, node, done))
+        for source in sources(node):
+            if last[source] == t:
                 done[source] = None
-    return done[upto]
+    return done[asked]
 
 
 def pull(network: Graph, node: int, row: Any, choice: Choice, arithmetic: Any, flat: Choice | None = None) -> Any:

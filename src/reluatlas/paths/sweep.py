@@ -8,7 +8,7 @@ number of pieces but by what is kept of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from itertools import pairwise
@@ -23,13 +23,14 @@ from reluatlas.arithmetic.constants import EPSILON
 from reluatlas.arithmetic.rationals import Ratio, is_before, rounded
 from reluatlas.deadline import Deadline
 from reluatlas.errors import TimeLimitError
-from reluatlas.network.interpret import sources, winners_of
+from reluatlas.network.interpret import last_uses, sources, winners_of
 from reluatlas.network.network import Affine, Breakpoints, Dense, Max, Network
 from reluatlas.paths.cut_units import cut_units
 from reluatlas.paths.cut_windows import cut_windows
 from reluatlas.paths.equal_entries import alike_entries
 from reluatlas.paths.intervals import END, START, Chunk, Context, Found, Held
 from reluatlas.paths.rows import Rows, added, along, bent, constant, factors_of, rectified, shifted, taken
+from reluatlas.progress import Searched
 from reluatlas.typing import FloatArray, IntArray
 
 _NUMBERS = 2**18  # of the largest tensor in one chunk
@@ -116,12 +117,12 @@ class Sweep:
         starts: FloatArray,
         stops: FloatArray,
         stop: Stop,
-        told: Callable[[int, float], None],
+        told: Searched,
     ) -> None:
         self._network, self._output, self._stop, self._told = network, output, stop, told
         self._context = Context(network, starts, stops)
         self._factors = factors_of(network)
-        self._last_use = _last_uses(network, output)
+        self._last_use = last_uses(network, output)
         self._feeds_dense = _feed_dense(network)
         self._alike = alike_entries(network, starts, stops)
         self._step = max(1, _NUMBERS // max(prod(node.shape) for node in network.nodes[1:]))
@@ -370,13 +371,4 @@ def _feed_dense(network: Network) -> list[bool]:
         else:
             for source in sources(node):
                 out[source] = False
-    return out
-
-
-def _last_uses(network: Network, output: int) -> list[int]:
-    out = list(range(len(network.nodes)))
-    for t, node in enumerate(network.nodes):
-        for source in sources(node):
-            out[source] = max(out[source], t)
-    out[output] = len(network.nodes)
     return out

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reluatlas.network.decision import class_label
-from reluatlas.report import common, drawings, facts, parts, words
+from reluatlas.report import common, facts, parts, words
 from reluatlas.report.common import About
-from reluatlas.report.drawings import Drawing
+from reluatlas.report.drawings import Drawing, fitting
+from reluatlas.report.figure_files import new_figure, png_and_svg
 from reluatlas.report.folder import COMPARISON_FIGURE, COMPARISON_INDEX, fill_folder
 from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+    from matplotlib.figure import Figure
 
     from reluatlas.comparison.answer import Comparison, PointComparison
 
@@ -34,7 +36,7 @@ def write_comparison_report(
     """
 
     def write(place: Path) -> None:
-        drawn = list(drawings.fitting(_draw(answer), numbers))
+        drawn = list(fitting(_draw(answer), numbers))
         write_figures(place / "figures", drawn)
         text = _page(answer, numbers, about, drawn)
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -50,10 +52,13 @@ def _draw(answer: Comparison | PointComparison) -> Iterator[Drawing]:
 
     if not isinstance(answer, Comparison) or answer.domain.dim != 2 or not answer.n_cells:
         return
-    with drawings._settings():
-        figure = drawings._figure(_SIZE)
+
+    def three() -> Figure:
+        figure = new_figure(_SIZE)
         plot.comparison(answer, axes=list(figure.subplots(1, 3).flat))
-        png, svg = drawings._files(figure)
+        return figure
+
+    png, svg = png_and_svg(three)
     which = "the output" if answer.f.n_outputs == 1 else f"output {answer.output}"
     hatched = " Hatched: where the classes differ." if answer.pairs else ""
     yield Drawing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.deadline import current, look
+from reluatlas.deadline import current
 from reluatlas.domain import Space
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.decision import has_decision
 from reluatlas.report import words
+from reluatlas.report.figure_files import new_figure, on_one, png_and_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,11 +39,9 @@ _FIRST = ("cells-by-class", "cells-by-layer", "cells-by-map", "layers", "dual", 
 """In the order in which they are drawn where there may be no time for all."""
 FREE_UP_TO = 5_000
 """Cells up to which all figures are drawn unasked: that takes seconds."""
-_DPI = 160
 _FIGURE_S, _PER_CELL_S = 0.75, 5e-5  # what a figure takes about, to begin with
 _FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
 _COLUMNS = 3
-_SALT = "reluatlas"
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +132,7 @@ def draw(
     chosen = [n for n in (there if is_free else _FIRST) if n in there and (names is None or n in names)]
     begin = time.monotonic()
     if current().left() > _FIGURE_S:
-        _figure(_FLAT)  # matplotlib is there from here on; how long that took tells how fast this machine is now
+        new_figure(_FLAT)  # matplotlib is there from here on; how long that took tells how fast this machine is now
     longest = max(_FIGURE_S, time.monotonic() - begin) + _PER_CELL_S * cx.n_cells
     spent = 0.0
     for name in chosen:
@@ -147,8 +145,7 @@ def draw(
             if current().left() < longest:
                 raise TimeLimitError(f"there is no time left for the figure {name}. Allow more seconds.")
             title, caption, paint, is_wide = _plan(name, cx, marks)
-            with _settings():
-                png, svg = _files(paint())
+            png, svg = png_and_svg(paint)
         except TimeLimitError:
             if left_out is None:
                 raise
@@ -176,7 +173,7 @@ def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str,
     from reluatlas.figures import plot
 
     def cells(by: Any) -> Callable[[], Figure]:
-        return lambda: _on_one(lambda ax: _mark(plot.cells(cx, by=by, ax=ax), marks), _size(cx))
+        return lambda: on_one(lambda ax: _mark(plot.cells(cx, by=by, ax=ax), marks), _size(cx))
 
     if name == "cells-by-map":
         return "The cells, by affine map", words.by_map(cx), cells("map"), False
@@ -185,21 +182,15 @@ def _plan(name: str, cx: PolyhedralComplex, marks: Sequence[Mark]) -> tuple[str,
     if name == "cells-by-layer":
         return "The edges, by layer", words.by_layer(cx), cells("layer"), False
     if name == "dual":
-        paint = partial(_on_one, lambda ax: plot.dual(cx, ax=ax), _FLAT)
+        paint = partial(on_one, lambda ax: plot.dual(cx, ax=ax), _FLAT)
         return "The affine maps, as dual points", words.dual(cx), paint, False
     if name == BOUNDARY:
-        paint = partial(_on_one, lambda ax: plot.boundary(cx, ax=ax), _SOLID, "3d")
+        paint = partial(on_one, lambda ax: plot.boundary(cx, ax=ax), _SOLID, "3d")
         return "Where the decision changes", words.boundary(cx), paint, True
     if name == "layers":
         return "Layer by layer", words.layers(cx), partial(_layers, cx), True
-    paint = partial(_on_one, lambda ax: plot.surface(cx, ax=ax), _SOLID, "3d")
+    paint = partial(on_one, lambda ax: plot.surface(cx, ax=ax), _SOLID, "3d")
     return "The function, as a surface", words.surface(cx), paint, True
-
-
-def _on_one(paint: Callable[[Axes], Any], size: tuple[float, float], projection: str | None = None) -> Figure:
-    figure = _figure(size)
-    paint(figure.add_subplot(projection=projection))
-    return figure
 
 
 def _layers(cx: PolyhedralComplex) -> Figure:
@@ -208,7 +199,7 @@ def _layers(cx: PolyhedralComplex) -> Figure:
     n = len(cx.network.cuts) + 1
     columns = min(n, _COLUMNS)
     rows = -(-n // columns)
-    figure = _figure((3.7 * columns, (3.1 * _tallness(cx) + 0.7) * rows))
+    figure = new_figure((3.7 * columns, (3.1 * _tallness(cx) + 0.7) * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.flat[n:]:
         ax.remove()
@@ -225,35 +216,6 @@ def _size(cx: PolyhedralComplex) -> tuple[float, float]:
 def _tallness(cx: PolyhedralComplex) -> float:
     sides = cx.box.high - cx.box.low
     return float(np.clip(sides[1] / sides[0], 0.4, 2.0))
-
-
-def _figure(size: tuple[float, float]) -> Figure:
-    # not by pyplot: no window system is asked for, and nothing stays open
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="compressed")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _settings():
-    import matplotlib
-
-    return matplotlib.rc_context({"svg.hashsalt": _SALT, "svg.fonttype": "path", "savefig.facecolor": "white"})
-
-
-def _files(figure: Figure) -> tuple[bytes, bytes]:
-    engine = figure.get_layout_engine()
-    if engine is not None:  # once, not for each file: to find places, all is drawn to nowhere
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-    look()
-    png, svg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
-    look()
-    figure.savefig(svg, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
-    return png.getvalue(), svg.getvalue()
 
 
 def _mark(ax: Axes, marks: Sequence[Mark]) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reluatlas.report import common, drawings, exploration_facts, facts, parts, words
+from reluatlas.report import common, exploration_facts, facts, parts, words
 from reluatlas.report.common import About
-from reluatlas.report.drawings import Drawing
+from reluatlas.report.drawings import Drawing, fitting
+from reluatlas.report.figure_files import on_one, png_and_svg
 from reluatlas.report.folder import SEARCH, SEARCH_INDEX, fill_folder
 from reluatlas.report.write import as_json, write_figures
 from reluatlas.storage.archive import json_array
@@ -53,7 +54,7 @@ def write_exploration_report(
     """
 
     def write(place: Path) -> None:
-        drawn = list(drawings.fitting(_draw(found, labels, is_line=numbers["target"] is not None), numbers))
+        drawn = list(fitting(_draw(found, labels, is_line=numbers["target"] is not None), numbers))
         write_figures(place / "figures", drawn)
         _write_arrays(found, labels, place / SEARCH)
         (place / "report.html").write_text(
@@ -80,14 +81,12 @@ def _draw(found: Exploration, labels: Sequence[str], *, is_line: bool) -> Iterat
     from reluatlas.figures.graph_layout import tiling
 
     if is_line:
-        with drawings._settings():
-            png, svg = drawings._files(drawings._on_one(partial(_on, plot.walk, found, {}), _LINE))
+        png, svg = png_and_svg(partial(on_one, partial(_on, plot.walk, found, {}), _LINE))
         yield Drawing("line", "The cells on the way", _LINE_CAPTION, png, svg, is_wide=True)
     elif found.n_cells <= _MOST_DRAWN:
-        with drawings._settings():
-            columns, rows = tiling(found)
-            size = (_WIDTH, float(np.clip(0.82 * _WIDTH * rows / columns, 3.4, 9.0)))
-            png, svg = drawings._files(drawings._on_one(partial(_on, plot.dual_graph, found, {"labels": labels}), size))
+        columns, rows = tiling(found)
+        size = (_WIDTH, float(np.clip(0.82 * _WIDTH * rows / columns, 3.4, 9.0)))
+        png, svg = png_and_svg(partial(on_one, partial(_on, plot.dual_graph, found, {"labels": labels}), size))
         yield Drawing("graph", "The local dual graph", _GRAPH_CAPTION, png, svg, is_wide=True)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from reluatlas._version import __version__
 from reluatlas.domain import Domain, Slice, Space
 from reluatlas.errors import TimeLimitError
+from reluatlas.network.interpret import sources
 from reluatlas.network.network import Affine, Breakpoints, Dense, Input, Max, Network, Node
 from reluatlas.network.operators import coefficients
 
@@ -181,12 +182,11 @@ def parameters(node: Node) -> int:
 
 def _node(network: Network, index: int) -> Facts:
     node = network.nodes[index]
-    sources = () if isinstance(node, Input) else node.inputs if isinstance(node, Affine) else (node.input,)
     return {
         "index": index,
         "name": node.name,
         "kind": kind_of(node),
-        "reads": [int(i) for i in sources],
+        "reads": [int(i) for i in sources(node)],
         "shape": list(node.shape),
         "units": prod(node.shape) if isinstance(node, Breakpoints | Max) else 0,
         "parameters": parameters(node),

@@ -9,9 +9,10 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from reluatlas.network.decision import class_label, extreme_word
-from reluatlas.report import common, drawings, facts, parts, words
+from reluatlas.report import common, facts, parts, words
 from reluatlas.report.common import About
-from reluatlas.report.drawings import Drawing
+from reluatlas.report.drawings import Drawing, fitting
+from reluatlas.report.figure_files import on_one, png_and_svg
 from reluatlas.report.folder import MOST_FIGURES, PATH_FIGURE, PATH_INDEX, PATH_TABLE, fill_folder
 from reluatlas.report.write import as_json, write_figures
 
@@ -39,7 +40,7 @@ def write_path_report(
     """
 
     def write(place: FilePath) -> None:
-        drawn = list(drawings.fitting(_draw(paths, labels), numbers))
+        drawn = list(fitting(_draw(paths, labels), numbers))
         write_table(paths, place / PATH_TABLE)
         write_figures(place / "figures", drawn)
         (place / "report.html").write_text(
@@ -69,8 +70,7 @@ def _draw(paths: Paths, labels: Sequence[str]) -> Iterator[Drawing]:
     for k, path in enumerate(paths[:MOST_FIGURES]):
         if path.n_pieces == 0:
             continue
-        with drawings._settings():
-            png, svg = drawings._files(drawings._on_one(partial(_on, plot.path, path), _SIZE))
+        png, svg = png_and_svg(partial(on_one, partial(_on, plot.path, path), _SIZE))
         title = f"From {labels[k]} to {labels[k + 1]}"
         yield Drawing(f"{PATH_FIGURE}-{k + 1}", title, _caption(path), png, svg, is_wide=True)
 

@@ -12,10 +12,11 @@ from reluatlas.certify.archive import Packed, save_certificates
 from reluatlas.domain import Box, Space
 from reluatlas.network.decision import class_label, class_name
 from reluatlas.network.unit_names import column_name
-from reluatlas.report import cell_words, common, drawings, facts, parts, words
+from reluatlas.report import cell_words, common, facts, parts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.common import About
-from reluatlas.report.drawings import Drawing
+from reluatlas.report.drawings import Drawing, fitting
+from reluatlas.report.figure_files import new_figure, on_one, png_and_svg
 from reluatlas.report.folder import CERTIFICATES, POINTS, POINTS_INDEX, fill_folder
 from reluatlas.report.points_file import write_points
 from reluatlas.report.write import as_json, write_figures
@@ -66,7 +67,7 @@ def write_points_report(
     """
 
     def write(place: Path) -> None:
-        figures = list(drawings.fitting(_draw(net, points, drawn), numbers))
+        figures = list(fitting(_draw(net, points, drawn), numbers))
         write_figures(place / "figures", figures)
         write_points(place / POINTS, points, n_inputs=net.n_inputs, n_outputs=net.n_outputs)
         save_certificates(place / CERTIFICATES, domain, certificates)
@@ -83,15 +84,13 @@ def _draw(net: Network, points: Sequence[PointFacts], drawn: Mapping[str, Cell])
 
     if not drawn:
         return
-    with drawings._settings():
-        size = (_WIDTH, 1.3 + 0.62 * len(drawn) ** 0.9)
-        png, svg = drawings._files(drawings._on_one(partial(_facets, plot.facet_distances, drawn), size))
+    size = (_WIDTH, 1.3 + 0.62 * len(drawn) ** 0.9)
+    png, svg = png_and_svg(partial(on_one, partial(_facets, plot.facet_distances, drawn), size))
     yield Drawing("facets", "How far the facets are", _facets_caption(points, drawn), png, svg, is_wide=True)
     with_maps = [point for point in points if point.cells]
     shape = net.input_shape if len(net.input_shape) < 3 or net.input_shape[0] != 1 else net.input_shape[1:]
     if len(shape) == 2 and min(shape) >= _LEAST_SIDE and with_maps and net.n_outputs <= _OUTPUTS:
-        with drawings._settings():
-            png, svg = drawings._files(_images(plot.affine_images, with_maps[:_IMAGES], shape, net.n_outputs))
+        png, svg = png_and_svg(partial(_images, plot.affine_images, with_maps[:_IMAGES], shape, net.n_outputs))
         yield Drawing("maps", "The affine maps, as pictures", _images_caption(), png, svg, is_wide=True)
 
 
@@ -114,7 +113,7 @@ def _facets_caption(points: Sequence[PointFacts], drawn: Mapping[str, Cell]) -> 
 
 
 def _images(draw: Any, points: Sequence[PointFacts], shape: tuple[int, ...], m: int) -> Any:
-    figure = drawings._figure((1.05 * (m + 1) + 1.0, 1.05 * len(points) + 0.4))
+    figure = new_figure((1.05 * (m + 1) + 1.0, 1.05 * len(points) + 0.4))
     axes = figure.subplots(len(points), m + 1, squeeze=False)
     for row, point in zip(axes, points, strict=True):
         cell = point.cells[0]

@@ -19,7 +19,7 @@ from reluatlas.deadline import Deadline, look, under
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import TimeLimitError
 from reluatlas.geometry.programs.highs import Program
-from reluatlas.network.interpret import sources
+from reluatlas.network.interpret import last_uses, sources
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.float64 import values
 from reluatlas.stable import enclosure, knots, windows
@@ -101,7 +101,7 @@ def _with_programs(net: Graph, domain: Box | Slice | Segment, deadline: Deadline
     k = low.size
     seen = _witnessed(net, origin, basis, low, high)
     found: list[Enclosure | None] = []
-    last = {s: t for t, node in enumerate(net.nodes) for s in sources(node)}
+    last = last_uses(net)
     cuts, made = _Cuts(), 0
     with np.errstate(all="ignore"):
         first = enclosure.of_coordinates(origin, basis, low, high, k)
@@ -129,7 +129,7 @@ def _with_programs(net: Graph, domain: Box | Slice | Segment, deadline: Deadline
                 known.possible[t] = Possible(t, node.offsets, winners.possible, winners.needed, out.low, out.high)
                 found.append(out)
             for s in sources(node):
-                if last[s] == t and s != net.output:
+                if last[s] == t:
                     found[s] = None
     return known
 

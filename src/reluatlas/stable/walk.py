@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Segment, Slice
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.interpret import last_uses, sources
+from reluatlas.network.record import Affine, Breakpoints, Graph, Input
 from reluatlas.stable import enclosure, knots, windows
 from reluatlas.stable.enclosure import Enclosure
 from reluatlas.typing import FloatArray
@@ -70,7 +71,7 @@ def possibilities(
     k = min(low.size, most)
     room = max(0, most - k)
     found: list[Enclosure | None] = []
-    last_reader = _last_readers(net)
+    last = last_uses(net)
     made = gone = done = 0
     with np.errstate(all="ignore"):  # what is not finite is taken for unknown
         first = enclosure.of_coordinates(origin, basis, low, high, k, corners, radius)
@@ -104,8 +105,8 @@ def possibilities(
                     yield Possible(position, node.offsets, winners.possible, winners.needed, out.low, out.high)
                 made += n_new
                 found.append(out)
-            for i in {*_inputs(node)}:
-                if last_reader[i] == position and i != net.output:
+            for i in sources(node):
+                if last[i] == position:
                     found[i] = None
     output = found[net.output]
     assert output is not None
@@ -118,20 +119,6 @@ def frame_of(domain: Box | Slice | Segment) -> tuple[FloatArray, FloatArray, Flo
         # in coordinates t of [-1, 1] around the middle; what that rounds is far below the roundoff of any sum
         return domain.a, np.stack([domain.b - domain.a]), np.zeros(1), np.ones(1)
     return *domain.frame(), domain.box.low, domain.box.high
-
-
-def _inputs(node: object) -> tuple[int, ...]:
-    if isinstance(node, Affine):
-        return node.inputs
-    return (node.input,) if isinstance(node, Breakpoints | Max) else ()
-
-
-def _last_readers(net: Graph) -> list[int]:
-    last = list(range(len(net.nodes)))
-    for position, node in enumerate(net.nodes):
-        for i in _inputs(node):
-            last[i] = position
-    return last
 
 
 def _read(found: list[Enclosure | None], i: int, gone: int) -> Enclosure:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.maps.gram import Pairing, in_blocks, inner_products
-from reluatlas.analysis.maps.rows import MapRows, Progress, block_size
+from reluatlas.analysis.maps.rows import MapRows, block_size
+from reluatlas.progress import Staged
 from reluatlas.typing import FloatArray
 
 
@@ -47,7 +48,7 @@ class MapBasis:
 
 def map_bases(
     rows: MapRows, tolerance: float, *, memory: int | None = None, jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Staged | None = None,
 ) -> list[MapBasis]:  # fmt: skip
     """Return, per output, the fewest principal axes off which at most a share `tolerance` of the variance lies.
 
@@ -81,7 +82,7 @@ def _principal(gram: FloatArray, mean: FloatArray, rows: MapRows, tolerance: flo
 
 
 def all_coordinates(
-    rows: MapRows, bases: Sequence[MapBasis], *, jobs: int | None = None, progress: Progress | None = None
+    rows: MapRows, bases: Sequence[MapBasis], *, jobs: int | None = None, progress: Staged | None = None
 ) -> list[NDArray[np.float32]]:
     """Return the coordinates of all maps, per output (N, q), in float32."""
     out = [np.empty((rows.n_maps, basis.axes.shape[0]), dtype=np.float32) for basis in bases]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.analysis.maps.rows import MapRows, Progress, block_size, blocks
+from reluatlas.analysis.maps.rows import MapRows, block_size, blocks
 from reluatlas.errors import ArgumentError
+from reluatlas.progress import Staged
 from reluatlas.typing import FloatArray
 
 DEFAULT_MEMORY = 2**32
@@ -67,7 +68,7 @@ def inner_products(
     *,
     memory: int | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Staged | None = None,
 ) -> list[Products]:
     """Return the products of each pairing, from one pass over all maps.
 
@@ -127,7 +128,7 @@ def in_blocks(
     outputs: int,
     *,
     jobs: int | None,
-    progress: Progress | None,
+    progress: Staged | None,
     stage: str,
 ) -> None:
     """Call `work(block, output)` for all blocks in order, the outputs of one block on several threads."""

@@ -22,8 +22,6 @@ from reluatlas.progress import total_of
 from reluatlas.typing import FloatArray
 
 Maps: TypeAlias = AffineMaps | FactoredMaps
-Progress = Callable[[str, int, int], None]
-"""Told the name of the stage, how much of it is done, and of how much."""
 
 _BLOCK_BYTES = 2**27
 

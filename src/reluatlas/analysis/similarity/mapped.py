@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.analysis.maps.gram import in_blocks
-from reluatlas.analysis.maps.rows import MapRows, Progress, block_size, blocks
+from reluatlas.analysis.maps.rows import MapRows, block_size, blocks
 from reluatlas.analysis.similarity.baselines import predictions
+from reluatlas.progress import Staged
 from reluatlas.typing import FloatArray
 
 
@@ -80,7 +81,7 @@ def evaluate(
     with_bias: bool,
     *,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Staged | None = None,
 ) -> tuple[list[MappedScore], RankScores | None]:
     """Return the score of each mapping, and that of the first one cut to each rank along `directions`.
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.analysis.maps.gram import Pairing, Products, inner_products
 from reluatlas.analysis.maps.regression import Spectrum, choose_penalty, leading_directions, least_squares, spectrum
-from reluatlas.analysis.maps.rows import MapRows, Maps, Progress, checked_labels, flat_points, maps_of
+from reluatlas.analysis.maps.rows import MapRows, Maps, checked_labels, flat_points, maps_of
 from reluatlas.analysis.similarity.answer import Bias, Similarity, SimilarityTable
 from reluatlas.analysis.similarity.baselines import centered, linear_cka, random_partners
 from reluatlas.analysis.similarity.mapped import Mapping as Matrices
@@ -22,6 +22,7 @@ from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.network.batches import available_cores
 from reluatlas.network.maps.factored import FactoredMaps
 from reluatlas.network.network import Network, require_network
+from reluatlas.progress import Staged
 from reluatlas.typing import FloatArray
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Options:
     seed: int
     memory: int | None
     jobs: int | None
-    progress: Progress | None
+    progress: Staged | None
 
     def __post_init__(self) -> None:
         for name, given, known in (("bias", self.bias, _BIASES), ("chance", self.chance, _CHANCES)):

@@ -12,9 +12,6 @@ from fractions import Fraction
 from operator import mul
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from reluatlas.arithmetic.rationals import ExactVector, WholeRow
 from reluatlas.deadline import look
 
@@ -231,7 +228,7 @@ def _try_basis(rows: Sequence[Whole], g: Whole, h: int, basis: Sequence[int]) ->
     return 1, [fmpq(v, w) for v in z]
 
 
-def interior_point(rows: Sequence[Whole], k: int) -> list[Any] | None:
+def interior_point(rows: Sequence[Whole], k: int) -> list[Fraction] | None:
     """Return a point with every `a . z < b`, or None when there is none: the polyhedron is empty or flat.
 
     Maximizes t <= 1 with `a . z + |a|_1 t <= b`.
@@ -240,7 +237,7 @@ def interior_point(rows: Sequence[Whole], k: int) -> list[Any] | None:
     answer = maximize([*lifted, [0] * k + [1, 1]], [0] * k + [1])
     if answer.status == "infeasible" or answer.point[k] <= 0:
         return None
-    return answer.point[:k]
+    return [_fraction(v) for v in answer.point[:k]]
 
 
 def is_bounded(rows: Sequence[Whole], k: int) -> bool:
@@ -271,8 +268,3 @@ def is_ray(rows: Sequence[Whole], facets: Sequence[int], k: int) -> bool:
     d = [int(null[r, 0]) for r in range(k)]
     rates = [sum(a * c for a, c in zip(row, d, strict=False)) for row in rows]
     return all(v <= 0 for v in rates) or all(v >= 0 for v in rates)
-
-
-def to_floats(point: Sequence[Any]) -> NDArray[np.float64]:
-    """Return rational coordinates rounded to float64."""
-    return np.array([int(p.p) / int(p.q) for p in point], dtype=np.float64)

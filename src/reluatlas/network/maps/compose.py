@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.network.batches import COMPILED_FROM
-from reluatlas.network.interpret import Choice, has_images, pull, slopes_of, sources, sweep, winners_of
+from reluatlas.network.interpret import Choice, Done, has_images, outcome, pull, slopes_of, sources, winners_of
 from reluatlas.network.operators import Dense, Gather, LinearOperator, apply_operator
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.typing import FloatArray
@@ -165,25 +166,31 @@ def forward(
     n = network.n_inputs
     columns = np.zeros((n_points, n + 1, n))
     columns[:, :n] = np.eye(n)
+    chosen = outcome(network, columns, _Columns(columns.shape[:2], choice, flat or {}))[:, :, outputs]
+    return chosen[:, :n].transpose(0, 2, 1), chosen[:, n]
 
-    def affine(here: Affine, done: list[FloatArray]) -> FloatArray:
-        total = np.zeros((n_points, n + 1, here.bias.size))
-        for source, operator in zip(here.inputs, here.operators, strict=True):
-            rows = done[source].reshape(n_points * (n + 1), -1)
+
+class _Columns:
+    """Affine functions of the input at N points, (N, n_inputs + 1, size): coefficients and, last, the constants."""
+
+    def __init__(self, shape: tuple[int, ...], choice: Choice, flat: Choice) -> None:
+        self._shape, self._choice, self._flat = shape, choice, flat
+
+    def affine(self, t: int, node: Affine, done: Done[FloatArray]) -> FloatArray:
+        total = np.zeros((*self._shape, node.bias.size))
+        for source, operator in zip(node.inputs, node.operators, strict=True):
+            rows = done[source].reshape(prod(self._shape), -1)
             total += apply_operator(operator, rows).reshape(total.shape)
-        total[:, n] += here.bias
+        total[:, -1] += node.bias
         return total
 
-    def cut(here: Breakpoints | Max, t: int, done: list[FloatArray]) -> FloatArray:
-        source = done[here.input]
-        if isinstance(here, Max):
-            return np.take_along_axis(source, winners_of(here, choice[t])[:, None, :], axis=2)
-        out = source * slopes_of(here, choice[t], None if flat is None else flat.get(t))[:, None, :]
-        out[:, n] += here.intercepts[np.arange(here.knots.shape[0]), choice[t]]
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[FloatArray]) -> FloatArray:
+        out = done[node.input] * slopes_of(node, self._choice[t], self._flat.get(t))[:, None, :]
+        out[:, -1] += node.intercepts[np.arange(node.knots.shape[0]), self._choice[t]]
         return out
 
-    chosen = sweep(network, network.output, columns, affine, cut)[:, :, outputs]
-    return chosen[:, :n].transpose(0, 2, 1), chosen[:, n]
+    def max(self, t: int, node: Max, done: Done[FloatArray]) -> FloatArray:
+        return np.take_along_axis(done[node.input], winners_of(node, self._choice[t])[:, None, :], axis=2)
 
 
 def _gathered(rows: FloatArray, index: NDArray, size: int) -> FloatArray:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled
+from reluatlas.arithmetic.bounded import Bounded, exactly
 from reluatlas.arithmetic.rationals import compare, to_float
-from reluatlas.deadline import look
-from reluatlas.network.interpret import Choice, slopes_of, winners_of
+from reluatlas.network.interpret import Choice, Done, walk
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.equal_entries import EqualValues
 from reluatlas.network.patterns.tie_breaking import Directions
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
-from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
+from reluatlas.network.values.bounded import FloatBounds, bent, chosen
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from reluatlas.typing import FloatArray
 
 
 class Walk:
-    """The pieces and winners that points take, node by node.
+    """The pieces and winners that points take, node by node: an algebra of `reluatlas.network.interpret`.
 
     Parameters
     ----------
@@ -83,29 +82,18 @@ class Walk:
         self._values: dict[int, EqualValues] = {}
         self._directions = Directions(network, self._integers)
         self._background = background or Background(network)
-        self._plain = [self._background.start(rows)]
-        done: list[Bounded] = []
+        last = max(network.cuts, default=-1)
+        self._plain = self._background.everywhere(rows, last)
         with np.errstate(all="ignore"):
-            for t, node in enumerate(network.nodes[: max(network.cuts, default=-1) + 1]):
-                look()
-                if t:
-                    self._plain.append(self._background.through(t, self._plain))
-                if isinstance(node, Input):
-                    done.append(exactly(rows))
-                elif isinstance(node, Affine):
-                    done.append(self._affine(node, done))
-                elif isinstance(node, Breakpoints):
-                    done.append(self._breakpoints(t, node, done[node.input]))
-                else:
-                    done.append(self._max(t, node, done))
+            walk(network, exactly(rows), self, upto=last)
 
-    def _affine(self, node: Affine, done: list[Bounded]) -> Bounded:
-        total = exactly(np.broadcast_to(node.bias, (self.n_points, node.bias.size)).copy())
-        for source, operator in zip(node.inputs, node.operators, strict=True):
-            total = plus(self._bounds.apply(operator, done[source]), total)
-        return total
+    def affine(self, t: int, node: Affine, done: Done[Bounded]) -> Bounded:
+        """Return the values of an affine node."""
+        return self._bounds.affine(node, done, self.n_points)
 
-    def _breakpoints(self, t: int, node: Breakpoints, z: Bounded) -> Bounded:
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[Bounded]) -> Bounded:
+        """Decide the pieces of units; return their values."""
+        z = done[node.input]
         piece = np.zeros(z.value.shape, dtype=np.intp)
         doubt, zero = np.zeros(z.value.shape, dtype=bool), np.zeros(z.value.shape, dtype=bool)
         for knot in node.knots.T:
@@ -132,10 +120,10 @@ class Walk:
             if flat.any():
                 self.flat[t] = flat
         self.choice[t] = piece
-        shift = node.intercepts[np.arange(node.knots.shape[0]), piece]
-        return plus(scaled(z, slopes_of(node, piece)), shift)
+        return bent(node, piece, z)
 
-    def _max(self, t: int, node: Max, done: list[Bounded]) -> Bounded:
+    def max(self, t: int, node: Max, done: Done[Bounded]) -> Bounded:
+        """Decide the winners of windows; return their values."""
         z = done[node.input]
         widths = node.offsets[1:] - node.offsets[:-1]
         place = np.arange(int(widths.max(initial=1)))
@@ -178,8 +166,7 @@ class Walk:
                 self._cut(t, winner.shape, p[at[signs != 0]], w[at[signs != 0]])
             winner[p, w] = best
         self.choice[t] = winner
-        chosen = winners_of(node, winner)
-        return Bounded(np.take_along_axis(z.value, chosen, axis=1), np.take_along_axis(z.error, chosen, axis=1))
+        return chosen(node, winner, z)
 
     def _cut(self, t: int, shape: tuple[int, ...], p: NDArray, unit: NDArray) -> None:
         # Units of points, on whose zero sets they lie.
@@ -198,7 +185,7 @@ class Walk:
         return (~open_ | (here & (kind == first))).all(axis=2)
 
     def _equal(
-        self, node: int, p: int, entry: NDArray, open_: NDArray[np.bool_], done: list[Bounded]
+        self, node: int, p: int, entry: NDArray, open_: NDArray[np.bool_], done: Done[Bounded]
     ) -> NDArray[np.bool_]:
         # Windows of point p whose open candidates are known to be one number.
         if p not in self._values:

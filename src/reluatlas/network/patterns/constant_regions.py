@@ -7,13 +7,14 @@ is needed to know it, and no exact arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.bounded import Bounded
 from reluatlas.deadline import look
+from reluatlas.network.interpret import Done
 from reluatlas.network.operators import Convolution, Gather, LinearOperator, Sparse
 from reluatlas.network.patterns.equal_entries import EqualValues, Read, taps_of
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
@@ -56,14 +57,21 @@ class Background:
         if not any(isinstance(node, Max) and self.classes[node.input] is not None for node in network.nodes):
             self.classes = [None] * len(network.nodes)
 
-    def start(self, rows: FloatArray) -> NDArray[np.bool_] | None:
+    def everywhere(self, rows: FloatArray, upto: int) -> list[NDArray[np.bool_] | None]:
+        """Return, for nodes 0 to `upto`, which positions (N, positions) read background only, at inputs (N, n)."""
+        plain = [self._start(rows)]
+        for t in range(1, upto + 1):
+            plain.append(self._through(t, plain))
+        return plain
+
+    def _start(self, rows: FloatArray) -> NDArray[np.bool_] | None:
         """Return where inputs (N, n_inputs) have the color of their first position: (N, positions)."""
         if self.classes[0] is None:
             return None
         image = rows.reshape(rows.shape[0], -1, self.positions[0])
         return (image == image[:, :, :1]).all(axis=1)
 
-    def through(self, t: int, done: list[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
+    def _through(self, t: int, done: list[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
         """Return which positions (N, positions) of node `t` read background only, from those of the nodes before."""
         out = None
         for source, table in self._reads[t] or ():
@@ -82,7 +90,7 @@ class Background:
         """Return what each position of node `t` reads; None where the node has no such form."""
         return self._reads[t]
 
-    def values(self, done: Sequence[Bounded], choice: Mapping[int, NDArray[np.integer]], point: int) -> EqualValues:
+    def values(self, done: Done[Bounded], choice: Mapping[int, NDArray[np.integer]], point: int) -> EqualValues:
         """Return what tells which entries of an image are equal though they are not background."""
         return EqualValues(self._network, self._reads, self.positions, done, choice, point)
 

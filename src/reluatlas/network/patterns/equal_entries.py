@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.bounded import Bounded
 from reluatlas.deadline import look
-from reluatlas.network.interpret import winners_of
+from reluatlas.network.interpret import Done, winners_of
 from reluatlas.network.operators import Convolution, Gather
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 
@@ -58,7 +58,7 @@ class EqualValues:
         network: Graph,
         reads: Sequence[list[Read] | None],
         positions: Sequence[int],
-        done: Sequence[Bounded],
+        done: Done[Bounded],
         choice: Mapping[int, NDArray],
         point: int,
     ) -> None:

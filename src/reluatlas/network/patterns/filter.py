@@ -7,15 +7,17 @@ bounds have grown too wide to be of use.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, SLACK, SLACK_LONG
-from reluatlas.network.interpret import Choice, slopes_of
+from reluatlas.network.interpret import Choice, Done, outcome, slopes_of, sources
 from reluatlas.network.operators import Convolution, LinearOperator, apply_operator, coefficients, mapped, terms
 from reluatlas.network.patterns.constant_regions import Background
 from reluatlas.network.patterns.tie_tables import Tables, no_tables, under_relu
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.typing import FloatArray
 
 _LEAST, _MOST = 2.0**-300, 2.0**300
@@ -59,6 +61,8 @@ class Screen:
         self._last = max(network.cuts, default=-1)
         self._widths: dict[int, FloatArray] = {}
         self._terms: dict[int, int] = {}
+        # how many nodes read each: what one alone reads may be overwritten by it
+        self._readers = Counter(source for node in network.nodes for source in {*sources(node)})
         for t, node in enumerate(network.nodes[: self._last + 1]):
             if isinstance(node, Affine):
                 parts = [_row_sums(o) for o in node.operators]
@@ -73,90 +77,76 @@ class Screen:
         Where a point is in doubt its pieces mean nothing, nor does whether it is tied. With `perturb` and without
         `tables`, points with ties are in doubt.
         """
-        n = rows.shape[0]
-        choice: Choice = {}
-        doubt, tied = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-        done: list[_Level] = []
-        plain = [self._background.start(rows)]
-        with np.errstate(all="ignore"):
-            for t, node in enumerate(self._network.nodes[: self._last + 1]):
-                if t:
-                    plain.append(self._background.through(t, plain))
-                if isinstance(node, Input):
-                    done.append(_Level(rows, np.zeros(n), np.zeros(rows.shape[1])))
-                elif isinstance(node, Affine):
-                    done.append(self._affine(t, node, done))
-                elif isinstance(node, Breakpoints):
-                    choice[t], level = _pieces(node, done[node.input], doubt, owned=self._is_last_use(t, node.input))
-                    done.append(level)
-                else:
-                    choice[t], level = self._windows(
-                        t, node, rows, done[node.input], plain[node.input], doubt, tied, tables=tables
-                    )
-                    done.append(level)
-        return choice, doubt, tied
+        passed = _Pass(self, rows, tables=tables)
+        if self._last >= 0:
+            with np.errstate(all="ignore"):
+                outcome(self._network, passed.first, passed, upto=self._last)
+        return passed.choice, passed.doubt, passed.tied
 
-    def _affine(self, t: int, node: Affine, done: list[_Level]) -> _Level:
-        total = np.zeros((done[0].value.shape[0], node.bias.size))
+
+class _Pass:
+    """One batch of points on its way through a screen: an algebra of `reluatlas.network.interpret`."""
+
+    def __init__(self, screen: Screen, rows: FloatArray, *, tables: bool) -> None:
+        n = rows.shape[0]
+        self.choice: Choice = {}
+        self.doubt, self.tied = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        self.first = _Level(rows, np.zeros(n), np.zeros(rows.shape[1]))
+        self._screen, self._rows, self._has_tables = screen, rows, tables
+        self._plain = screen._background.everywhere(rows, screen._last)
+
+    def affine(self, t: int, node: Affine, done: Done[_Level]) -> _Level:
+        total = np.zeros((self._rows.shape[0], node.bias.size))
         scale = np.zeros(total.shape[0])
+        n_terms = self._screen._terms[t]
         for source, operator in zip(node.inputs, node.operators, strict=True):
             level = done[source]
             part = apply_operator(operator, level.value)
             total = part if len(node.inputs) == 1 else total + part
             most = np.maximum(np.abs(level.value).max(axis=1, initial=0.0) + level.largest(), 1.0)
             most[~(most < _MOST)] = np.inf
-            scale = np.maximum(scale, level.largest() + most * (self._terms[t] * EPSILON))
+            scale = np.maximum(scale, level.largest() + most * (n_terms * EPSILON))
         if not node.inputs:
             scale += EPSILON
         total = total + node.bias
-        return _Level(total, scale * SLACK, self._widths[t])
+        return _Level(total, scale * SLACK, self._screen._widths[t])
 
-    def _patches(self, node: Max, rows: FloatArray) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
-        # The inputs as images and what is read of them, where windows are taken of one convolution of them.
-        first = self._network.nodes[under_relu(self._network, node)]
-        if isinstance(first, Affine) and first.inputs == (0,) and isinstance(first.operators[0], Convolution):
-            operator = first.operators[0]
-            return rows.reshape(rows.shape[0], -1, operator.n_positions), operator.places, first.bias
-        return np.empty((rows.shape[0], 0, 0)), np.empty((0, 0), dtype=np.int64), np.empty(0)
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[_Level]) -> _Level:
+        is_owned = node.input > 0 and self._screen._readers[node.input] == 1
+        self.choice[t], level = _pieces(node, done[node.input], self.doubt, owned=is_owned)
+        return level
 
-    def _windows(
-        self,
-        t: int,
-        node: Max,
-        rows: FloatArray,
-        level: _Level,
-        plain: NDArray | None,
-        doubt: NDArray,
-        tied: NDArray,
-        *,
-        tables: bool,
-    ) -> tuple[NDArray, _Level]:
+    def max(self, t: int, node: Max, done: Done[_Level]) -> _Level:
         from reluatlas.network.values.kernels import sure_winners
 
+        level, plain, screen = done[node.input], self._plain[node.input], self._screen
         n = level.value.shape[0]
         width = int(np.diff(node.offsets).max(initial=1))
         winner = np.zeros((n, node.n_windows), dtype=np.uint8 if width <= 256 else np.int64)
         value = np.empty((n, node.n_windows))
-        classes = self._background.classes[node.input]
+        classes = screen._background.classes[node.input]
         if plain is None or classes is None:
             plain, classes = np.empty((n, 0), dtype=bool), np.empty(0, dtype=np.int64)
-        images, places, bias = self._patches(node, rows)
+        images, places, bias = _patches(screen._network, node, self._rows)
         signs, kind = np.empty((0, 0, 0, 0), dtype=np.int8), np.empty(0, dtype=np.int64)
-        if self._perturb:
-            signs, kind = self._tables.of(t, rows) if tables else no_tables(n)
+        if screen._perturb:
+            signs, kind = screen._tables.of(t, self._rows) if self._has_tables else no_tables(n)
         sure_winners(
             level.value, level.scale, level.width, level.is_relu, node.offsets, node.candidates, classes, plain,
-            images, places, bias, signs, kind, winner, value, doubt, tied,
+            images, places, bias, signs, kind, winner, value, self.doubt, self.tied,
         )  # fmt: skip
+        self.choice[t] = winner
         widest = np.maximum.reduceat(level.width[node.candidates], node.offsets[:-1]) if width else level.width[:0]
-        return winner, _Level(value, level.scale, widest, is_relu=level.is_relu)
+        return _Level(value, level.scale, widest, is_relu=level.is_relu)
 
-    def _is_last_use(self, t: int, source: int) -> bool:
-        # Whether only node t reads a node's values, so that they may be overwritten.
-        for node in self._network.nodes[:t] + self._network.nodes[t + 1 :]:
-            if source in (node.inputs if isinstance(node, Affine) else (getattr(node, "input", -1),)):
-                return False
-        return source > 0
+
+def _patches(network: Graph, node: Max, rows: FloatArray) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    """Return the inputs as images and what is read of them, where windows are taken of one convolution of them."""
+    first = network.nodes[under_relu(network, node)]
+    if isinstance(first, Affine) and first.inputs == (0,) and isinstance(first.operators[0], Convolution):
+        operator = first.operators[0]
+        return rows.reshape(rows.shape[0], -1, operator.n_positions), operator.places, first.bias
+    return np.empty((rows.shape[0], 0, 0)), np.empty((0, 0), dtype=np.int64), np.empty(0)
 
 
 def _pieces(node: Breakpoints, level: _Level, doubt: NDArray[np.bool_], *, owned: bool) -> tuple[NDArray, _Level]:

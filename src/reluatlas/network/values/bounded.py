@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.bounded import TINY_FACTOR, Bounded, divided, exactly, scaled, take
+from reluatlas.arithmetic.bounded import TINY_FACTOR, Bounded, divided, exactly, plus, scaled, take
 from reluatlas.arithmetic.constants import EPSILON, LOST, SLACK
 from reluatlas.arithmetic.floats import NO_BIT, low_bits, width
 from reluatlas.deadline import look
+from reluatlas.network.interpret import Choice, Done, slopes_of, winners_of
 from reluatlas.network.operators import (
     Convolution,
     Dense,
@@ -28,6 +29,7 @@ from reluatlas.network.operators import (
     numerator_product,
     terms,
 )
+from reluatlas.network.record import Affine, Breakpoints, Max
 from reluatlas.typing import FloatArray
 
 _WORK = 2**26  # multiplications between two looks at the clock
@@ -149,6 +151,13 @@ class FloatBounds:
         look()
         return self._apply(operator, rows)
 
+    def affine(self, node: Affine, done: Done[Bounded], n_rows: int) -> Bounded:
+        """Return an affine node's values (n_rows, size) from those of the nodes before."""
+        total = exactly(np.broadcast_to(node.bias, (n_rows, node.bias.size)).copy())
+        for source, operator in zip(node.inputs, node.operators, strict=True):
+            total = plus(self.apply(operator, done[source]), total)
+        return total
+
     def _apply(self, operator: LinearOperator, rows: Bounded) -> Bounded:
         if isinstance(operator, Sparse):
             return divided(times(rows, self._factor(operator)), operator.denominator)
@@ -166,3 +175,33 @@ class FloatBounds:
                 made = Factor.of_convolution(operator)
             self._factors[id(operator)] = (operator, made)
         return self._factors[id(operator)][1]
+
+
+def bent(node: Breakpoints, piece: NDArray, z: Bounded) -> Bounded:
+    """Return the values of units on the given pieces (N, units), or (units,) of all rows."""
+    return plus(scaled(z, slopes_of(node, piece)), node.intercepts[np.arange(node.knots.shape[0]), piece])
+
+
+def chosen(node: Max, winner: NDArray, z: Bounded) -> Bounded:
+    """Return the values of windows whose winners (N, windows) are given."""
+    index = winners_of(node, winner)
+    return Bounded(np.take_along_axis(z.value, index, axis=1), np.take_along_axis(z.error, index, axis=1))
+
+
+class AlongPieces:
+    """Values (N, size) along given pieces and winners (N, units): an algebra of `reluatlas.network.interpret`."""
+
+    def __init__(self, bounds: FloatBounds, choice: Choice, n_rows: int) -> None:
+        self._bounds, self._choice, self._n_rows = bounds, choice, n_rows
+
+    def affine(self, t: int, node: Affine, done: Done[Bounded]) -> Bounded:
+        """Return the values of an affine node."""
+        return self._bounds.affine(node, done, self._n_rows)
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[Bounded]) -> Bounded:
+        """Return the values of units on their pieces."""
+        return bent(node, self._choice[t], done[node.input])
+
+    def max(self, t: int, node: Max, done: Done[Bounded]) -> Bounded:
+        """Return the values of the winners of windows."""
+        return chosen(node, self._choice[t], done[node.input])

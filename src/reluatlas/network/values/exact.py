@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from reluatlas.arithmetic.rationals import ExactVector, exact_vector
 from reluatlas.deadline import look
+from reluatlas.network.interpret import Done, sources, through, winners_of
 from reluatlas.network.operators import Convolution, Dense, Gather, LinearOperator, Sparse, terms
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.typing import FloatArray
 
 _FLINT_FROM = 2048
@@ -178,7 +179,7 @@ def _convolved(operator: Convolution, vector: ExactVector) -> ExactVector:
 
 
 class ExactPoint:
-    """The exact values of a network's tensors at one point, along pieces that are already chosen.
+    """The exact values of a network's tensors at one point, along pieces that are already chosen: an algebra of a walk.
 
     Parameters
     ----------
@@ -213,8 +214,7 @@ class ExactPoint:
         here = self._network.nodes[node]
         few = node not in self._known and len(indices) * 2 < prod(here.shape)
         if few and isinstance(here, Max):
-            winners = here.candidates[here.offsets[:-1] + self._choice[node][self._position]]
-            return self.entries(here.input, winners[np.asarray(indices)].tolist())
+            return self.entries(here.input, self._winners(node, here)[np.asarray(indices)].tolist())
         if few and isinstance(here, Breakpoints):
             return self._bent(here, node, indices)
         if node not in self._known and isinstance(here, Affine):
@@ -230,7 +230,7 @@ class ExactPoint:
             for earlier in sorted(_needed(self._network, node)):
                 if earlier not in self._known:
                     look()
-                    self._known[earlier] = self._compute(earlier)
+                    self._known[earlier] = through(self, earlier, self._network.nodes[earlier], self._known)
         return self._known[node]
 
     def _entry(self, here: Affine, i: int) -> tuple[int, int, int]:
@@ -252,21 +252,26 @@ class ExactPoint:
             out.append((total.numbers[0], total.exponent, total.denominator))
         return out
 
-    def _compute(self, node: int) -> ExactVector:
-        here, arithmetic = self._network.nodes[node], self._arithmetic
-        if isinstance(here, Affine):
-            total = exact_vector(here.bias)
-            for source, operator in zip(here.inputs, here.operators, strict=True):
-                total = arithmetic.add(total, arithmetic.apply(operator, self._known[source]))
-            return total
-        if isinstance(here, Breakpoints):
-            piece, unit = self._choice[node][self._position], np.arange(here.knots.shape[0])
-            scaled = arithmetic.scale(self._known[here.input], here.slopes[unit, piece])
-            return arithmetic.add(scaled, exact_vector(here.intercepts[unit, piece]))
-        assert isinstance(here, Max)
-        source = self._known[here.input]
-        winners = here.candidates[here.offsets[:-1] + self._choice[node][self._position]]
-        return source._replace(numbers=[source.numbers[j] for j in winners.tolist()])
+    def affine(self, t: int, node: Affine, done: Done[ExactVector]) -> ExactVector:
+        """Return the tensor of an affine node."""
+        total = exact_vector(node.bias)
+        for source, operator in zip(node.inputs, node.operators, strict=True):
+            total = self._arithmetic.add(total, self._arithmetic.apply(operator, done[source]))
+        return total
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[ExactVector]) -> ExactVector:
+        """Return the tensor of units, on their pieces."""
+        piece, unit = self._choice[t][self._position], np.arange(node.knots.shape[0])
+        scaled = self._arithmetic.scale(done[node.input], node.slopes[unit, piece])
+        return self._arithmetic.add(scaled, exact_vector(node.intercepts[unit, piece]))
+
+    def max(self, t: int, node: Max, done: Done[ExactVector]) -> ExactVector:
+        """Return the tensor of windows: what their winners hold."""
+        source = done[node.input]
+        return source._replace(numbers=[source.numbers[j] for j in self._winners(t, node).tolist()])
+
+    def _winners(self, t: int, node: Max) -> NDArray[np.int64]:
+        return winners_of(node, self._choice[t][self._position])
 
 
 def _needed(network: Graph, node: int) -> set[int]:
@@ -275,9 +280,5 @@ def _needed(network: Graph, node: int) -> set[int]:
         t = stack.pop()
         if t not in needed:
             needed.add(t)
-            here = network.nodes[t]
-            if isinstance(here, Affine):
-                stack.extend(here.inputs)
-            elif not isinstance(here, Input):
-                stack.append(here.input)
+            stack.extend(sources(network.nodes[t]))
     return needed

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.deadline import look
-from reluatlas.network.interpret import sources
+from reluatlas.network.interpret import Done, outcome, walk
 from reluatlas.network.operators import apply_operator
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.typing import FloatArray
 
 
@@ -24,45 +23,33 @@ def pieces(node: Breakpoints | Max, rows: FloatArray) -> np.ndarray:
 
 def values(network: Graph, rows: FloatArray, *, upto: int | None = None) -> list[FloatArray]:
     """Return every node's values (N, size) at input rows (N, n_inputs), nodes 0 to `upto`."""
-    out: list[FloatArray] = []
-    for node in network.nodes[: None if upto is None else upto + 1]:
-        look()
-        out.append(_value(node, out, rows))
-    return out
+    return walk(network, rows, _Float64(rows.shape[0]), upto=upto)
 
 
 def outputs(network: Graph, rows: FloatArray) -> FloatArray:
     """Return the output values (N, n_outputs) at input rows (N, n_inputs)."""
-    last_use = list(range(len(network.nodes)))
-    for position, node in enumerate(network.nodes):
-        for source in sources(node):
-            last_use[source] = position
-    out: list[FloatArray | None] = []
-    for position, node in enumerate(network.nodes):
-        out.append(_value(node, out, rows))
-        for source in sources(node):
-            if last_use[source] == position and source != network.output:
-                out[source] = None
-    result = out[network.output]
-    assert result is not None
-    return result
+    return outcome(network, rows, _Float64(rows.shape[0]))
 
 
-def _value(node: object, done: list, rows: FloatArray) -> FloatArray:
-    if isinstance(node, Input):
-        return rows
-    if isinstance(node, Affine):
-        total = np.broadcast_to(node.bias, (rows.shape[0], node.bias.size)).copy()
+class _Float64:
+    """Values (N, size) of nodes at N points."""
+
+    def __init__(self, n_points: int) -> None:
+        self._n_points = n_points
+
+    def affine(self, t: int, node: Affine, done: Done[FloatArray]) -> FloatArray:
+        total = np.broadcast_to(node.bias, (self._n_points, node.bias.size)).copy()
         for source, operator in zip(node.inputs, node.operators, strict=True):
             total += apply_operator(operator, done[source])
         return total
-    if isinstance(node, Breakpoints):
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[FloatArray]) -> FloatArray:
         z = done[node.input]
         if node.is_relu:
             return np.maximum(z, 0.0)
         piece = pieces(node, z)
         unit = np.arange(piece.shape[1])
         return node.slopes[unit, piece] * z + node.intercepts[unit, piece]
-    assert isinstance(node, Max)
-    z = done[node.input]
-    return np.maximum.reduceat(z[:, node.candidates], node.offsets[:-1], axis=1)
+
+    def max(self, t: int, node: Max, done: Done[FloatArray]) -> FloatArray:
+        return np.maximum.reduceat(done[node.input][:, node.candidates], node.offsets[:-1], axis=1)

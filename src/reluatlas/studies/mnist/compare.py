@@ -10,9 +10,9 @@ import numpy as np
 
 from reluatlas.datasets.mnist import Images
 from reluatlas.network.batches import available_cores
-from reluatlas.progress import total_of
+from reluatlas.progress import Staged, total_of
 from reluatlas.studies.mnist.map_files import MapFiles
-from reluatlas.studies.mnist.steps import Tell, write_json
+from reluatlas.studies.mnist.steps import write_json
 from reluatlas.studies.mnist.train import Trained
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _WORTH_A_PROCESS = 10_000  # training images; with fewer, processes take longer 
 
 
 def compare_networks(
-    networks: Sequence[Trained], data: Images, maps: MapFiles, target: Path, seed: int, jobs: int | None, tell: Tell
+    networks: Sequence[Trained], data: Images, maps: MapFiles, target: Path, seed: int, jobs: int | None, tell: Staged
 ) -> None:
     """Write how well the affine maps of each network turn into those of each other one."""
     from reluatlas.analysis.similarity.compare_maps import similarity_table
@@ -77,7 +77,7 @@ def counts_for(data: Images) -> tuple[int, ...]:
     return tuple(k for k in COUNTS if 6 * k <= len(data.X_train))
 
 
-def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jobs: int | None, tell: Tell) -> None:
+def reduce_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, jobs: int | None, tell: Staged) -> None:
     """Write how good the network is when each of its maps is replaced by the nearest of k centers."""
     from reluatlas.analysis.reduction.reduce import reduce
 
@@ -130,7 +130,7 @@ def _fit_alone(k: int, path: Path, settings: dict[str, Any], sample: OutputSampl
 
 
 def stand_alone_models(
-    trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, jobs: int | None, tell: Tell
+    trained: Trained, data: Images, maps: MapFiles, target: Path, folder: Path, jobs: int | None, tell: Staged
 ) -> None:
     """Write models of k affine pieces that need no network, and how good and how near to the network they are.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from reluatlas.figures import colors as palette
 from reluatlas.figures.affine_images import affine_images
+from reluatlas.report.figure_files import new_figure
 from reluatlas.studies.mnist import published, tables
 from reluatlas.studies.mnist.tables import Facts
 
@@ -58,7 +59,7 @@ def _images(found: Facts, folder: Path, name: str) -> dict[str, np.ndarray]:
 
 def fewer_maps(found: Facts) -> Figure:
     """Return the accuracy over the number of centers per class, with the paper's where there is one."""
-    figure = _figure(11.4, 4.6)
+    figure = new_figure((11.4, 4.6))
     ax = figure.subplots()
     ks = tables.counts(found, "reduction")
     for name, ink in _inks(found):
@@ -79,7 +80,7 @@ def fewer_maps(found: Facts) -> Figure:
 
 def standing_alone(found: Facts) -> Figure:
     """Return the accuracy of models that stand alone, over pieces and over parameters."""
-    figure = _figure(11.4, 4.0)
+    figure = new_figure((11.4, 4.0))
     left, right = figure.subplots(1, 2, sharey=True)
     ks, n = tables.counts(found, "standalone"), found["study"]["n_test"]
     for name, ink in _inks(found):
@@ -101,7 +102,7 @@ def standing_alone(found: Facts) -> Figure:
 
 def ranks(found: Facts) -> Figure:
     """Return how good mapped maps are when the mapping has a low rank."""
-    figure = _figure(11.4, 4.6)
+    figure = new_figure((11.4, 4.6))
     ax = figure.subplots()
     names = found["study"]["networks"]
     chosen = [(f, g) for f in names for g in names if f != g]
@@ -138,18 +139,9 @@ def _table_of_pictures(n_rows: int, n_columns: int):
     left, right, top, bottom, cell, gap = 0.45, 0.75, 0.3, 0.06, 1.02, 0.07
     width = left + n_columns * cell + (n_columns - 1) * gap + right
     height = top + n_rows * cell + (n_rows - 1) * gap + bottom
-    figure = _figure(width, height)
+    figure = new_figure((width, height))
     figure.set_layout_engine("none")
     place = {"left": left / width, "right": 1 - right / width, "top": 1 - top / height, "bottom": bottom / height}
     return figure, figure.subplots(
         n_rows, n_columns, squeeze=False, gridspec_kw={**place, "wspace": gap / cell, "hspace": gap / cell}
     )
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="compressed")
-    FigureCanvasAgg(figure)
-    return figure

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from reluatlas.affine import AffineMaps
 from reluatlas.datasets.mnist import Images
 from reluatlas.errors import ArgumentError
-from reluatlas.progress import total_of
+from reluatlas.progress import Staged, total_of
 from reluatlas.studies.mnist.large_maps import torch_outputs, write_torch_maps
-from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class MapFiles:
             )
         return need
 
-    def maps(self, trained: Trained, part: str, tell: Tell) -> Any:
+    def maps(self, trained: Trained, part: str, tell: Staged) -> Any:
         """Return a network's maps at the "train" or "test" images: `AffineMaps` in a file, or `FactoredMaps`.
 
         Of a large network they are torch's own (`write_torch_maps`); of others those of the opened network.

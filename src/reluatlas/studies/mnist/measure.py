@@ -11,9 +11,10 @@ import numpy as np
 from reluatlas.affine import AffineMaps
 from reluatlas.analysis.maps.distinct_maps import distinct_maps, near_maps, pattern_digests
 from reluatlas.datasets.mnist import Images
+from reluatlas.progress import Staged
 from reluatlas.storage.atomic import whole_file
 from reluatlas.studies.mnist.map_files import MapFiles
-from reluatlas.studies.mnist.steps import Tell, write_json
+from reluatlas.studies.mnist.steps import write_json
 from reluatlas.studies.mnist.train import Trained
 
 _EXACT = ("n_patterns", "n_maps", "n_sharing", "largest_group", "n_compared", "n_train_patterns")
@@ -32,7 +33,7 @@ def network_facts(trained: Trained) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Tell) -> None:
+def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Staged) -> None:
     """Take the affine maps at all images, and write how long that took, opening the network not counted."""
     maps.drop(trained)  # what an earlier run left would take no time
     maps.network(trained)
@@ -52,7 +53,7 @@ def take_maps(trained: Trained, data: Images, maps: MapFiles, target: Path, tell
     )  # fmt: skip
 
 
-def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> None:
+def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Staged) -> None:
     """Write how many different maps the test images fall on, and how many patterns the training images.
 
     Of a large network, whose patterns are not known, only how many maps there are within the paper's tolerance.
@@ -80,7 +81,7 @@ def count_maps(trained: Trained, maps: MapFiles, target: Path, tell: Tell) -> No
     )  # fmt: skip
 
 
-def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Tell) -> None:
+def keep_images(trained: Trained, data: Images, maps: MapFiles, target: Path, tell: Staged) -> None:
     """Write the maps at the first test image of each class."""
     index = np.array([int(np.flatnonzero(data.y_test == c)[0]) for c in range(10)])
     if trained.recipe.is_large:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from reluatlas.report import parts
+from reluatlas.report.figure_files import write_figure
 from reluatlas.report.parts import Cell
 from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import whole_file
@@ -322,16 +322,6 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Markup:
 
 
 def _save(draw: Callable[[], Figure], stem: Path) -> str:
-    """Write a figure as SVG and PNG; return the PNG as a data address."""
-    import matplotlib
-
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    vector, raster = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "reluatlas", "savefig.facecolor": "white"}):
-        drawn = draw()
-        drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-        drawn.savefig(raster, format="png", dpi=140, metadata={"Software": None})
-    for ending, data in ((".svg", vector.getvalue()), (".png", raster.getvalue())):
-        with whole_file(stem.with_suffix(ending)) as temporary:
-            temporary.write_bytes(data)
-    return parts.data_address("png", raster.getvalue())
+    """Write a figure in both formats; return the PNG as a data address."""
+    png, _ = write_figure(draw, stem, dpi=140)
+    return parts.data_address("png", png)

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from reluatlas.errors import ResultFileError
+from reluatlas.progress import Staged
 from reluatlas.storage.atomic import whole_file
 
-Tell = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much."""
 RECORDS = "steps"
 TRAINING = "training"
 """Name of the record of how long training took; it is no step, as networks are kept in a cache of their own."""
@@ -43,7 +42,7 @@ class Step:
     name: str
     settings: dict[str, Any]
     files: tuple[str, ...]
-    work: Callable[[Tell], None]
+    work: Callable[[Staged], None]
 
     @property
     def key(self) -> str:
@@ -57,7 +56,7 @@ def is_done(folder: Path, step: Step) -> bool:
     return record.get("key") == step.key and all((folder / f).is_file() for f in step.files)
 
 
-def run_steps(folder: Path, steps: Sequence[Step], tell: Tell) -> None:
+def run_steps(folder: Path, steps: Sequence[Step], tell: Staged) -> None:
     """Do, in order, the steps that are not done yet."""
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
     for step in steps:

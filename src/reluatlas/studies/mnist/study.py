@@ -13,13 +13,13 @@ import numpy as np
 from reluatlas._version import __version__
 from reluatlas.datasets.mnist import NAMES, Images, cache_folder, load_images
 from reluatlas.errors import ArgumentError
-from reluatlas.progress import Progress, tells
+from reluatlas.progress import Progress, Staged, tells
 from reluatlas.studies.mnist import compare, measure
 from reluatlas.studies.mnist.folder import FORMAT, HEAD, VERSION, prepare_folder
 from reluatlas.studies.mnist.map_files import MapFiles
 from reluatlas.studies.mnist.networks import DEFAULT, RECIPES, Recipe, describe, import_torch, recipe
 from reluatlas.studies.mnist.report import draw_report
-from reluatlas.studies.mnist.steps import TRAINING, Step, Tell, is_done, record_step, run_steps, write_json
+from reluatlas.studies.mnist.steps import TRAINING, Step, is_done, record_step, run_steps, write_json
 from reluatlas.studies.mnist.train import Trained, trained_before
 from reluatlas.studies.mnist.train_all import train_all
 
@@ -111,7 +111,7 @@ def run_mnist_study(
     The same numbers for the same seeds on the CPU of one machine, apart from the last digits that depend on the number
     of threads of BLAS. A step whose files are there is not done again; the report is drawn from the files alone.
     """
-    tell: Tell = progress or (lambda what, done, of: None)  # type: ignore[assignment]
+    tell: Staged = progress or (lambda what, done, of: None)  # type: ignore[assignment]
     names, numbers = _checked(data, networks, seeds, seed, jobs, epochs)
     if device is None and images is None:
         _refuse_large(names)
@@ -194,7 +194,13 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
 
 
 def _trained(
-    folder: Path, wanted: list[tuple[Recipe, int]], data: Images, store: Path, device: str, jobs: int | None, tell: Tell
+    folder: Path,
+    wanted: list[tuple[Recipe, int]],
+    data: Images,
+    store: Path,
+    device: str,
+    jobs: int | None,
+    tell: Staged,
 ) -> list[Trained]:
     """Return the networks, trained where they are not in the cache; write how long that took, all together."""
     missing = [

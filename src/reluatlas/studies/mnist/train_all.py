@@ -8,8 +8,8 @@ from threading import Event, Thread
 
 from reluatlas.datasets.mnist import Images
 from reluatlas.network.batches import available_cores
+from reluatlas.progress import Staged
 from reluatlas.studies.mnist.networks import Recipe, import_torch
-from reluatlas.studies.mnist.steps import Tell
 from reluatlas.studies.mnist.train import Trained, epochs_done, train, trained_before
 
 _LOOK_S = 1.0
@@ -18,7 +18,7 @@ _WORTH_A_PROCESS = 1e8
 
 
 def train_all(
-    wanted: Sequence[tuple[Recipe, int]], data: Images, *, folder: Path, device: str, jobs: int | None, tell: Tell
+    wanted: Sequence[tuple[Recipe, int]], data: Images, *, folder: Path, device: str, jobs: int | None, tell: Staged
 ) -> list[Trained]:
     """Return the networks trained by recipes from seeds, in order.
 
@@ -43,7 +43,7 @@ def train_all(
     return done
 
 
-def _in_processes(missing: Sequence[tuple[Recipe, int]], data: Images, folder: Path, n_jobs: int, tell: Tell) -> None:
+def _in_processes(missing: Sequence[tuple[Recipe, int]], data: Images, folder: Path, n_jobs: int, tell: Staged) -> None:
     from joblib import Parallel, delayed, parallel_config
 
     names = ", ".join(f"{r.title} (seed {s})" for r, s in missing)

@@ -10,6 +10,7 @@ from reluatlas.analysis.maps.dual_points import DualPoints
 from reluatlas.figures import colors as palette
 from reluatlas.figures.film.frames import neuron_colors
 from reluatlas.figures.trajectory import trajectory as draw_trajectory
+from reluatlas.report.figure_files import new_figure
 from reluatlas.studies.toy.alike import Alike, reduce_maps
 from reluatlas.studies.toy.record import ToyStudyRecord
 
@@ -21,14 +22,14 @@ _GREY = "#8C8C8C"
 
 def over_time(study: ToyStudyRecord, shape: str) -> Figure:
     """Return the measures of a shape over time, the first seed strongly and the others faintly."""
-    figure = _figure(14.0, 3.3)
+    figure = new_figure((14.0, 3.3))
     draw_trajectory([run.measures for run in study.of_shape(shape)], axes=figure.subplots(1, 4))
     return figure
 
 
 def exact_and_sampled(study: ToyStudyRecord) -> Figure:
     """Return exact and sampled counts over time, a panel for each shape."""
-    figure = _figure(6.2 * len(study.sampling), 3.5)
+    figure = new_figure((6.2 * len(study.sampling), 3.5))
     axes = figure.subplots(1, len(study.sampling), squeeze=False)[0]
     ink = palette.series(3)
     for ax, s in zip(axes, study.sampling, strict=True):
@@ -47,7 +48,7 @@ def grouped_maps(study: ToyStudyRecord) -> Figure:
     Both panels show the slopes; the color is the group, the size the area; the crosses are the
     centers of the groups of the other panel's network.
     """
-    figure = _figure(5.6 * len(study.names), 4.9)
+    figure = new_figure((5.6 * len(study.names), 4.9))
     axes = figure.subplots(1, len(study.names), squeeze=False)[0]
     k = max(2, min(8, len(study.dual[study.names[0]])))
     reduced = {s: reduce_maps(study.of_shape(s)[0].trajectory, study.dual[s], k) for s in study.names}
@@ -86,7 +87,7 @@ def grouped_maps(study: ToyStudyRecord) -> Figure:
 
 def fewer_maps(study: ToyStudyRecord) -> Figure:
     """Return the accuracy over the number of maps that are left."""
-    figure = _figure(6.2, 3.5)
+    figure = new_figure((6.2, 3.5))
     ax = figure.subplots()
     inks = palette.series(max(len(study.names), 2))
     for shape, ink, width in zip(study.names, inks, (3.4, 1.2), strict=False):  # one may lie on the other
@@ -108,7 +109,7 @@ def distances(study: ToyStudyRecord) -> Figure:
     """Return all distances between sets of maps as points, by kind of pair; two panels, one up to symmetry."""
     both = (("as they are", study.alike), ("up to symmetries of the problem", study.alike_up_to_symmetry))
     n_rows = max(len(_kinds(alike)) for _, alike in both)
-    figure = _figure(11.6, 1.2 + 0.42 * max(n_rows, 2))
+    figure = new_figure((11.6, 1.2 + 0.42 * max(n_rows, 2)))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for ax, (title, alike) in zip(axes, both, strict=True):
         rows = _kinds(alike)
@@ -144,12 +145,3 @@ def _extent(points: DualPoints) -> float:
     order = np.argsort(size)
     at = min(int(np.searchsorted(np.cumsum(points.shares[order]), 0.995)), len(size) - 1)
     return 1.2 * max(float(size[order][at]), 1e-9)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="compressed")
-    FigureCanvasAgg(figure)
-    return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +12,9 @@ from markupsafe import Markup
 
 from reluatlas.figures.film.make import film as write_film
 from reluatlas.figures.film.make import still
-from reluatlas.progress import total_of
+from reluatlas.progress import Staged, total_of
 from reluatlas.report import parts
+from reluatlas.report.figure_files import write_figure
 from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import write_whole
 from reluatlas.studies.toy import figures as toy_figures
@@ -24,8 +24,6 @@ from reluatlas.studies.toy.record import ToyRun, ToyStudyRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Progress = Callable[[str, int, int], None]
 
 _RUN_NAMES = (
     "network", "seed", "accuracy", "attempt", "cells", "linear regions", "most cells", "boundary pieces", "dead",
@@ -43,7 +41,7 @@ def write_report(
     *,
     film: FilmKind = "html",
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Staged | None = None,
 ) -> Path:
     """Return the path of the report; it, the figures, films and numbers are written into a folder."""
     tell = progress or (lambda what, done, of: None)
@@ -64,7 +62,8 @@ def write_report(
     images: dict[str, str] = {}
     for i, (name, make) in enumerate(figures.items()):
         tell("drawing figures", i, len(figures))
-        images[name] = _save(make(), folder / name)
+        _, svg = write_figure(make, folder / name, dpi=130)
+        images[name] = parts.data_address("svg+xml", svg)
     tell("drawing figures", len(figures), len(figures))
     target = folder / "report.html"
     write_whole(target, _page(study, images, films).encode())
@@ -83,19 +82,6 @@ def _figures(study: ToyStudyRecord) -> dict[str, Callable[[], Figure]]:
     if len(study.runs) > 1:
         out["distances"] = lambda: toy_figures.distances(study)
     return out
-
-
-def _save(figure: Figure, stem: Path) -> str:
-    """Write a figure as SVG and PNG; return the SVG as a data address."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": "reluatlas"}):
-        vector, raster = io.BytesIO(), io.BytesIO()
-        figure.savefig(vector, format="svg", metadata={"Date": None})
-        figure.savefig(raster, format="png", dpi=130)
-    write_whole(stem.with_name(stem.name + ".svg"), vector.getvalue())
-    write_whole(stem.with_name(stem.name + ".png"), raster.getvalue())
-    return parts.data_address("svg+xml", vector.getvalue())
 
 
 def _page(study: ToyStudyRecord, images: dict[str, str], films: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ the counts are held against the paper's sampling; the sets of affine maps are co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from reluatlas.analysis.trajectories.measure import in_threads
 from reluatlas.analysis.trajectories.record import name_of
 from reluatlas.datasets.toy import NAMES, symmetries, toy_problem
 from reluatlas.errors import ArgumentError
-from reluatlas.progress import Callback, tells, total_of
-from reluatlas.progress import Progress as ShownProgress
+from reluatlas.progress import Callback, Counted, Progress, Staged, tells, total_of
 from reluatlas.studies.toy import words
 from reluatlas.studies.toy.alike import compare_runs, reduction_curve
 from reluatlas.studies.toy.folder import FilmKind, prepare_folder
@@ -27,8 +26,6 @@ from reluatlas.studies.toy.record import Sampling, ToyRun, ToyStudyRecord
 from reluatlas.studies.toy.report import write_report
 from reluatlas.studies.toy.sample import SampledCount, sample_regions
 from reluatlas.studies.toy.train import Settings, check_toy_sizes, import_torch, train_toy
-
-Progress = Callable[[str, int, int], None]
 
 MINIMAL: dict[str, tuple[int, ...]] = {
     "circle": (2, 3, 2),
@@ -86,7 +83,7 @@ def run_toy_study(
     settings: Settings | None = None,
     n_train: int = 100_000,
     jobs: int | None = None,
-    progress: ShownProgress = None,
+    progress: Progress = None,
 ) -> ToyStudy:
     """Train, open and compare networks on a toy problem, and return what was found.
 
@@ -135,7 +132,7 @@ def run_toy_study(
         raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
     shapes = tuple(dict.fromkeys([MINIMAL[problem], check_toy_sizes(net)]))
     settings = settings or Settings(epochs=EPOCHS.get(problem, 1))
-    tell: Progress = progress or (lambda what, done, of: None)  # type: ignore[assignment]
+    tell: Staged = progress or (lambda what, done, of: None)  # type: ignore[assignment]
     data = toy_problem(problem, n_train=n_train, seed=seed)  # type: ignore[arg-type]
     import_torch()
     folder = None if out is None else prepare_folder(out, problem, film)
@@ -169,7 +166,7 @@ def run_toy_study(
     return study
 
 
-def _sampling(run: ToyRun, jobs: int | None, progress: Callable[[int, int], None]) -> Sampling:
+def _sampling(run: ToyRun, jobs: int | None, progress: Counted) -> Sampling:
     trajectory = run.trajectory
     n = min(_SAMPLED_TIMES, len(trajectory))
     times = np.unique(np.round(np.linspace(0, len(trajectory) - 1, n)).astype(np.int64))
@@ -187,9 +184,9 @@ def _sampling(run: ToyRun, jobs: int | None, progress: Callable[[int, int], None
     )
 
 
-def _shared(tell: Progress, what: str) -> Callback:
+def _shared(tell: Staged, what: str) -> Callback:
     return lambda _, done, share: tell(what, done, total_of(done, share))
 
 
-def _named(tell: Progress, what: str) -> Callable[[int, int], None]:
+def _named(tell: Staged, what: str) -> Counted:
     return lambda done, of: tell(what, done, of)

@@ -17,8 +17,9 @@ import numpy as np
 from reluatlas.arithmetic.constants import SLACK_PATH, UNIT_ROUNDOFF
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
+from reluatlas.network.interpret import Done, outcome
 from reluatlas.network.operators import apply_operator, coefficients, denominator, mapped
-from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
+from reluatlas.network.record import Affine, Breakpoints, Graph, Max
 from reluatlas.subdivision.local.rounding import Lost
 from reluatlas.subdivision.program.error_bounds import roundings
 from reluatlas.typing import FloatArray, IntArray
@@ -75,39 +76,11 @@ def _composed(
     network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray], lost: Lost | None
 ) -> dict[int, Rows]:
     origin, basis = domain.frame()
-    k = basis.shape[0]
-    columns, out = network.pattern_slices(), {}
-    last = _last_readers(network)
-    n_columns = k + 1
-    done: list[Rows | None] = []
-    taken: dict[int, IntArray] = {}
-    for position, node in enumerate(network.nodes):
-        look()
-        if isinstance(node, Input):
-            rows = np.concatenate([basis, origin[None]])
-            done.append(_checked(Rows(rows, np.abs(rows))))
-        elif isinstance(node, Affine):
-            read = [_there(done, i) for i in node.inputs]
-            done.append(_affine(node, read, k))
-            if lost is not None:
-                lost.affine(position, node, [rows.weight for rows in read], k)
-        else:
-            source, own = _there(done, node.input), kept[position]
-            if isinstance(node, Breakpoints):
-                taken[position] = own
-            elif not isinstance(network.nodes[node.input], Breakpoints | Max):
-                taken[position] = entries_of(node, own)
-            if position in taken:
-                out[position] = _taken(source, taken[position])
-            if lost is not None and isinstance(node, Breakpoints):
-                lost.breakpoints(position, *_line(node, pattern[columns[position]]), source.weight, k)
-            done.append(_cut(node, source, pattern[columns[position]], own, n_columns, k))
-            n_columns += own.size
-        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
-            if last[i] == position and i != network.output:
-                done[i] = None
-    out[network.output] = _there(done, network.output)
-    return out if lost is None else _tightened(network, out, taken, lost)
+    rows = np.concatenate([basis, origin[None]])
+    made = _Composition(network, pattern, kept, basis.shape[0], lost)
+    output = outcome(network, _checked(Rows(rows, np.abs(rows))), made)
+    found = made.found | {network.output: output}
+    return found if lost is None else _tightened(network, found, made.taken, lost)
 
 
 def _tightened(network: Graph, out: dict[int, Rows], taken: dict[int, IntArray], lost: Lost) -> dict[int, Rows]:
@@ -142,22 +115,52 @@ def entries_of(node: Max, windows: IntArray) -> IntArray:
     return np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
 
 
-def _there(done: list[Rows | None], i: int) -> Rows:
-    rows = done[i]
-    assert rows is not None
-    return rows
-
-
 def _taken(rows: Rows, entries: IntArray) -> Rows:
     return Rows(rows.weight[:, entries], rows.size[:, entries])
 
 
-def _last_readers(network: Graph) -> list[int]:
-    last = list(range(len(network.nodes)))
-    for position, node in enumerate(network.nodes):
-        for i in node.inputs if isinstance(node, Affine) else () if isinstance(node, Input) else (node.input,):
-            last[i] = position
-    return last
+class _Composition:
+    """Rows of all tensors, open units each a column of its own: an algebra of `reluatlas.network.interpret`.
+
+    `found` is what cut nodes with kept units read, `taken` the entries of it; `lost` is told what is rounded.
+    """
+
+    def __init__(
+        self, network: Graph, pattern: IntArray, kept: Mapping[int, IntArray], k: int, lost: Lost | None
+    ) -> None:
+        self.found: dict[int, Rows] = {}
+        self.taken: dict[int, IntArray] = {}
+        self._network, self._pattern, self._kept, self._lost = network, pattern, kept, lost
+        self._slices, self._k, self._n_columns = network.pattern_slices(), k, k + 1
+
+    def affine(self, t: int, node: Affine, done: Done[Rows]) -> Rows:
+        look()
+        read = [done[s] for s in node.inputs]
+        if self._lost is not None:
+            self._lost.affine(t, node, [rows.weight for rows in read], self._k)
+        return _affine(node, read, self._k)
+
+    def breakpoints(self, t: int, node: Breakpoints, done: Done[Rows]) -> Rows:
+        source = done[node.input]
+        self._take(t, source, self._kept[t])
+        if self._lost is not None:
+            self._lost.breakpoints(t, *_line(node, self._pattern[self._slices[t]]), source.weight, self._k)
+        return self._cut(t, node, source)
+
+    def max(self, t: int, node: Max, done: Done[Rows]) -> Rows:
+        if not isinstance(self._network.nodes[node.input], Breakpoints | Max):
+            self._take(t, done[node.input], entries_of(node, self._kept[t]))
+        return self._cut(t, node, done[node.input])
+
+    def _take(self, t: int, source: Rows, entries: IntArray) -> None:
+        self.taken[t], self.found[t] = entries, _taken(source, entries)
+
+    def _cut(self, t: int, node: Breakpoints | Max, source: Rows) -> Rows:
+        look()
+        own = self._kept[t]
+        out = _cut(node, source, self._pattern[self._slices[t]], own, self._n_columns, self._k)
+        self._n_columns += own.size
+        return out
 
 
 def _affine(node: Affine, sources: list[Rows], k: int) -> Rows:

@@ -14,13 +14,13 @@ from reluatlas.domain import Box, Domain, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, UnsupportedLayerError
 from reluatlas.memory import require_memory
 from reluatlas.network.balance import balanced
+from reluatlas.network.interpret import sources
 from reluatlas.network.network import (
     Affine,
     Breakpoints,
     Convolution,
     Dense,
     Gather,
-    Input,
     LinearOperator,
     Max,
     Network,
@@ -386,6 +386,5 @@ def _ancestors(network: Network) -> list[list[int]]:
     """Return, for each node, the sorted indices of the nodes that it depends on."""
     found: list[set[int]] = []
     for node in network.nodes:
-        direct = node.inputs if isinstance(node, Affine) else (node.input,) if not isinstance(node, Input) else ()
-        found.append(set(direct).union(*(found[i] for i in direct)))
+        found.append(set(sources(node)).union(*(found[i] for i in sources(node))))
     return [sorted(a) for a in found]

@@ -65,13 +65,13 @@ class Told(Walk):
         self.labels, self.done = [], []
         super().__init__(net, rows)
 
-    def _max(self, t, node, done):
+    def max(self, t, node, done):
         self.done = done
         for p in range(self.n_points):
             values = self._background.values(done, self.choice, p)
             for at in range(t):
                 self.labels.append((at, p, values.labels(at)))
-        return super()._max(t, node, done)
+        return super().max(t, node, done)
 
 
 @pytest.mark.parametrize("kind", [{}, {"slope": 0.25}], ids=["relu", "leaky"])

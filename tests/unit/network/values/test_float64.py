@@ -53,10 +53,3 @@ def test_output_in_the_middle_and_input_as_output():
     b.dense(h, [[1.0, 1.0]])
     assert b.finish(h)([-1.0, 2.0]).tolist() == [0.0, 2.0]
     assert b.finish(0)([[-1.0, 2.0]]).tolist() == [[-1.0, 2.0]]
-
-
-def test_sources():
-    net = network("residual", 0)
-    for position, node in enumerate(net.nodes):
-        assert all(0 <= s < position for s in float64.sources(node))
-    assert float64.sources(net.nodes[0]) == ()

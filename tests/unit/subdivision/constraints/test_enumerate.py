@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas.answers.limits import Limits
+from reluatlas.complexes.facet_complex import facet_complex
 from reluatlas.domain import Space
-from reluatlas.subdivision.constraints.enumerate import UNEXPLORED, count_everywhere, enumerate_everywhere
+from reluatlas.subdivision.constraints.enumerate import UNEXPLORED, count_everywhere
 from reluatlas.testing import FAMILIES
 
 
@@ -24,14 +26,14 @@ def test_neighbors_are_mutual_and_agree_with_the_plane(family):
     for seed in (0, 1, 4):
         net = FAMILIES[family](seed)
         box = ra.Box(-1, 1, dim=2)
-        found, plane = enumerate_everywhere(net, box), ra.enumerate_cells(net, box)
+        found, plane = facet_complex(net, box, Limits()), ra.enumerate_cells(net, box)
         edges = {
             frozenset((found.patterns[i].tobytes(), found.patterns[j].tobytes()))
             for i in range(found.n_cells)
-            for j in found.neighbor[found.indptr[i] : found.indptr[i + 1]].tolist()
+            for j in found.facets.neighbor[found.facets.offsets[i] : found.facets.offsets[i + 1]].tolist()
             if j >= 0
         }
-        patterns, graph = plane.patterns.astype(np.int32), plane.dual_graph()
+        patterns, graph = plane.patterns, plane.dual_graph()
         expected = {
             frozenset((patterns[i].tobytes(), patterns[j].tobytes()))
             for i in range(plane.n_cells)
@@ -41,7 +43,7 @@ def test_neighbors_are_mutual_and_agree_with_the_plane(family):
         pairs = [
             (i, int(j))
             for i in range(found.n_cells)
-            for j in found.neighbor[found.indptr[i] : found.indptr[i + 1]]
+            for j in found.facets.neighbor[found.facets.offsets[i] : found.facets.offsets[i + 1]]
             if j >= 0
         ]
         assert len(set(pairs)) == len(pairs) and {(j, i) for i, j in pairs} == set(pairs)
@@ -51,20 +53,18 @@ def test_neighbors_are_mutual_and_agree_with_the_plane(family):
 def test_alternating_numbers_of_faces_on_a_line():
     for seed in range(8):
         # on a line every inner facet is a vertex: V - E = -1
-        line = enumerate_everywhere(_small(1, (5, 4), seed), Space(1))
-        assert np.sum(line.neighbor >= 0) // 2 - line.n_cells == -1
+        line = facet_complex(_small(1, (5, 4), seed), Space(1), Limits())
+        assert np.sum(line.facets.neighbor >= 0) // 2 - line.n_cells == -1
         assert np.sum(~line.is_bounded) == 2
 
 
 def test_budgets_mark_what_is_incomplete():
     net = _small()
-    whole = enumerate_everywhere(net, Space(3))
-    assert whole.is_complete and whole.n_cells == count_everywhere(net, Space(3)).n_cells
-    part = enumerate_everywhere(net, Space(3), max_cells=5)
-    assert part.stopped_by == "max_cells" and part.n_cells == 5 and UNEXPLORED in part.neighbor
+    whole = facet_complex(net, Space(3), Limits())
+    assert whole.is_complete and whole.n_cells == count_everywhere(net, Space(3), Limits()).n_cells
+    part = facet_complex(net, Space(3), Limits(max_cells=5))
+    assert part.stopped_by == "max_cells" and part.n_cells == 5 and UNEXPLORED in part.facets.neighbor
     assert np.array_equal(part.patterns, whole.patterns[:5])
-    assert count_everywhere(net, Space(3), max_seconds=1e-9).stopped_by == "max_seconds"
-    exactly = enumerate_everywhere(net, Space(3), max_cells=whole.n_cells)
+    assert count_everywhere(net, Space(3), Limits(max_seconds=1e-9)).stopped_by == "max_seconds"
+    exactly = facet_complex(net, Space(3), Limits(max_cells=whole.n_cells))
     assert exactly.is_complete
-    with pytest.raises(ra.errors.ArgumentError):
-        count_everywhere(net, Space(3), max_cells=0)
