@@ -1,0 +1,177 @@
+"""What do units make of a pair of pre-activations and their difference? `bent`: outputs, and the difference of outputs.
+
+Let z = g's pre-activation, y = f's, d = y - z, all three known on a box, and s the unit's function: continuous, affine
+between knots, with the slopes k_p on pieces p. What is to be enclosed is D = s(y) - s(z). Every case below is an affine
+function of (d, z), give or take a radius; of those that hold, the one with the least radius is taken.
+
+**Any y and z.** s is the integral of its slopes, so D = t d for some t between m and M, the least and the largest slope
+on pieces that meet the range of y or of z, or lie between. With a = (m + M) / 2 and r = (M - m) / 2:
+|D - a d| = |t - a| |d| <= r max|d|. So D = a d, give or take r max|d|; where d is zero, so is D, exactly. (Where the
+intercepts of a piece were rounded, s jumps a little at a knot, by j say, and D by at most the sum of these.)
+
+**y on one piece** with slope k and intercept c, z on several: D = k y + c - s(z) = k d + e(z), where
+e(z) = k z + c - s(z) is a known function of z, bounded over the range of z by its values at knots and ends. And by the
+first case e = D - k d = (t - k) d, so e is between the least and the largest of (m - k) d and (M - k) d over the range
+of d. Both ranges hold; D = k d + their middle, give or take half their width. For a ReLU that is on in f,
+e(z) = min(z, 0), which is not below low z, nor below -max(d, 0); for one that is off in f, e(z) = -max(z, 0).
+
+**z on one piece** with slope k and intercept c, y on several: D = s(y) - k z - c = k d + e'(y) with
+e'(y) = s(y) - k y - c = (t - k) d, likewise.
+
+**Each on one piece**, y with k, c and z with l, b: D = k y + c - l z - b = k d + (k - l) z + (c - b), no radius at all.
+For a ReLU: both on: D = d; both off: D = 0; on in f only: D = d + z; on in g only: D = -z.
+
+These cases are those of [PaulsenWangWang2020] for ReLUs, for any slopes, and with the difference kept as a zonotope.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluatlas.network.record import Breakpoints
+from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.stable.knots import Pieces, bend
+from reluatlas.typing import FloatArray, IntArray
+
+
+class Range(NamedTuple):
+    """Certain bounds on numbers, entry by entry; with the names that `reluatlas.stable.knots` reads."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+class Bent(NamedTuple):
+    """What units give: `slope z + shift`, give or take `radius`; all (B, n)."""
+
+    slope: FloatArray
+    shift: FloatArray
+    radius: FloatArray
+    several: NDArray[np.bool_]
+
+
+class Apart(NamedTuple):
+    """The difference of what units give: `by_d d + by_z z + shift`, give or take `radius`; all (B, n)."""
+
+    by_d: FloatArray
+    by_z: FloatArray
+    shift: FloatArray
+    radius: FloatArray
+    several: NDArray[np.bool_]
+
+
+class Units:
+    """The functions of one layer of units, for many boxes at once."""
+
+    def __init__(self, node: Breakpoints, n_boxes: int) -> None:
+        self._shape = n_boxes, node.knots.shape[0]
+        tiled = [np.tile(table, (n_boxes, 1)) for table in (node.knots, node.slopes, node.intercepts)]
+        self._node = Breakpoints(node.input, *tiled, shape=(tiled[0].shape[0],))
+        self._is_relu = node.is_relu
+        self._rows = np.arange(tiled[0].shape[0])
+        self._jump = np.zeros(self._rows.size) if self._is_relu else _jumps(self._node)
+
+    def alone(self, z: Range) -> tuple[Bent, Pieces]:
+        """Return what is known of the outputs of units that read z, and the pieces that their functions need."""
+        z = Range(z.low.reshape(-1), z.high.reshape(-1))
+        pieces = self._pieces(z)
+        by = bend(self._node, z, pieces)  # type: ignore[arg-type]
+        several = pieces.first_needed != pieces.last_needed
+        made = Bent(by.slope, by.shift, by.radius, several)
+        return Bent(*(part.reshape(self._shape) for part in made)), pieces
+
+    def apart(self, y: Range, z: Range, d: Range, z_pieces: Pieces) -> Apart:
+        """Return what is known of the difference of the outputs of units that read y and z, where d = y - z."""
+        y, z, d = (Range(r.low.reshape(-1), r.high.reshape(-1)) for r in (y, z, d))
+        mine, theirs, node, rows = self._pieces(y), z_pieces, self._node, self._rows
+        first, last = np.minimum(mine[0], theirs[0]), np.maximum(mine[1], theirs[1])
+        least, most = self._slopes(first, last)
+        middle = least / 2 + most / 2
+        reach = np.nextafter(np.maximum(most - middle, middle - least), np.inf) * (most > least)
+        far = np.maximum(np.abs(d.low), np.abs(d.high))
+        by_d, by_z, shift = middle, np.zeros(rows.size), np.zeros(rows.size)
+        radius = np.where(reach > 0.0, reach * far * SLACK + TINY * (far > 0.0), 0.0) + self._jump
+        f_one, g_one = mine[0] == mine[1], theirs[0] == theirs[1]
+        for one, sign, pieces, other in ((f_one & ~g_one, 1.0, mine, z), (g_one & ~f_one, -1.0, theirs, y)):
+            if not one.any():
+                continue
+            # the rows for which this case holds alone: mostly few
+            at = np.flatnonzero(one)
+            slope, intercept = node.slopes[at, pieces[0][at]], node.intercepts[at, pieces[0][at]]
+            there = Range(other.low[at], other.high[at])
+            low, high = self._off_line(at, slope, intercept, there)
+            low, high = (low, high) if sign > 0 else (-high, -low)
+            ends = [(edge[at] - slope) * end[at] for edge in (least, most) for end in d]
+            bound = (4.0 * ROUNDOFF * np.maximum(np.abs(least[at]), np.abs(most[at])) * far[at] + TINY) * SLACK
+            bound += self._jump[at]
+            low = np.fmax(low, np.minimum.reduce(ends) - bound)
+            high = np.fmin(high, np.maximum.reduce(ends) + bound)
+            center = low / 2 + high / 2
+            off = np.nextafter(np.maximum(high - center, center - low), np.inf)
+            better = off < radius[at]
+            chosen = at[better]
+            by_d[chosen], shift[chosen], radius[chosen] = slope[better], center[better], off[better]
+        one = np.flatnonzero(f_one & g_one)
+        k, a = node.slopes[one, mine[0][one]], node.intercepts[one, mine[0][one]]
+        q, b = node.slopes[one, theirs[0][one]], node.intercepts[one, theirs[0][one]]
+        same = mine[0][one] == theirs[0][one]
+        by_d[one], by_z[one], shift[one] = k, np.where(same, 0.0, k - q), np.where(same, 0.0, a - b)
+        radius[one] = 0.0
+        found = Apart(by_d, by_z, shift, radius, ~(f_one & g_one))
+        return Apart(*(part.reshape(self._shape) for part in found))
+
+    def _pieces(self, z: Range) -> Pieces:
+        """Return the first and the last piece that the functions need; where z is a knot all over, the lower one."""
+        knots = self._node.knots
+        last = (z.high[:, None] > knots).sum(axis=1)
+        first = np.minimum((z.low[:, None] >= knots).sum(axis=1), last)
+        return Pieces(first, last, first, last)
+
+    def _slopes(self, first: IntArray, last: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the least and the largest slope on pieces from `first` to `last`."""
+        slopes = self._node.slopes
+        piece = np.arange(slopes.shape[1])
+        held = (piece >= first[:, None]) & (piece <= last[:, None])
+        return np.where(held, slopes, np.inf).min(axis=1), np.where(held, slopes, -np.inf).max(axis=1)
+
+    def _off_line(
+        self, at: IntArray, slope: FloatArray, shift: FloatArray, x: Range
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return bounds of `slope x + shift - s(x)` over ranges of x, for the units `at`."""
+        node = self._node
+        low, high = np.full(at.size, np.inf), np.full(at.size, -np.inf)
+        places = [x.low, x.high, *(np.clip(node.knots[at, q], x.low, x.high) for q in range(node.knots.shape[1]))]
+        for here in places:
+            for p in range(node.slopes.shape[1]):
+                # at a knot, both pieces are looked at: where they do not meet to the last bit, either may count
+                ends = node.knots[at, p - 1] if p else -np.inf, node.knots[at, p] if p < node.knots.shape[1] else np.inf
+                own, own_shift = node.slopes[at, p], node.intercepts[at, p]
+                on_line, on_piece = _times(slope, here), _times(own, here)
+                gap = (on_line - on_piece) + (shift - own_shift)
+                off = 6.0 * ROUNDOFF * (np.abs(on_line) + np.abs(on_piece) + np.abs(shift) + np.abs(own_shift)) + TINY
+                held = (here >= ends[0]) & (here <= ends[1])
+                low, high = np.where(held, np.fmin(low, gap - off), low), np.where(held, np.fmax(high, gap + off), high)
+        unknown = ~(np.isfinite(x.low) & np.isfinite(x.high) & np.isfinite(low) & np.isfinite(high))
+        return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+
+
+def _times(slope: FloatArray, x: FloatArray) -> FloatArray:
+    return np.where(slope == 0.0, 0.0, slope * x)
+
+
+def _jumps(node: Breakpoints) -> FloatArray:
+    """Return how far the pieces of each unit are from meeting at its knots, at most, in the sum over knots."""
+    total = np.zeros(node.knots.shape[0])
+    for q in range(node.knots.shape[1]):
+        there = np.isfinite(node.knots[:, q])
+        knot = np.where(there, node.knots[:, q], 0.0)
+        left, right = node.slopes[:, q] * knot, node.slopes[:, q + 1] * knot
+        gap = np.abs((left - right) + (node.intercepts[:, q] - node.intercepts[:, q + 1]))
+        size = np.abs(left) + np.abs(right) + np.abs(node.intercepts[:, q]) + np.abs(node.intercepts[:, q + 1])
+        # zero times a slope, and no intercepts: the pieces do meet
+        rounding = np.where(size > 0.0, 8.0 * ROUNDOFF * size + TINY, 0.0)
+        total += np.where(there, (gap + rounding) * SLACK, 0.0)
+    return total

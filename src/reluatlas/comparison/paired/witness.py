@@ -1,0 +1,115 @@
+"""Where do two networks differ most, as far as points tell? Lower ends: found in float64, told in fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from reluatlas.arithmetic.rationals import to_floats
+from reluatlas.comparison.exact import ExactAt, Values
+from reluatlas.comparison.largest import down_to_float
+from reluatlas.comparison.norms import Norm, bounds_of, norm_of
+from reluatlas.comparison.refinement import Refinement
+from reluatlas.domain import Box, Slice
+from reluatlas.network.values.float64 import outputs
+from reluatlas.typing import FloatArray
+
+_FIRST, _KEPT, _STEPS = 2_048, 16, 24
+_MOST_NUMBERS = 2**21
+_BETTER = 1.0 + 1e-12
+"""By how much a float64 value must be above the best exact one to be worked out exactly."""
+
+
+class Witnesses:
+    """The best points so far: over all outputs, and of each.
+
+    Attributes
+    ----------
+    lower : float
+        What |f - g| certainly reaches, in the norm.
+    each : ndarray, shape (m,)
+        What each output's reaches.
+    x, u : ndarray or None
+        Where `lower` is reached: the input, and its coordinates in the domain.
+    values : Values or None
+        Both networks there, exactly.
+    """
+
+    def __init__(self, both: Refinement, domain: Box | Slice, norm: Norm, exact: ExactAt) -> None:
+        self._both, self._domain, self._norm, self._exact = both, domain, norm, exact
+        self._rng = np.random.default_rng(0)
+        self.lower, self.each = 0.0, np.zeros(both.m)
+        self.points: list[FloatArray | None] = [None] * both.m
+        self.u: FloatArray | None = None
+        self.x: FloatArray | None = None
+        self.values: Values | None = None
+
+    def begin(self) -> None:
+        """Look at random points of the whole domain, and climb from the best ones."""
+        k = self._domain.dim
+        n = int(np.clip(_MOST_NUMBERS // max(1, self._both.f.n_inputs), 64, _FIRST))
+        low, high = self._domain.box.low, self._domain.box.high
+        U = low + self._rng.uniform(size=(n, k)) * (high - low)
+        sizes = self.take(U)
+        best = np.argsort(-sizes, kind="stable")[:_KEPT]
+        self.climb(U[best])
+
+    def climb(self, starts: FloatArray) -> None:
+        """Try steps along some coordinates from points (n, k), shorter and shorter, while that leads up."""
+        low, high = self._domain.box.low, self._domain.box.high
+        k, here = low.size, np.clip(starts, low, high)
+        n_ways = min(2 * k, 32)
+        values, step = self._sizes(here), 0.25
+        for _ in range(_STEPS):
+            axis = self._rng.integers(0, k, (len(here), n_ways)) if 2 * k > n_ways else None
+            ways = np.zeros((len(here), n_ways, k))
+            rows = np.arange(len(here))[:, None]
+            axis = np.tile(np.arange(n_ways) // 2, (len(here), 1)) if axis is None else axis
+            sign = np.where(np.arange(n_ways) % 2, 1.0, -1.0)
+            ways[rows, np.arange(n_ways), axis] = sign
+            tried = np.clip(here[:, None] + step * (high - low) * ways, low, high)
+            sizes = self._sizes(tried.reshape(-1, k)).reshape(len(here), n_ways)
+            best = sizes.argmax(axis=1)
+            better = sizes[rows[:, 0], best] > values
+            here = np.where(better[:, None], tried[rows[:, 0], best], here)
+            values = np.where(better, sizes[rows[:, 0], best], values)
+            if not better.any():
+                step /= 4.0
+        self.take(here)
+
+    def take(self, U: FloatArray) -> FloatArray:
+        """Look at points (n, k) of the domain; return the norm of the difference at each, in float64."""
+        apart = self._apart(U)
+        sizes = norm_of(apart, self._norm)
+        best = int(sizes.argmax())
+        if sizes[best] > self.lower * _BETTER:
+            self.settle(U[best])
+        for o in np.flatnonzero(apart.max(axis=0) > self.each * (1.0 + 1e-3)).tolist():
+            self.settle(U[int(apart[:, o].argmax())])
+        return sizes
+
+    def settle(self, u: FloatArray) -> None:
+        """Work out exactly what the difference is at one point."""
+        x = np.asarray(self._domain.embed(u)).reshape(-1)
+        self.accept(self._exact.at_point(x), u, x)
+
+    def accept(self, values: Values, u: FloatArray, x: FloatArray) -> None:
+        """Take exact values at a point that lies in the domain."""
+        sizes = values.difference
+        value, _ = bounds_of(sizes, self._norm)
+        for o, size in enumerate(sizes):
+            down = down_to_float(abs(size))
+            if down > self.each[o] or self.points[o] is None:
+                self.each[o], self.points[o] = down, u
+        if self.values is None or down_to_float(value) > self.lower:
+            self.lower, self.u, self.x, self.values = down_to_float(value), u, x, values
+
+    def _sizes(self, U: FloatArray) -> FloatArray:
+        return norm_of(self._apart(U), self._norm)
+
+    def _apart(self, U: FloatArray) -> FloatArray:
+        X = np.asarray(self._domain.embed(U))
+        with np.errstate(all="ignore"):
+            found = np.abs(outputs(self._both.f, X) - outputs(self._both.g, X))
+        return np.where(np.isfinite(found), found, 0.0)
