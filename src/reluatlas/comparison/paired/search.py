@@ -1,7 +1,7 @@
 """How far apart are two networks on a box, at most and at least? A tree of parts, the worst one first, at any time.
 
 A part is cut in two along the coordinate its own bound blames most, dropped when its bound is not above the best
-witness, and worked out cell by cell when few units bend there. Both ends are certain at every stop.
+witness, and cut along single units where few of them bend, until both ends meet. Both are certain at every stop.
 """
 
 from __future__ import annotations
@@ -19,22 +19,20 @@ from reluatlas.answers.limits import StoppedBy
 from reluatlas.comparison.exact import ExactAt
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.paired.bounds import BoxBounds, Bounder
-from reluatlas.comparison.paired.small import part_of, settled
+from reluatlas.comparison.paired.phases import cut, most_on
 from reluatlas.comparison.paired.tree import Part, Tree, halves
 from reluatlas.comparison.paired.witness import Witnesses
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.deadline import current
 from reluatlas.domain import Box, Slice
-from reluatlas.errors import DomainError, TimeLimitError
-from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
+from reluatlas.errors import TimeLimitError
 from reluatlas.typing import FloatArray
 
 CLOSE = 5e-10
 """Gap between both ends, over the value, from which on a part is settled."""
-_FEW_OPEN = 14
-_FEW_CELLS = 4_000
-"""A part where at most so many units bend is worked out cell by cell, up to so many cells."""
-_CLIMB_EVERY = 32
+_FEW_OPEN = 8
+"""A box where at most so many units bend is cut along them, not halved."""
+_STEP_S = 0.3
 Told = Callable[[int, float, float], None]
 
 
@@ -48,8 +46,6 @@ class Search:
     witnesses : Witnesses
     n_boxes : int
         Parts that were bounded.
-    n_enumerated, n_cells : int
-        Parts that were worked out cell by cell, and cells there.
     """
 
     both: Refinement
@@ -65,12 +61,11 @@ class Search:
     def __post_init__(self) -> None:
         self.witnesses = Witnesses(self.both, self.domain, self.norm, self.exact)
         self.tree = Tree(self.both.m)
-        self.n_boxes = self.n_enumerated = self.n_cells = 0
+        self.n_boxes = 0
         whole = self.domain.box
         # until something is known
         self.tree.put(Part(whole.low, whole.high, np.full(self.both.m, np.inf), np.inf, 10**9, 0))
         self._at_once = 1
-        self._can_enumerate = self.domain.dim <= MAX_DIMENSION
 
     @property
     def lower(self) -> float:
@@ -119,7 +114,7 @@ class Search:
     def _look_at_whole(self) -> None:
         part = self.tree.take()
         try:
-            made = self._parts(self.bounder(part.low[None], part.high[None]), part.low[None], part.high[None], [part])
+            made = self._parts(self.bounder(part.low[None], part.high[None]), [part])
         except BaseException:
             self.tree.put(part)
             raise
@@ -131,103 +126,116 @@ class Search:
         taken: list[Part] = []
         try:
             begin = time.monotonic()
-            if self._is_small(self.tree_top()):
-                taken.append(self.tree.take())
-                if self._enumerated(taken[0]):
-                    taken.clear()
-                    return
             n = self._at_once * self.jobs
             while len(self.tree) and len(taken) < n and self.tree.open_bound > self._enough:
-                if taken and self._is_small(self.tree_top()):
-                    break
                 taken.append(self.tree.take())
-            made = self._halved(taken, pool)
+            made, lost = self._cut(taken, pool)
             taken = []
+            for part in lost:
+                self.tree.settle(part.most, part.bound)
             for part in made:
                 self._put(part)
-            if time.monotonic() - begin < 0.3:
+            if time.monotonic() - begin < _STEP_S:
                 self._at_once = min(2 * self._at_once, self.bounder.at_once)
         finally:
             for part in taken:
                 self.tree.put(part)
 
-    def tree_top(self) -> Part:
-        """Return the open part with the largest bound."""
-        return self.tree._open[0][2]
-
-    def _is_small(self, part: Part) -> bool:
-        return self._can_enumerate and part.n_open <= _FEW_OPEN
-
     def _put(self, part: Part) -> None:
-        if part.bound <= self._enough:
+        is_affine = part.phases is not None and part.bend.unit < 0
+        if part.bound <= self._enough or is_affine:  # of an affine function, nothing is left to find out
             self.tree.settle(part.most, part.bound)
         else:
             self.tree.put(part)
 
-    def _halved(self, parts: list[Part], pool: ThreadPoolExecutor | None) -> list[Part]:
-        lows, highs, parents, whole = [], [], [], []
+    def _cut(self, parts: list[Part], pool: ThreadPoolExecutor | None) -> tuple[list[Part], list[Part]]:
+        """Return the parts of parts, bounded; and those that cannot be cut."""
+        new: list[Part] = []
+        lost: list[Part] = []
         for part in parts:
-            cut = halves(part)
-            if cut is None:  # one float64 point, or nearly: nothing to halve
-                whole.append(part)
+            if part.phases is not None or (part.bend.unit >= 0 and part.n_open <= _FEW_OPEN):
+                new += [part._replace(phases=phases) for phases in cut(part, self.bounder.n_units)]
                 continue
-            lows.append(cut[0])
-            highs.append(cut[1])
-            parents += [part, part]
-        for part in whole:
-            self.tree.settle(part.most, part.bound)
-        if not lows:
-            return []
-        low, high = np.concatenate(lows), np.concatenate(highs)
-        step = -(-len(low) // self.jobs)
+            ends = halves(part)
+            if ends is None:  # one float64 point, or nearly
+                lost.append(part)
+                continue
+            new += [part._replace(low=low, high=high) for low, high in zip(*ends, strict=True)]
+        if not new:
+            return [], lost
+        plain, special = [p for p in new if p.phases is None], [p for p in new if p.phases is not None]
+        made = []
+        for group in (plain, special):
+            if group:
+                made += self._bounded(group, pool)
+        return made, lost
+
+    def _bounded(self, parts: list[Part], pool: ThreadPoolExecutor | None) -> list[Part]:
+        low, high = np.stack([p.low for p in parts]), np.stack([p.high for p in parts])
+        given = [p.phases for p in parts]
+        fixed = None if given[0] is None else np.stack([p.fixed for p in given if p is not None])
+        step = max(1, min(self.bounder.at_once, -(-len(low) // self.jobs)))
         slices = [slice(i, i + step) for i in range(0, len(low), step)]
+
+        def bound(s: slice) -> BoxBounds:
+            return self.bounder(low[s], high[s], None if fixed is None else fixed[s])
+
         if pool is None or len(slices) == 1:
-            found = [self.bounder(low[s], high[s]) for s in slices]
+            found = [bound(s) for s in slices]
         else:
-            running = [pool.submit(copy_context().run, self.bounder, low[s], high[s]) for s in slices]
+            running = [pool.submit(copy_context().run, bound, s) for s in slices]
             found = [each.result() for each in running]
-        self.n_boxes += len(low)
+        self.n_boxes += len(parts)
         made: list[Part] = []
-        corners = []
         for s, bounds in zip(slices, found, strict=True):
-            made += self._parts(bounds, low[s], high[s], parents[s])
-            corners.append(bounds.corner)
-        U = np.concatenate(corners)
-        before = self.lower
-        sizes = self.witnesses.take(U)
-        if self.lower > before or self.n_boxes % _CLIMB_EVERY == 0:
-            self.witnesses.climb(U[np.argsort(-sizes)[:4]])
+            if fixed is None:
+                self._look_at(bounds.corner)
+            made += self._parts(bounds, parts[s])
         return made
 
-    def _parts(
-        self, found: BoxBounds, low: FloatArray, high: FloatArray, parents: list[Part]
-    ) -> list[Part]:  # fmt: skip
+    def _look_at(self, U: FloatArray) -> None:
+        before = self.lower
+        sizes = self.witnesses.take(U)
+        if self.lower > before:
+            self.witnesses.climb(U[np.argsort(-sizes)[:4]])
+
+    def _parts(self, found: BoxBounds, parts: list[Part]) -> list[Part]:
+        """Return parts with what is now known of them."""
         out = []
         size = np.maximum(np.maximum(-found.low, found.high), 0.0)
-        for i, parent in enumerate(parents):
-            most = np.minimum(size[i], parent.most)
-            bound = min(float(norm_of(most, self.norm)) * (1.0 + 1e-9 * (self.norm != "inf")), parent.bound)
-            out.append(Part(low[i], high[i], most, bound, int(found.n_open[i]), int(found.split[i])))
+        points = []
+        for i, part in enumerate(parts):
+            most = np.minimum(size[i], part.most)
+            if part.phases is not None:
+                most = self._most_on(found, i, part, most, points)
+            bound = min(float(norm_of(most, self.norm)) * (1.0 + 1e-9 * (self.norm != "inf")), part.bound)
+            out.append(
+                part._replace(
+                    most=most, bound=bound, n_open=int(found.n_open[i]), split=int(found.split[i]), bend=found.bends[i]
+                )
+            )
+        if points:
+            self.witnesses.take(np.clip(np.stack(points), self.domain.box.low, self.domain.box.high))
         return out
 
-    def _enumerated(self, part: Part) -> bool:
-        """Settle a part by its cells; return whether that was possible."""
-        try:
-            domain = part_of(self.domain, Box(part.low, part.high))
-        except DomainError:  # too thin a box
-            return False
-        found = settled(self.both, domain, self.norm, self.exact, _FEW_CELLS)
-        self.n_enumerated += 1
-        if found is None:
-            return False
-        self.n_cells += found.n_cells
-        if found.top.vertex is not None and found.top.values is not None:
-            u = np.array([float(c) for c in found.top.vertex])
-            self.witnesses.accept_vertex(found.top, u)
-        for o, one in enumerate(found.every):
-            if one.lower > self.witnesses.each[o]:
-                self.witnesses.each[o] = one.lower
-                self.witnesses.points[o] = one.point
-        most = np.minimum(np.array([one.upper for one in found.every]), part.most)
-        self.tree.settle(most, min(found.top.upper, part.bound))
-        return True
+    def _most_on(
+        self, found: BoxBounds, i: int, part: Part, most: FloatArray, points: list[FloatArray]
+    ) -> FloatArray:  # fmt: skip
+        """Return what each output does not exceed where units are known to be on or off."""
+        assert part.phases is not None
+        most = most.copy()
+        # outputs that are below what is reached already need no better bound
+        level = self._enough if self.norm == "inf" else 0.0
+        for o in np.flatnonzero(most > level).tolist():
+            reach = 0.0
+            center, along, slack = float(found.center[i, o]), found.along[i, :, o], float(found.slack[i, o])
+            for sign in (1.0, -1.0):
+                if np.abs(along).sum() + sign * center + slack <= level * (1.0 - 1e-9):
+                    reach = max(reach, level)
+                    continue
+                bound, e = most_on(part.phases, sign * center, sign * along, slack)
+                reach = max(reach, bound)
+                if bound > level:
+                    points.append(part.low / 2 + part.high / 2 + e * (part.high - part.low) / 2)
+            most[o] = min(most[o], reach)
+        return most

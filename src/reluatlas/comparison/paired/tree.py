@@ -7,12 +7,25 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reluatlas.comparison.paired.bounds import NO_BEND, Bend
 from reluatlas.typing import FloatArray
 
 
+class Phases(NamedTuple):
+    """A part of a box: where some ReLUs are on, and others off.
+
+    `fixed` (2, units) holds 0, 1 or -1 for either network; there, `rows @ e <= ends`, with the box's own coordinates e.
+    """
+
+    fixed: NDArray[np.int8]
+    rows: FloatArray
+    ends: FloatArray
+
+
 class Part(NamedTuple):
-    """A box in the domain's coordinates, with what the difference certainly does not exceed there.
+    """A box in the domain's coordinates, or a part of it, with what the difference certainly does not exceed there.
 
     `most` is of each output, `bound` over all, in the norm that is asked for.
     """
@@ -23,6 +36,8 @@ class Part(NamedTuple):
     bound: float
     n_open: int
     split: int
+    bend: Bend = NO_BEND
+    phases: Phases | None = None
 
 
 @dataclass(eq=False)
@@ -58,8 +73,12 @@ class Tree:
 
     def take(self) -> Part:
         """Return the open part with the largest bound, which is then no more here: put it, or its halves, back."""
-        self_bound, _, part = heapq.heappop(self._open)
-        return part
+        return heapq.heappop(self._open)[2]
+
+    @property
+    def top(self) -> Part:
+        """The open part with the largest bound."""
+        return self._open[0][2]
 
     def settle(self, most: FloatArray, bound: float) -> None:
         """Note what the difference does not exceed on a part that need not be looked at again."""

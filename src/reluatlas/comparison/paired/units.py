@@ -54,13 +54,16 @@ class Bent(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """The difference of what units give: `by_d d + by_z z + shift`, give or take `radius`; all (B, n)."""
+    """The difference of what units give: `by_d d + by_z z + shift`, give or take `radius`; all (B, n).
+
+    `f_several` says where f's unit may be on several pieces.
+    """
 
     by_d: FloatArray
     by_z: FloatArray
     shift: FloatArray
     radius: FloatArray
-    several: NDArray[np.bool_]
+    f_several: NDArray[np.bool_]
 
 
 class Units:
@@ -120,7 +123,7 @@ class Units:
         same = mine[0][one] == theirs[0][one]
         by_d[one], by_z[one], shift[one] = k, np.where(same, 0.0, k - q), np.where(same, 0.0, a - b)
         radius[one] = 0.0
-        found = Apart(by_d, by_z, shift, radius, ~(f_one & g_one))
+        found = Apart(by_d, by_z, shift, radius, ~f_one)
         return Apart(*(part.reshape(self._shape) for part in found))
 
     def _pieces(self, z: Range) -> Pieces:

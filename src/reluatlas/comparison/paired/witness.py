@@ -30,8 +30,10 @@ class Witnesses:
         What |f - g| certainly reaches, in the norm.
     each : ndarray, shape (m,)
         What each output's reaches.
-    x, u : ndarray or None
-        Where `lower` is reached: the input, and its coordinates in the domain.
+    points : list of ndarray or None
+        Where it does, in the domain's coordinates, rounded.
+    vertex : tuple of Fraction or None
+        Where `lower` is reached.
     values : Values or None
         Both networks there, exactly.
     """
@@ -41,8 +43,7 @@ class Witnesses:
         self._rng = np.random.default_rng(0)
         self.lower, self.each = 0.0, np.zeros(both.m)
         self.points: list[FloatArray | None] = [None] * both.m
-        self.u: FloatArray | None = None
-        self.x: FloatArray | None = None
+        self.vertex: tuple[Fraction, ...] | None = None
         self.values: Values | None = None
 
     def begin(self) -> None:
@@ -90,20 +91,20 @@ class Witnesses:
         return sizes
 
     def settle(self, u: FloatArray) -> None:
-        """Work out exactly what the difference is at one point."""
-        x = np.asarray(self._domain.embed(u)).reshape(-1)
-        self.accept(self._exact.at_point(x), u, x)
+        """Work out exactly what the difference is at coordinates (k,)."""
+        exactly = tuple(map(Fraction, u.tolist()))
+        self.accept(self._exact.at_coordinates(exactly), exactly)
 
-    def accept(self, values: Values, u: FloatArray, x: FloatArray) -> None:
-        """Take exact values at a point that lies in the domain."""
+    def accept(self, values: Values, vertex: tuple[Fraction, ...]) -> None:
+        """Take exact values at a point of the domain, given by its coordinates."""
         sizes = values.difference
-        value, _ = bounds_of(sizes, self._norm)
+        value = down_to_float(bounds_of(sizes, self._norm)[0])
         for o, size in enumerate(sizes):
             down = down_to_float(abs(size))
             if down > self.each[o] or self.points[o] is None:
-                self.each[o], self.points[o] = down, u
-        if self.values is None or down_to_float(value) > self.lower:
-            self.lower, self.u, self.x, self.values = down_to_float(value), u, x, values
+                self.each[o], self.points[o] = down, to_floats(vertex)
+        if self.values is None or value > self.lower:
+            self.lower, self.vertex, self.values = value, vertex, values
 
     def _sizes(self, U: FloatArray) -> FloatArray:
         return norm_of(self._apart(U), self._norm)

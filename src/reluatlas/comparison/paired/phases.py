@@ -1,0 +1,88 @@
+"""What is the difference where single units are known to be on, or off? Parts of a box, bounded by linear programs.
+
+On a small box few units bend, and halving it leaves the same few. So it is cut along the zero set of one of them: the
+first one, which reads an affine function. The pair has four parts: on in both networks, off in both, on in one. When no
+unit is left that bends, the difference is one affine function on a polytope, and a linear program's optimum is its
+largest value.
+
+A program only proposes multipliers. With any y >= 0, where `rows @ e <= ends` and e in [-1, 1]^k,
+
+    c + a . e  <=  c + y . ends + (a - y @ rows) . e  <=  c + y . ends + |a - y @ rows|_1,
+
+which is what counts, rounded upward.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reluatlas.comparison.paired.bounds import Bend
+from reluatlas.comparison.paired.tree import Part, Phases
+from reluatlas.geometry.programs.highs import Program
+from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.typing import FloatArray
+
+_STEEP = 1e3
+"""What a row may cost at most, over the objective's own size: so programs without a point have an answer, too."""
+
+
+def cut(part: Part, n_units: int) -> list[Phases]:
+    """Return the parts of a part where the first unit that bends is on or off."""
+    bend = part.bend
+    before = part.phases or _nothing(n_units, part.low.size)
+    out = []
+    for f_on in (0, 1) if bend.is_open[0] else (-1,):
+        for g_on in (0, 1) if bend.is_open[1] else (-1,):
+            fixed = before.fixed.copy()
+            rows, ends = [before.rows], [before.ends]
+            for network, on in ((0, f_on), (1, g_on)):
+                if on >= 0:
+                    fixed[network, bend.unit] = on
+                    row, end = _side(bend, network, on=bool(on))
+                    rows.append(row[None])
+                    ends.append(np.array([end]))
+            out.append(Phases(fixed, np.concatenate(rows), np.concatenate(ends)))
+    return out
+
+
+def _nothing(n_units: int, k: int) -> Phases:
+    return Phases(np.full((2, n_units), -1, dtype=np.int8), np.zeros((0, k)), np.zeros(0))
+
+
+def _side(bend: Bend, network: int, *, on: bool) -> tuple[FloatArray, float]:
+    """Return the row of the half space where a unit is on, or off: `row . e <= end`, divided by its size."""
+    center, *along, rest = bend.rows[network].tolist()
+    row = np.array(along)
+    row, end = (-row, center + rest) if on else (row, rest - center)
+    size = float(np.abs(row).sum())
+    if not np.isfinite(size) or not np.isfinite(end) or size < TINY:
+        return np.zeros(row.size), 0.0  # says nothing
+    # dividing rounds each number once
+    made = row / size
+    return made, (end / size + 4.0 * ROUNDOFF * (abs(end) / size + 2.0)) * (SLACK if end > 0 else 1.0)
+
+
+def most_on(phases: Phases, center: float, along: FloatArray, slack: float) -> tuple[float, FloatArray]:
+    """Return what `center + along . e`, give or take `slack`, does not exceed on a part, and where it may be largest."""
+    rows, ends = phases.rows, phases.ends
+    size = float(np.abs(along).sum())
+    y, e = np.zeros(ends.size), np.sign(along)
+    if size > 0.0 and np.isfinite(size):
+        y, e = _proposed(rows, ends, along / size)
+        y = y * size
+    reduced = along - y @ rows
+    total = center + y @ ends + np.abs(reduced).sum() + slack
+    sizes = abs(center) + y @ np.abs(ends) + size + (y @ np.abs(rows)).sum() + slack
+    bound = total + 4.0 * (ends.size + along.size + 4) * ROUNDOFF * sizes + TINY
+    return float(bound) if np.isfinite(bound) else np.inf, e
+
+
+def _proposed(rows: FloatArray, ends: FloatArray, along: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return multipliers of rows, and a point, for the largest `along . e` where these hold."""
+    q, k = rows.shape
+    wide = np.concatenate([rows, np.full((q, 1), -1.0)], axis=1)
+    program = Program(wide, ends, np.append(np.full(k, -1.0), 0.0), np.append(np.ones(k), np.inf))
+    found = program.maximize(np.append(along, -_STEEP))
+    if found.status != "optimal":
+        return np.zeros(q), np.sign(along)
+    return found.multipliers, np.clip(found.point[:k], -1.0, 1.0)
