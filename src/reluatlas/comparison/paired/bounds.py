@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.comparison.paired.carry import Symbols, differences, outputs
 from reluatlas.comparison.paired.forms import Forms, combined, of_boxes, sound
 from reluatlas.comparison.paired.layers import AffinePair, Layers
-from reluatlas.comparison.paired.units import Apart, Bent, Range, Units
+from reluatlas.comparison.paired.units import Apart, Bent, Range, units_of
 from reluatlas.comparison.paired.windows import Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
@@ -100,7 +100,7 @@ class Bounder:
     @property
     def at_once(self) -> int:
         """Number of boxes that are well looked at together."""
-        return int(np.clip(MOST_NUMBERS // (self._layers.widest * (self._k + 400)), 1, 64))
+        return int(np.clip(MOST_NUMBERS // (self._layers.widest * (self._k + 400)), 1, 256))
 
     def __call__(self, low: FloatArray, high: FloatArray, fixed: NDArray[np.int8] | None = None) -> BoxBounds:
         """Return what is certain on boxes between `low` and `high` (B, k), in the domain's coordinates.
@@ -156,16 +156,16 @@ class Bounder:
         n_rows, n_own = 1 + self._k + blame.n_second, blame.n_apart
         z_room, d_room = max(0, room - blame.n_second), max(0, room - n_own)
         if isinstance(node, Breakpoints):
-            units = Units(node, len(z.rest))
+            units = units_of(node, len(z.rest))
             z_range = _within(z.range, None if given is None else given[:, 1])
-            by, pieces = units.alone(z_range)
+            by = units.alone(z_range)
             made, new = outputs(z, by, n_rows, z_room)
             blame.of_second(new, z)
             if not self._layers.is_pair:
                 return made, made, by.several.sum(axis=1)
             y = total(z, d)
             y_range = _within(y.range, None if given is None else given[:, 0])
-            found = units.apart(y_range, z_range, Range(*d.range), pieces)
+            found = units.apart(y_range, z_range, Range(*d.range))
             gap, own = differences(d, z, found, n_own, d_room)
             blame.of_apart(own, z)
             if node.is_relu:

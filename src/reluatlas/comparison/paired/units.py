@@ -66,30 +66,74 @@ class Apart(NamedTuple):
     f_several: NDArray[np.bool_]
 
 
+def units_of(node: Breakpoints, n_boxes: int) -> Units | Relus:
+    """Return the functions of one layer of units, for many boxes at once."""
+    return Relus() if node.is_relu else Units(node, n_boxes)
+
+
+class Relus:
+    """The cases above for ReLUs: slopes 0 and 1, a knot at zero, and so no jumps and nothing to look up."""
+
+    def alone(self, z: Range) -> Bent:
+        """Return what is known of the outputs of units that read z: `slope z`, and at most so much more."""
+        on, off = z.low >= 0.0, z.high <= 0.0
+        several = ~(on | off)
+        slope = np.clip(z.high / (z.high - z.low), 0.0, 1.0)
+        slope = np.where(several & np.isfinite(slope), slope, (~off) & (on | (z.high < np.inf)))
+        # max(z, 0) - slope z is not negative for a slope in [0, 1], and largest at an end
+        above = np.maximum(-slope * z.low, (1.0 - slope) * z.high)
+        above = np.where(several, above * SLACK + TINY, 0.0)
+        above = np.where(np.isnan(above), np.inf, above)
+        half = np.where(np.isfinite(above), above / 2, 0.0)
+        slope, radius = np.where(off, 0.0, slope), np.where(several & ~np.isfinite(above), np.inf, half)
+        return Bent(slope, half, radius, several)
+
+    def apart(self, y: Range, z: Range, d: Range) -> Apart:
+        """Return what is known of the difference of the outputs of units that read y and z, where d = y - z."""
+        f_on, g_on = y.low >= 0.0, z.low >= 0.0
+        f_off, g_off = (y.high <= 0.0) & ~f_on, (z.high <= 0.0) & ~g_on
+        f_one, g_one = f_on | f_off, g_on | g_off
+        up, down = np.maximum(d.high, 0.0), np.maximum(-d.low, 0.0)
+        radius = np.maximum(up, down) / 2
+        by_d, shift = np.full(radius.shape, 0.5), np.zeros(radius.shape)
+        # how far e, or e', is from zero, and on which side
+        size = np.where(f_on, np.minimum(-z.low, up), np.where(f_off, np.minimum(z.high, down), np.inf))
+        side = np.where(g_one, 1.0, -1.0)
+        other = np.where(g_on, np.minimum(-y.low, down), np.where(g_off, np.minimum(y.high, up), np.inf))
+        size = np.where(g_one, other, size)
+        better = (f_one ^ g_one) & (size / 2 < radius)
+        slope = np.where(g_one, g_on, f_on)
+        by_d, shift = np.where(better, slope, by_d), np.where(better, side * size / 2, shift)
+        radius = np.where(better, size / 2, radius)
+        radius = np.where(radius > 0.0, radius * SLACK + TINY, radius)
+        one = f_one & g_one
+        by_d, by_z = np.where(one, f_on, by_d), np.where(one, f_on.astype(np.float64) - g_on, 0.0)
+        return Apart(by_d, by_z, np.where(one, 0.0, shift), np.where(one, 0.0, radius), ~f_one)
+
+
 class Units:
-    """The functions of one layer of units, for many boxes at once."""
+    """The cases above for any units."""
 
     def __init__(self, node: Breakpoints, n_boxes: int) -> None:
         self._shape = n_boxes, node.knots.shape[0]
         tiled = [np.tile(table, (n_boxes, 1)) for table in (node.knots, node.slopes, node.intercepts)]
         self._node = Breakpoints(node.input, *tiled, shape=(tiled[0].shape[0],))
-        self._is_relu = node.is_relu
         self._rows = np.arange(tiled[0].shape[0])
-        self._jump = np.zeros(self._rows.size) if self._is_relu else _jumps(self._node)
+        self._jump = _jumps(self._node)
 
-    def alone(self, z: Range) -> tuple[Bent, Pieces]:
-        """Return what is known of the outputs of units that read z, and the pieces that their functions need."""
+    def alone(self, z: Range) -> Bent:
+        """Return what is known of the outputs of units that read z."""
         z = Range(z.low.reshape(-1), z.high.reshape(-1))
         pieces = self._pieces(z)
         by = bend(self._node, z, pieces)  # type: ignore[arg-type]
         several = pieces.first_needed != pieces.last_needed
         made = Bent(by.slope, by.shift, by.radius, several)
-        return Bent(*(part.reshape(self._shape) for part in made)), pieces
+        return Bent(*(part.reshape(self._shape) for part in made))
 
-    def apart(self, y: Range, z: Range, d: Range, z_pieces: Pieces) -> Apart:
+    def apart(self, y: Range, z: Range, d: Range) -> Apart:
         """Return what is known of the difference of the outputs of units that read y and z, where d = y - z."""
         y, z, d = (Range(r.low.reshape(-1), r.high.reshape(-1)) for r in (y, z, d))
-        mine, theirs, node, rows = self._pieces(y), z_pieces, self._node, self._rows
+        mine, theirs, node, rows = self._pieces(y), self._pieces(z), self._node, self._rows
         first, last = np.minimum(mine[0], theirs[0]), np.maximum(mine[1], theirs[1])
         least, most = self._slopes(first, last)
         middle = least / 2 + most / 2

@@ -15,7 +15,7 @@ from reluatlas.domain import Box, Slice
 from reluatlas.network.values.float64 import outputs
 from reluatlas.typing import FloatArray
 
-_FIRST, _KEPT, _STEPS = 2_048, 16, 24
+_FIRST, _KEPT, _STEPS, _WAYS = 2_048, 16, 60, 16
 _MOST_NUMBERS = 2**21
 _BETTER = 1.0 + 1e-12
 """By how much a float64 value must be above the best exact one to be worked out exactly."""
@@ -57,27 +57,30 @@ class Witnesses:
         self.climb(U[best])
 
     def climb(self, starts: FloatArray) -> None:
-        """Try steps along some coordinates from points (n, k), shorter and shorter, while that leads up."""
+        """Try steps from points (n, k), longer where that led up, else shorter."""
         low, high = self._domain.box.low, self._domain.box.high
         k, here = low.size, np.clip(starts, low, high)
-        n_ways = min(2 * k, 32)
-        values, step = self._sizes(here), 0.25
+        rows = np.arange(len(here))
+        values, step = self._sizes(here), np.full(len(here), 0.25)
         for _ in range(_STEPS):
-            axis = self._rng.integers(0, k, (len(here), n_ways)) if 2 * k > n_ways else None
-            ways = np.zeros((len(here), n_ways, k))
-            rows = np.arange(len(here))[:, None]
-            axis = np.tile(np.arange(n_ways) // 2, (len(here), 1)) if axis is None else axis
-            sign = np.where(np.arange(n_ways) % 2, 1.0, -1.0)
-            ways[rows, np.arange(n_ways), axis] = sign
-            tried = np.clip(here[:, None] + step * (high - low) * ways, low, high)
-            sizes = self._sizes(tried.reshape(-1, k)).reshape(len(here), n_ways)
+            ways = self._ways(len(here), k) * step[:, None, None]
+            tried = np.clip(here[:, None] + (high - low) * ways, low, high)
+            sizes = self._sizes(tried.reshape(-1, k)).reshape(len(here), -1)
             best = sizes.argmax(axis=1)
-            better = sizes[rows[:, 0], best] > values
-            here = np.where(better[:, None], tried[rows[:, 0], best], here)
-            values = np.where(better, sizes[rows[:, 0], best], values)
-            if not better.any():
-                step /= 4.0
+            better = sizes[rows, best] > values
+            here = np.where(better[:, None], tried[rows, best], here)
+            values = np.where(better, sizes[rows, best], values)
+            step = np.where(better, 1.5 * step, step / 3.0)
         self.take(here)
+
+    def _ways(self, n: int, k: int) -> FloatArray:
+        """Return steps (n, ways, k): up and down along coordinates, all or some, and others at random."""
+        axes = np.concatenate([np.eye(k), -np.eye(k)])
+        if 2 * k > _WAYS:
+            axes = axes[self._rng.permutation(2 * k)[:_WAYS]]
+        others = self._rng.normal(size=(n, _WAYS, k))
+        others /= np.abs(others).max(axis=2, keepdims=True)
+        return np.concatenate([np.broadcast_to(axes, (n, *axes.shape)), others], axis=1)
 
     def take(self, U: FloatArray) -> FloatArray:
         """Look at points (n, k) of the domain; return the norm of the difference at each, in float64."""
