@@ -18,10 +18,11 @@ import numpy as np
 
 from reluatlas.comparison.paired.bounds import Bend
 from reluatlas.comparison.paired.tree import Part, Phases
-from reluatlas.geometry.programs.highs import Program
+from reluatlas.geometry.programs.dictionary import climb, new_dictionary, start_at
 from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
 from reluatlas.typing import FloatArray
 
+_STEPS = 500
 _STEEP = 1e3
 """What a row may cost at most, over the objective's own size: so programs without a point have an answer, too."""
 
@@ -78,11 +79,19 @@ def most_on(phases: Phases, center: float, along: FloatArray, slack: float) -> t
 
 
 def _proposed(rows: FloatArray, ends: FloatArray, along: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return multipliers of rows, and a point, for the largest `along . e` where these hold."""
+    """Return multipliers of rows, and a point, for the largest `along . e` where these hold, nearly."""
     q, k = rows.shape
-    wide = np.concatenate([rows, np.full((q, 1), -1.0)], axis=1)
-    program = Program(wide, ends, np.append(np.full(k, -1.0), 0.0), np.append(np.ones(k), np.inf))
-    found = program.maximize(np.append(along, -_STEEP))
-    if found.status != "optimal":
-        return np.zeros(q), np.sign(along)
-    return found.multipliers, np.clip(found.point[:k], -1.0, 1.0)
+    # one variable more, by which all rows may be missed: there is always a point, the center of the box
+    con = np.zeros((2 * k + 1 + q, k + 4))
+    con[:k, :k], con[k : 2 * k, :k], con[2 * k, k] = np.eye(k), -np.eye(k), -1.0
+    con[2 * k + 1 :, :k], con[2 * k + 1 :, k] = rows, -1.0
+    con[: 2 * k, k + 1], con[2 * k + 1 :, k + 1] = 1.0, ends
+    start = np.zeros(k + 1)
+    start[k] = max(0.0, float((-ends).max(initial=0.0)))
+    dictionary = new_dictionary(k + 1, len(con))
+    start_at(dictionary, con, len(con), start)
+    climb(dictionary, np.append(along, -_STEEP), -1, _STEPS)
+    y = np.zeros(len(con))
+    is_row = dictionary.nonbasic >= 0
+    y[dictionary.nonbasic[is_row]] = -dictionary.cost[is_row]
+    return np.maximum(y[2 * k + 1 :], 0.0), np.clip(dictionary.table[0, :k], -1.0, 1.0)
