@@ -19,6 +19,7 @@ import argparse
 import gzip
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,8 @@ def on_box(f: ra.Network, g: ra.Network, box: ra.Box, seconds: float, *, pairs: 
     }  # fmt: skip
 
 
-def acas(data: Path, seconds: float) -> dict[str, Any]:
-    """Compare an ACAS Xu network with its float16 copy."""
+def acas(data: Path, seconds: float, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Compare an ACAS Xu network with its float16 copy; what is known so far is kept after each box."""
     f = ra.load(data / "models" / "ACASXU_run2a_1_1_batch_2000.onnx", classes="min")
     g = rounded(f)
     out: dict[str, Any] = {}
@@ -100,14 +101,17 @@ def acas(data: Path, seconds: float) -> dict[str, Any]:
         low, high = np.array(sides).T
         print(name, flush=True)
         out[name] = on_box(f, g, ra.Box(low, high), seconds)
+        keep(out)
     rng = np.random.default_rng(0)
     out["around"] = []
     for _ in range(10):
         center = rng.uniform(-0.4, 0.4, 5)
         out["around"].append(on_box(f, g, ra.Box(center - 0.05, center + 0.05), seconds / 2))
+        keep(out)
     print("the whole input box", flush=True)
     whole = ra.Box(*np.array(INPUTS).T)
     out["whole"] = on_box(f, g, whole, 2.5 * seconds)
+    keep(out)
     out["whole, without pairing"] = on_box(f, g, whole, 2.5 * seconds, pairs=False)
     return out
 
@@ -151,10 +155,14 @@ def main() -> None:
     record: dict[str, Any] = {**machine(), "seconds": arguments.seconds}
     if arguments.only != "acas":
         record["mnist"] = mnist(data, arguments.seconds)
+
+    def keep(found: dict[str, Any]) -> None:
+        if arguments.out:
+            write(arguments.out, {**record, "acas": found})
+
     if arguments.only != "mnist":
-        record["acas"] = acas(data, arguments.seconds)
-    record["load"] = os.getloadavg()[0]
-    if arguments.out:
+        keep(acas(data, arguments.seconds, keep))
+    elif arguments.out:
         write(arguments.out, record)
 
 

@@ -30,7 +30,7 @@ from reluatlas.typing import FloatArray
 
 CLOSE = 5e-10
 """Gap between both ends, over the value, from which on a part is settled."""
-_FEW_OPEN = 4
+_FEW_OPEN = 5
 """A box where at most so many units bend is cut along them, not halved."""
 _STEP_S = 0.3
 Told = Callable[[int, float, float], None]
