@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.comparison.paired.carry import Symbols, differences, outputs
 from reluatlas.comparison.paired.forms import Forms, combined, of_boxes, sound
 from reluatlas.comparison.paired.layers import AffinePair, Layers
-from reluatlas.comparison.paired.units import Apart, Bent, Range, units_of
+from reluatlas.comparison.paired.units import Apart, Bent, Range, jumps, units_of
 from reluatlas.comparison.paired.windows import Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
@@ -92,6 +92,9 @@ class Bounder:
         self._k = domain.dim
         self._last = _last_readers(layers)
         self._columns, self.n_units = _columns(layers)
+        self._jumps = {
+            t: jumps(node) for t, node in enumerate(layers.nodes) if isinstance(node, Breakpoints) and not node.is_relu
+        }
 
     def room(self, n_boxes: int) -> int:
         """Return how many symbols a tensor may have, for so many boxes at once."""
@@ -121,14 +124,13 @@ class Bounder:
         for position, node in enumerate(layers.nodes):
             look()
             if isinstance(node, Input):
-                zero = np.zeros_like(first.terms[:, :1])
-                z, d = first, Forms(zero, first.own, np.zeros_like(first.rest))
+                z, d = first, Forms(np.zeros_like(first.terms), first.own, np.zeros_like(first.rest))
             elif isinstance(node, AffinePair):
                 z, d = self._affine(node, second, apart, first)
             else:
                 z, d = _held(second, node.input), _held(apart, node.input)
                 given = None if fixed is None else fixed[:, :, self._columns[position]]
-                z, d, opened = self._cut(node, z, d, blame, room, given, first_bends)
+                z, d, opened = self._cut(position, z, d, blame, room, given, first_bends)
                 n_open += opened
             second.append(z)
             apart.append(d)
@@ -149,14 +151,15 @@ class Bounder:
         return z, combined(parts, node.bias_apart, node.bias_error, like)
 
     def _cut(
-        self, node: object, z: Forms, d: Forms, blame: _Blame, room: int, given: NDArray[np.int8] | None,
+        self, position: int, z: Forms, d: Forms, blame: _Blame, room: int, given: NDArray[np.int8] | None,
         first_bends: _FirstBends,
     ) -> tuple[Forms, Forms, IntArray]:  # fmt: skip
         """Return forms behind a layer of units or windows, and how many of them may bend."""
+        node = self._layers.nodes[position]
         n_rows, n_own = 1 + self._k + blame.n_second, blame.n_apart
         z_room, d_room = max(0, room - blame.n_second), max(0, room - n_own)
         if isinstance(node, Breakpoints):
-            units = units_of(node, len(z.rest))
+            units = units_of(node, len(z.rest), self._jumps.get(position))
             z_range = _within(z.range, None if given is None else given[:, 1])
             by = units.alone(z_range)
             made, new = outputs(z, by, n_rows, z_room)

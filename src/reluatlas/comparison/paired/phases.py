@@ -23,8 +23,10 @@ from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
 from reluatlas.typing import FloatArray
 
 _STEPS = 500
-_STEEP = 1e3
-"""What a row may cost at most, over the objective's own size: so programs without a point have an answer, too."""
+_STEEP = 1e2, 1e5, 1e9, 1e13
+"""What a row may cost at most, over the objective's own size, one after another: where no point satisfies all rows,
+the bound is far below zero with any of these; where rows are nearly parallel, it takes the steep ones."""
+_MISSED = 1e-13
 
 
 def cut(part: Part, n_units: int) -> list[Phases]:
@@ -68,9 +70,10 @@ def most_on(phases: Phases, center: float, along: FloatArray, slack: float) -> t
     rows, ends = phases.rows, phases.ends
     size = float(np.abs(along).sum())
     y, e = np.zeros(ends.size), np.sign(along)
-    if size > 0.0 and np.isfinite(size):
-        y, e = _proposed(rows, ends, along / size)
-        y = y * size
+    scale = size + 1e-3 * (abs(center) + slack)  # of a constant, too, there is none where rows have no point
+    if ends.size and 0.0 < scale < np.inf:
+        y, e = _proposed(rows, ends, along / scale)
+        y = y * scale
     reduced = along - y @ rows
     total = center + y @ ends + np.abs(reduced).sum() + slack
     sizes = abs(center) + y @ np.abs(ends) + size + (y @ np.abs(rows)).sum() + slack
@@ -90,7 +93,10 @@ def _proposed(rows: FloatArray, ends: FloatArray, along: FloatArray) -> tuple[Fl
     start[k] = max(0.0, float((-ends).max(initial=0.0)))
     dictionary = new_dictionary(k + 1, len(con))
     start_at(dictionary, con, len(con), start)
-    climb(dictionary, np.append(along, -_STEEP), -1, _STEPS)
+    for steep in _STEEP:
+        climb(dictionary, np.append(along, -steep), -1, _STEPS)
+        if dictionary.table[0, k] <= _MISSED:
+            break
     y = np.zeros(len(con))
     is_row = dictionary.nonbasic >= 0
     y[dictionary.nonbasic[is_row]] = -dictionary.cost[is_row]

@@ -26,6 +26,8 @@ These cases are those of [PaulsenWangWang2020] for ReLUs, for any slopes, and wi
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +58,7 @@ class Bent(NamedTuple):
 class Apart(NamedTuple):
     """The difference of what units give: `by_d d + by_z z + shift`, give or take `radius`; all (B, n).
 
-    `f_several` says where f's unit may be on several pieces.
+    Where each unit is on one piece, `by_z` and `shift` are rounded once. `f_several` says where f's unit may be on several pieces.
     """
 
     by_d: FloatArray
@@ -66,9 +68,9 @@ class Apart(NamedTuple):
     f_several: NDArray[np.bool_]
 
 
-def units_of(node: Breakpoints, n_boxes: int) -> Units | Relus:
-    """Return the functions of one layer of units, for many boxes at once."""
-    return Relus() if node.is_relu else Units(node, n_boxes)
+def units_of(node: Breakpoints, n_boxes: int, jump: FloatArray | None = None) -> Units | Relus:
+    """Return the functions of one layer of units, for many boxes at once; `jump` is that of `jumps`, where known."""
+    return Relus() if node.is_relu else Units(node, n_boxes, jumps(node) if jump is None else jump)
 
 
 class Relus:
@@ -114,12 +116,12 @@ class Relus:
 class Units:
     """The cases above for any units."""
 
-    def __init__(self, node: Breakpoints, n_boxes: int) -> None:
+    def __init__(self, node: Breakpoints, n_boxes: int, jump: FloatArray) -> None:
         self._shape = n_boxes, node.knots.shape[0]
         tiled = [np.tile(table, (n_boxes, 1)) for table in (node.knots, node.slopes, node.intercepts)]
         self._node = Breakpoints(node.input, *tiled, shape=(tiled[0].shape[0],))
         self._rows = np.arange(tiled[0].shape[0])
-        self._jump = _jumps(self._node)
+        self._jump = np.tile(jump, n_boxes)
 
     def alone(self, z: Range) -> Bent:
         """Return what is known of the outputs of units that read z."""
@@ -166,7 +168,10 @@ class Units:
         q, b = node.slopes[one, theirs[0][one]], node.intercepts[one, theirs[0][one]]
         same = mine[0][one] == theirs[0][one]
         by_d[one], by_z[one], shift[one] = k, np.where(same, 0.0, k - q), np.where(same, 0.0, a - b)
-        radius[one] = 0.0
+        # at a knot itself, the piece below it is the unit's
+        radius[one] = self._jump[one]
+        nothing = far == 0.0
+        by_z[nothing], shift[nothing], radius[nothing] = 0.0, 0.0, 0.0
         found = Apart(by_d, by_z, shift, radius, ~f_one)
         return Apart(*(part.reshape(self._shape) for part in found))
 
@@ -209,16 +214,20 @@ def _times(slope: FloatArray, x: FloatArray) -> FloatArray:
     return np.where(slope == 0.0, 0.0, slope * x)
 
 
-def _jumps(node: Breakpoints) -> FloatArray:
-    """Return how far the pieces of each unit are from meeting at its knots, at most, in the sum over knots."""
-    total = np.zeros(node.knots.shape[0])
-    for q in range(node.knots.shape[1]):
-        there = np.isfinite(node.knots[:, q])
-        knot = np.where(there, node.knots[:, q], 0.0)
-        left, right = node.slopes[:, q] * knot, node.slopes[:, q + 1] * knot
-        gap = np.abs((left - right) + (node.intercepts[:, q] - node.intercepts[:, q + 1]))
-        size = np.abs(left) + np.abs(right) + np.abs(node.intercepts[:, q]) + np.abs(node.intercepts[:, q + 1])
-        # zero times a slope, and no intercepts: the pieces do meet
-        rounding = np.where(size > 0.0, 8.0 * ROUNDOFF * size + TINY, 0.0)
-        total += np.where(there, (gap + rounding) * SLACK, 0.0)
-    return total
+def jumps(node: Breakpoints) -> FloatArray:
+    """Return how far the pieces of each unit are from meeting at its knots, in the sum over knots: mostly nothing."""
+    tables, unit = np.unique(
+        np.concatenate([node.knots, node.slopes, node.intercepts], axis=1), axis=0, return_inverse=True
+    )  # fmt: skip
+    q = node.knots.shape[1]
+    found = []
+    for row in tables.tolist():
+        knots, slopes, shifts = row[:q], row[q : 2 * q + 1], row[2 * q + 1 :]
+        gaps = (
+            (Fraction(slopes[i + 1]) - Fraction(slopes[i])) * Fraction(knot) + Fraction(shifts[i + 1]) - Fraction(shifts[i])
+            for i, knot in enumerate(knots)
+            if isfinite(knot)
+        )
+        total = float(sum((abs(gap) for gap in gaps), Fraction(0)))
+        found.append(total * SLACK + TINY if total > 0.0 else 0.0)
+    return np.array(found)[unit.reshape(-1)]

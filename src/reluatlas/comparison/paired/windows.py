@@ -102,7 +102,8 @@ def _gap(z: Forms, one: IntArray, other: IntArray) -> tuple[FloatArray, FloatArr
     a, b = at(z, one), at(z, other)
     terms, own = a.terms - b.terms, a.own - b.own
     size = np.abs(terms[:, 1:]).sum(axis=1) + np.abs(own).sum(axis=1)
-    rounding = 4.0 * ROUNDOFF * (a.sizes + b.sizes) * SLACK + TINY
+    rounding = 4.0 * ROUNDOFF * (a.sizes + b.sizes) * SLACK
+    rounding += TINY * (rounding > 0.0)  # nothing from nothing is nothing
     reach = (size + a.rest + b.rest + rounding) * SLACK
     reach = np.where(one == other, 0.0, reach)
     low, high = down(terms[:, 0] - reach), up(terms[:, 0] + reach)
