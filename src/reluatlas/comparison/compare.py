@@ -119,7 +119,8 @@ def compare(
     ----------
     On a domain: cells and classes are exact; `lower` and `upper` are certain, equal up to rounding when complete;
     `is_equal` is decided exactly; means and shares are float64 with bounds. After a limit both ends still hold on the
-    whole domain. By boxes: `upper` is rounded outward, `lower` is exact at the witness, at every stop. On segments: pieces and classes are exact, numbers float64. At
+    whole domain. By boxes: `upper` is rounded outward, `lower` is exact at the witness, at every stop. On segments:
+    pieces and classes are exact, numbers float64. At
     points: classes and patterns are exact, outputs from float64 forward passes.
 
     Cost
@@ -129,7 +130,8 @@ def compare(
 
     References
     ----------
-    [PaulsenWangWang2020] for bounds on such differences, unit by unit; the divided differences of Hermite and Genocchi for integrals.
+    [PaulsenWangWang2020] for bounds on such differences, unit by unit; the divided differences of Hermite and Genocchi
+    for integrals.
 
     Examples
     --------

@@ -32,7 +32,7 @@ from reluatlas.subdivision.runner.run import exactness_of, run
 from reluatlas.typing import FloatArray
 
 _FOR_CELLS, _FOR_CELLS_OF_SOLIDS = 0.8, 0.5
-"""Of the time, up to two dimensions and beyond; the rest is for what cells tell, or for boxes when they are too many."""
+"""Of the time, up to two dimensions and beyond; the rest is for what cells tell, or for boxes."""
 _FOR_BOXES = 0.9  # of what is left after cells
 _BOXES_AFTER_MAX_CELLS = 256
 _AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
@@ -76,7 +76,10 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
             top, every = _largest(both, totals, domain, deadline.share(_SHARE_OF_VERTICES) if stopped_by else deadline)
             rest = None
             if stopped_by:
-                rest = _unseen(both, domain, wanted.norm), _rest(both, domain, wanted, limits, top, stopped_by, deadline)
+                rest = (
+                    _unseen(both, domain, wanted.norm),
+                    _rest(both, domain, wanted, limits, top, stopped_by, deadline),
+                )
             return _answer(
                 both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
                 time.monotonic() - start,
@@ -159,7 +162,7 @@ def require_bounded(network: Network, domain: object, method: Method | None = No
     if domain.dim > MAX_DIMENSION and method != "boxes":
         raise DomainError(
             f"`where` has {domain.dim} dimensions; cells of two networks are found in up to {MAX_DIMENSION}. Pass a "
-            "`Slice`, such as `ra.Slice.through(X[:3])`, points as `X=`, or `method=\"boxes\"` for both ends of the "
+            '`Slice`, such as `ra.Slice.through(X[:3])`, points as `X=`, or `method="boxes"` for both ends of the '
             "largest difference."
         )
 
@@ -209,7 +212,8 @@ def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, F
 
 def _answer(
     both: Refinement, domain: Box | Slice, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
-    rest: tuple[tuple[float, FloatArray] | None, Searched | None] | None, equal: bool | None, stopped_by: StoppedBy, exactness: Exactness,
+    rest: tuple[tuple[float, FloatArray] | None, Searched | None] | None, equal: bool | None,
+    stopped_by: StoppedBy, exactness: Exactness,
     share: float, seconds: float,
 ) -> Comparison:  # fmt: skip
     upper, max_upper = top.upper, np.array([one.upper for one in every])

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.comparison.paired.carry import Symbols, differences, outputs
-from reluatlas.comparison.paired.forms import Forms, combined, of_boxes, sound
+from reluatlas.comparison.paired.forms import SLACK, Forms, combined, of_boxes, sound
 from reluatlas.comparison.paired.layers import AffinePair, Layers
 from reluatlas.comparison.paired.units import Apart, Bent, Range, jumps, units_of
 from reluatlas.comparison.paired.windows import Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
 from reluatlas.network.interpret import sources
-from reluatlas.network.record import Affine, Breakpoints, Input
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.network.record import Breakpoints, Input
+from reluatlas.stable.enclosure import ROUNDOFF, TINY
 from reluatlas.typing import FloatArray, IntArray
 
 MOST_NUMBERS = 2**22

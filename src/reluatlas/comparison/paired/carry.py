@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reluatlas.comparison.paired.forms import Forms, sound
+from reluatlas.comparison.paired.forms import SLACK, Forms, sound
 from reluatlas.comparison.paired.units import Apart, Bent
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.stable.enclosure import ROUNDOFF, TINY
 from reluatlas.typing import FloatArray, IntArray
 
 

@@ -1,4 +1,4 @@
-"""How far apart are two networks on a box, within the time there is? `find`: by boxes, in pairs where units correspond."""
+"""How far apart are two networks on a box, in the time there is? `find`: in pairs, where units correspond."""
 
 from __future__ import annotations
 

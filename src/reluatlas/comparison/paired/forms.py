@@ -17,9 +17,11 @@ from functools import cached_property
 import numpy as np
 
 from reluatlas.network.operators import LinearOperator, apply_operator, coefficients, mapped, terms
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY, down, up
+from reluatlas.stable.enclosure import ROUNDOFF, TINY, down, up
 from reluatlas.typing import FloatArray
 
+SLACK = 1.0 + 1e-10
+"""Factor that covers the rounding of a bound itself, which is a sum of fewer than 900,000 numbers."""
 _LEAST = 2.0**-900
 """Products of at least this size lose nothing by underflow."""
 

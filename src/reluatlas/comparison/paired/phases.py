@@ -17,9 +17,10 @@ from __future__ import annotations
 import numpy as np
 
 from reluatlas.comparison.paired.bounds import Bend
+from reluatlas.comparison.paired.forms import SLACK
 from reluatlas.comparison.paired.tree import Part, Phases
 from reluatlas.geometry.programs.dictionary import climb, new_dictionary, start_at
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.stable.enclosure import ROUNDOFF, TINY
 from reluatlas.typing import FloatArray
 
 _STEPS = 500
@@ -66,7 +67,7 @@ def _side(bend: Bend, network: int, *, on: bool) -> tuple[FloatArray, float]:
 
 
 def most_on(phases: Phases, center: float, along: FloatArray, slack: float) -> tuple[float, FloatArray]:
-    """Return what `center + along . e`, give or take `slack`, does not exceed on a part, and where it may be largest."""
+    """Return what `center + along . e`, give or take `slack`, does not exceed on a part, and where it may be so."""
     rows, ends = phases.rows, phases.ends
     size = float(np.abs(along).sum())
     y, e = np.zeros(ends.size), np.sign(along)

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from reluatlas.answers.limits import StoppedBy
 from reluatlas.comparison.exact import ExactAt
 from reluatlas.comparison.norms import Norm, norm_of
-from reluatlas.comparison.paired.bounds import BoxBounds, Bounder
+from reluatlas.comparison.paired.bounds import Bounder, BoxBounds
 from reluatlas.comparison.paired.phases import cut, most_on
 from reluatlas.comparison.paired.tree import Part, Tree, halves
 from reluatlas.comparison.paired.witness import Witnesses

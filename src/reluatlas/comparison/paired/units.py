@@ -33,8 +33,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.comparison.paired.forms import SLACK
 from reluatlas.network.record import Breakpoints
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY
+from reluatlas.stable.enclosure import ROUNDOFF, TINY
 from reluatlas.stable.knots import Pieces, bend
 from reluatlas.typing import FloatArray, IntArray
 
@@ -58,7 +59,8 @@ class Bent(NamedTuple):
 class Apart(NamedTuple):
     """The difference of what units give: `by_d d + by_z z + shift`, give or take `radius`; all (B, n).
 
-    Where each unit is on one piece, `by_z` and `shift` are rounded once. `f_several` says where f's unit may be on several pieces.
+    Where each unit is on one piece, `by_z` and `shift` are rounded once. `f_several` says where f's unit may be on
+    several pieces.
     """
 
     by_d: FloatArray
@@ -129,8 +131,9 @@ class Units:
         pieces = self._pieces(z)
         by = bend(self._node, z, pieces)  # type: ignore[arg-type]
         several = pieces.first_needed != pieces.last_needed
-        made = Bent(by.slope, by.shift, by.radius, several)
-        return Bent(*(part.reshape(self._shape) for part in made))
+        made = by.slope, by.shift, by.radius
+        slope, shift, radius = (part.reshape(self._shape) for part in made)
+        return Bent(slope, shift, radius, several.reshape(self._shape))
 
     def apart(self, y: Range, z: Range, d: Range) -> Apart:
         """Return what is known of the difference of the outputs of units that read y and z, where d = y - z."""
@@ -172,8 +175,8 @@ class Units:
         radius[one] = self._jump[one]
         nothing = far == 0.0
         by_z[nothing], shift[nothing], radius[nothing] = 0.0, 0.0, 0.0
-        found = Apart(by_d, by_z, shift, radius, ~f_one)
-        return Apart(*(part.reshape(self._shape) for part in found))
+        by_d, by_z, shift, radius = (part.reshape(self._shape) for part in (by_d, by_z, shift, radius))
+        return Apart(by_d, by_z, shift, radius, ~f_one.reshape(self._shape))
 
     def _pieces(self, z: Range) -> Pieces:
         """Return the first and the last piece that the functions need; where z is a knot all over, the lower one."""
@@ -189,9 +192,7 @@ class Units:
         held = (piece >= first[:, None]) & (piece <= last[:, None])
         return np.where(held, slopes, np.inf).min(axis=1), np.where(held, slopes, -np.inf).max(axis=1)
 
-    def _off_line(
-        self, at: IntArray, slope: FloatArray, shift: FloatArray, x: Range
-    ) -> tuple[FloatArray, FloatArray]:
+    def _off_line(self, at: IntArray, slope: FloatArray, shift: FloatArray, x: Range) -> tuple[FloatArray, FloatArray]:
         """Return bounds of `slope x + shift - s(x)` over ranges of x, for the units `at`."""
         node = self._node
         low, high = np.full(at.size, np.inf), np.full(at.size, -np.inf)
@@ -224,7 +225,9 @@ def jumps(node: Breakpoints) -> FloatArray:
     for row in tables.tolist():
         knots, slopes, shifts = row[:q], row[q : 2 * q + 1], row[2 * q + 1 :]
         gaps = (
-            (Fraction(slopes[i + 1]) - Fraction(slopes[i])) * Fraction(knot) + Fraction(shifts[i + 1]) - Fraction(shifts[i])
+            (Fraction(slopes[i + 1]) - Fraction(slopes[i])) * Fraction(knot)
+            + Fraction(shifts[i + 1])
+            - Fraction(shifts[i])
             for i, knot in enumerate(knots)
             if isfinite(knot)
         )

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.comparison.paired.carry import Symbols, behind, with_symbols
-from reluatlas.comparison.paired.forms import Forms, sound
+from reluatlas.comparison.paired.forms import SLACK, Forms, sound
 from reluatlas.network.record import Max
-from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY, down, up
+from reluatlas.stable.enclosure import ROUNDOFF, TINY, down, up
 from reluatlas.typing import FloatArray, IntArray
 
 

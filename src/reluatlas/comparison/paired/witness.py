@@ -39,7 +39,8 @@ class Witnesses:
     """
 
     def __init__(self, both: Refinement, domain: Box | Slice, norm: Norm, exact: ExactAt) -> None:
-        self._both, self._domain, self._norm, self._exact = both, domain, norm, exact
+        self._both, self._domain, self._exact = both, domain, exact
+        self._norm: Norm = norm
         self._rng = np.random.default_rng(0)
         self.lower, self.each = 0.0, np.zeros(both.m)
         self.points: list[FloatArray | None] = [None] * both.m

@@ -131,7 +131,9 @@ class Names:
             pattern[:] = self.base
             pattern[:, self.local.column] = cells.pattern
             # lines that bound cells, and those that meet in vertices
-            lines = {name: self.lines_outside(getattr(cells, name)) for name in ("line", "rows") if hasattr(cells, name)}
+            lines = {
+                name: self.lines_outside(getattr(cells, name)) for name in ("line", "rows") if hasattr(cells, name)
+            }
             cells = cells._replace(pattern=pattern, hash=cells.hash ^ self.key, **lines)
         return replace(found, cells=cells, rest=[self._item_outside(item) for item in found.rest])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -131,7 +132,9 @@ def value(net: Network, node: int, X):
         if isinstance(here, Input):
             done.append(X)
         elif isinstance(here, Affine):
-            done.append(here.bias + sum(done[s] @ matrix(o).T for s, o in zip(here.inputs, here.operators, strict=True)))
+            done.append(
+                here.bias + sum(done[s] @ matrix(o).T for s, o in zip(here.inputs, here.operators, strict=True))
+            )
         elif isinstance(here, Breakpoints):
             done.append(np.maximum(done[here.input], 0.0))
         else:
@@ -166,7 +169,7 @@ def test_equal_networks_differ_by_nothing_anywhere(kind):
 def test_pairs_are_bounded_far_better_than_one_by_one():
     rng = np.random.default_rng(0)
     sizes = (4, 40, 40, 40, 2)
-    layers = [(rng.normal(size=(m, n)) / np.sqrt(n), rng.normal(size=m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+    layers = [(rng.normal(size=(m, n)) / np.sqrt(n), rng.normal(size=m)) for n, m in pairwise(sizes)]
     f = ra.load(layers)
     g = ra.load([(w.astype(np.float16).astype(np.float64), b) for w, b in layers])
     box = ra.Box(-1, 1, dim=4)
