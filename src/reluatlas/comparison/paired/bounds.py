@@ -7,21 +7,22 @@ common, the relaxed parts above all, cancels, and what is left is of the size of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.comparison.paired.carry import Symbols, differences, outputs
+from reluatlas.comparison.paired.bends import Bend, FirstBends
+from reluatlas.comparison.paired.blame import Blame
+from reluatlas.comparison.paired.carry import differences, outputs
 from reluatlas.comparison.paired.forms import SLACK, Forms, combined, of_boxes, sound
 from reluatlas.comparison.paired.layers import AffinePair, Layers
-from reluatlas.comparison.paired.units import Apart, Bent, Range, jumps, units_of
+from reluatlas.comparison.paired.units import Range, jumps, units_of
 from reluatlas.comparison.paired.windows import Windows
 from reluatlas.deadline import look
 from reluatlas.domain import Box, Slice
 from reluatlas.network.interpret import sources
 from reluatlas.network.record import Breakpoints, Input
-from reluatlas.stable.enclosure import ROUNDOFF, TINY
+from reluatlas.stable.enclosure import ROUNDOFF
 from reluatlas.typing import FloatArray, IntArray
 
 MOST_NUMBERS = 2**22
@@ -59,21 +60,6 @@ class BoxBounds:
     along: FloatArray
     slack: FloatArray
     bends: tuple[Bend, ...]
-
-
-class Bend(NamedTuple):
-    """A pair of ReLUs that may bend on a box, after all before it.
-
-    `unit` counts the units of all layers, -1 for none; nothing is known of a box with bends of another kind. `is_open`
-    says whether f's may bend, and g's; `rows` (2, k + 2) have center, shares of the box's coordinates, and rest.
-    """
-
-    unit: int
-    is_open: tuple[bool, bool]
-    rows: FloatArray
-
-
-NO_BEND = Bend(-1, (False, False), np.zeros((2, 0)))
 
 
 class Bounder:
@@ -116,11 +102,11 @@ class Bounder:
     def _walk(self, low: FloatArray, high: FloatArray, fixed: NDArray[np.int8] | None) -> BoxBounds:
         layers, room = self._layers, self.room(len(low))
         first = of_boxes(self._origin, self._basis, low, high)
-        blame = _Blame(self._k, len(low))
+        blame = Blame(self._k, len(low))
         second: list[Forms | None] = []
         apart: list[Forms | None] = []
         n_open = np.zeros(len(low), dtype=np.int64)
-        first_bends = _FirstBends(len(low), self._k)
+        first_bends = FirstBends(len(low), self._k)
         for position, node in enumerate(layers.nodes):
             look()
             if isinstance(node, Input):
@@ -151,8 +137,8 @@ class Bounder:
         return z, combined(parts, node.bias_apart, node.bias_error, like)
 
     def _cut(
-        self, position: int, z: Forms, d: Forms, blame: _Blame, room: int, given: NDArray[np.int8] | None,
-        first_bends: _FirstBends,
+        self, position: int, z: Forms, d: Forms, blame: Blame, room: int, given: NDArray[np.int8] | None,
+        first_bends: FirstBends,
     ) -> tuple[Forms, Forms, IntArray]:  # fmt: skip
         """Return forms behind a layer of units or windows, and how many of them may bend."""
         node = self._layers.nodes[position]
@@ -189,7 +175,7 @@ class Bounder:
         return made, gap, several.sum(axis=1)
 
     def _told(
-        self, d: Forms, low: FloatArray, high: FloatArray, n_open: IntArray, blame: _Blame, first_bends: _FirstBends
+        self, d: Forms, low: FloatArray, high: FloatArray, n_open: IntArray, blame: Blame, first_bends: FirstBends
     ) -> BoxBounds:
         bottom, top = d.range
         bottom = np.where(np.isnan(bottom), -np.inf, bottom)
@@ -211,46 +197,6 @@ class Bounder:
         )  # fmt: skip
 
 
-class _FirstBends:
-    """The first units that may bend, box by box, as layers are walked through."""
-
-    def __init__(self, n_boxes: int, k: int) -> None:
-        self._k = k
-        self._found: list[Bend | None] = [None] * n_boxes
-        self._refused = np.zeros(n_boxes, dtype=bool)
-        self.offset = 0
-
-    def refuse(self, several: NDArray[np.bool_]) -> None:
-        """Note boxes on which something else than a ReLU bends."""
-        self._refused |= several.any(axis=1)
-
-    def note(self, y: Forms, z: Forms, found: Apart, by: Bent) -> None:
-        """Note what may bend in this layer, on boxes where nothing did before."""
-        several = found.f_several | by.several
-        weight = np.where(several, found.radius + 1e-3 * by.radius + TINY, -1.0)
-        unit = weight.argmax(axis=1)
-        for b in np.flatnonzero(several.any(axis=1)).tolist():
-            if self._found[b] is None:
-                i = int(unit[b])
-                rows = np.stack([_row(y, b, i, self._k), _row(z, b, i, self._k)])
-                is_open = bool(found.f_several[b, i]), bool(by.several[b, i])
-                self._found[b] = Bend(self.offset + i, is_open, rows)
-
-    def told(self) -> tuple[Bend, ...]:
-        """Return the first unit of each box that may bend."""
-        return tuple(
-            NO_BEND if bend is None or refused else bend
-            for bend, refused in zip(self._found, self._refused.tolist(), strict=True)
-        )
-
-
-def _row(z: Forms, box: int, unit: int, k: int) -> FloatArray:
-    """Return center, shares of the coordinates, and how far an entry may be from that."""
-    terms = z.terms[box, :, unit]
-    rest = (np.abs(terms[1 + k :]).sum() + np.abs(z.own[box, :, unit]).sum() + z.rest[box, unit]) * SLACK
-    return np.concatenate([terms[: 1 + k], [rest]])
-
-
 def _within(known: tuple[FloatArray, FloatArray], given: NDArray[np.int8] | None) -> Range:
     """Return ranges of what ReLUs read, where some are certainly on or off."""
     low, high = known
@@ -270,50 +216,6 @@ def _columns(layers: Layers) -> tuple[dict[int, slice], int]:
             out[position] = slice(start, start + size)
             start += size
     return out, start
-
-
-class _Blame:
-    """Along which coordinates does what a symbol stands for bend? Shares of each, by symbol."""
-
-    def __init__(self, k: int, n_boxes: int) -> None:
-        self._k, self._n = k, n_boxes
-        self._second: list[FloatArray] = []
-        self._apart: list[FloatArray] = []
-
-    @property
-    def n_second(self) -> int:
-        """Number of symbols of units so far."""
-        return sum(part.shape[1] for part in self._second)
-
-    @property
-    def n_apart(self) -> int:
-        """Number of symbols of differences so far."""
-        return sum(part.shape[1] for part in self._apart)
-
-    def of_second(self, new: Symbols, z: Forms, entry: IntArray | None = None) -> None:
-        """Note the new symbols of units that read z."""
-        self._second.append(self._shares(new, z, entry))
-
-    def of_apart(self, new: Symbols, z: Forms, entry: IntArray | None = None) -> None:
-        """Note the new symbols of differences."""
-        self._apart.append(self._shares(new, z, entry))
-
-    def _shares(self, new: Symbols, z: Forms, entry: IntArray | None) -> FloatArray:
-        out = np.zeros((self._n, new.rows.shape[1], self._k))
-        unit = new.unit if entry is None else entry[new.box, new.unit]
-        along = np.abs(z.terms[new.box, 1 : 1 + self._k, unit])
-        out[new.box, new.symbol] = along / np.maximum(along.sum(axis=1, keepdims=True), TINY)
-        return out
-
-    def weights(self, second: FloatArray, apart: FloatArray) -> FloatArray:
-        """Return how much of an output's bound each coordinate is to blame for, (B, k)."""
-        out = np.zeros((self._n, self._k))
-        for terms, shares in ((second, self._second), (apart, self._apart)):
-            if shares:
-                all_ = np.concatenate(shares, axis=1)
-                n = min(all_.shape[1], terms.shape[1])
-                out += np.einsum("bs,bsk->bk", np.abs(terms[:, :n]), all_[:, :n])
-        return out
 
 
 def total(z: Forms, d: Forms) -> Forms:

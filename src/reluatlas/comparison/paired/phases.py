@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluatlas.comparison.paired.bounds import Bend
+from reluatlas.comparison.paired.bends import Bend
 from reluatlas.comparison.paired.forms import SLACK
 from reluatlas.comparison.paired.tree import Part, Phases
 from reluatlas.geometry.programs.dictionary import climb, new_dictionary, start_at

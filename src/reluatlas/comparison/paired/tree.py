@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.comparison.paired.bounds import NO_BEND, Bend
+from reluatlas.comparison.paired.bends import NO_BEND, Bend
 from reluatlas.typing import FloatArray
 
 
