@@ -4,9 +4,9 @@
 
 DATA (or the environment variable RELUATLAS_DATA) holds `models/` and `mnist/`.
 
-- `acas`: `ACASXU_run2a_1_1` against its weights rounded to float16, on the input boxes of properties 1 and 3 (S seconds
-  each; where the refinement is larger than that, both ends), and on boxes of half-width 0.05 around ten random centers
-  (half of S each).
+- `acas`: `ACASXU_run2a_1_1` against its weights rounded to float16, by boxes with units bounded in pairs: on the input
+  boxes of properties 1 and 3 (S seconds each), on boxes of half-width 0.05 around ten random centers (half of S each),
+  and on the whole input box (2.5 S; beside it, for as long, without pairing). Both ends, and whether they meet.
 - `mnist`: `mnist-net_256x2` against 30 % of its smallest weights pruned, at the 10,000 test images, and on the plane
   through three of them.
 
@@ -19,6 +19,7 @@ import argparse
 import gzip
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ import numpy as np
 from _record import machine, write
 
 import reluatlas as ra
+from reluatlas.answers.limits import Limits
+from reluatlas.comparison.paired.find import find
+from reluatlas.comparison.refinement import refinement
+from reluatlas.deadline import under
 from reluatlas.network.network import Affine, Dense
 from reluatlas.network.operators import mapped
 
@@ -37,6 +42,7 @@ PROPERTIES = {
         [-0.3035311561, -0.2985528119], [-0.0095492966, 0.0095492966], [0.4933803236, 0.5], [0.3, 0.5], [0.3, 0.5],
     ],
 }  # fmt: skip
+INPUTS = [[-0.3284228772, 0.6798577687], [-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5], [-0.5, 0.5]]
 
 
 def rounded(net: ra.Network) -> ra.Network:
@@ -65,36 +71,48 @@ def _changed(net: ra.Network, weights: Any, biases: Any) -> ra.Network:
     return replace(net, nodes=tuple(change(node) for node in net.nodes))
 
 
-def on_box(f: ra.Network, g: ra.Network, box: ra.Box, seconds: float) -> dict[str, Any]:
-    """Compare on a box, check against samples, and tell."""
-    start = time.monotonic()
-    found = ra.compare(f, g, box, means=False, max_seconds=seconds)
-    took = time.monotonic() - start
+def on_box(f: ra.Network, g: ra.Network, box: ra.Box, seconds: float, *, pairs: bool = True) -> dict[str, Any]:
+    """Return both ends on a box, checked against samples."""
+    start, begin = time.monotonic(), time.process_time()
+    both, limits = refinement(f, g, classes=False), Limits(None, seconds)
+    with under(limits.deadline):
+        found = find(both, box, "inf", limits, pairs=pairs)
+    took, cpu = time.monotonic() - start, time.process_time() - begin
+    lower, upper = found.top.lower, found.top.upper
     X = np.random.default_rng(0).uniform(box.low, box.high, (100_000, box.dim))
     sampled = float(np.abs(f(X) - g(X)).max())
-    assert sampled <= found.upper * (1 + 1e-9)
-    print(f"{took:.1f} s, {found.n_cells:,} cells. {found.summary()}", flush=True)
+    assert sampled <= upper * (1 + 1e-9)
+    assert found.search.is_paired == pairs
+    gap = (upper - lower) / lower
+    print(f"{took:.1f} s ({cpu:.1f} s of processor time), {found.search}: {lower:.9g} to {upper:.9g}", flush=True)
     return {
-        "seconds": took, "n_cells": found.n_cells, "is_complete": found.is_complete, "share_done": found.share_done,
-        "lower": found.lower, "upper": found.upper, "sampled": sampled, "disagreement": found.disagreement,
+        "seconds": took, "processor_seconds": cpu, "n_boxes": found.search.n_boxes, "n_open": found.search.n_open,
+        "stopped_by": found.search.stopped_by, "lower": lower, "upper": upper, "gap": gap, "sampled": sampled,
+        "load": os.getloadavg()[0],
     }  # fmt: skip
 
 
-def acas(data: Path, seconds: float) -> dict[str, Any]:
-    """Compare an ACAS Xu network with its float16 copy."""
+def acas(data: Path, seconds: float, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Compare an ACAS Xu network with its float16 copy; what is known so far is kept after each box."""
     f = ra.load(data / "models" / "ACASXU_run2a_1_1_batch_2000.onnx", classes="min")
     g = rounded(f)
-    ra.compare(f, g, ra.Box(-0.005, 0.005, dim=5))  # compiles
     out: dict[str, Any] = {}
     for name, sides in PROPERTIES.items():
         low, high = np.array(sides).T
         print(name, flush=True)
         out[name] = on_box(f, g, ra.Box(low, high), seconds)
+        keep(out)
     rng = np.random.default_rng(0)
     out["around"] = []
     for _ in range(10):
         center = rng.uniform(-0.4, 0.4, 5)
         out["around"].append(on_box(f, g, ra.Box(center - 0.05, center + 0.05), seconds / 2))
+        keep(out)
+    print("the whole input box", flush=True)
+    whole = ra.Box(*np.array(INPUTS).T)
+    out["whole"] = on_box(f, g, whole, 2.5 * seconds)
+    keep(out)
+    out["whole, without pairing"] = on_box(f, g, whole, 2.5 * seconds, pairs=False)
     return out
 
 
@@ -137,10 +155,14 @@ def main() -> None:
     record: dict[str, Any] = {**machine(), "seconds": arguments.seconds}
     if arguments.only != "acas":
         record["mnist"] = mnist(data, arguments.seconds)
+
+    def keep(found: dict[str, Any]) -> None:
+        if arguments.out:
+            write(arguments.out, {**record, "acas": found})
+
     if arguments.only != "mnist":
-        record["acas"] = acas(data, arguments.seconds)
-    record["load"] = os.getloadavg()[0]
-    if arguments.out:
+        keep(acas(data, arguments.seconds, keep))
+    elif arguments.out:
         write(arguments.out, record)
 
 

@@ -37,6 +37,23 @@ from scripts.tables.words import Record
 PAGES = ("README.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+def compare(record: Record) -> str:
+    """Return the table of how far apart two networks are on boxes."""
+    head = ["box", "reached", "nowhere more than", "gap", "boxes", "seconds", "processor seconds"]
+    around = [(f"around center {i}", row) for i, row in enumerate(record["acas"].get("around", []))]
+    named = [(name, row) for name, row in record["acas"].items() if name != "around"]
+    properties, whole = named[:2], named[2:]
+    rows = [
+        [
+            name, f"{row['lower']:.9g}", f"{row['upper']:.9g}",
+            "closed" if not row["stopped_by"] else f"{100 * row['gap']:.2g} %",
+            f"{row['n_boxes']:,}", _seconds(row["seconds"]), _seconds(row["processor_seconds"]),
+        ]
+        for name, row in (*properties, *around, *whole)
+    ]  # fmt: skip
+    return _lines(head, rows) + _made(record)
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "real_models": real_models,
     "degenerate": degenerate,
@@ -58,6 +75,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "acas_box": acas_box,
     "joining": joining,
     "simplify": simplify,
+    "compare": compare,
 }
 
 

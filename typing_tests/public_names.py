@@ -115,6 +115,7 @@ def functions(net: ra.Network, X: Floats) -> None:
     assert_type(ra.difference(net, net), ra.Network)
     answer = ra.compare(net, net, ra.Box(-1, 1, dim=2), norm=2)
     assert_type(answer, ra.Comparison)
+    assert_type(ra.compare(net, net, ra.Box(-1, 1, dim=2), method="boxes", eps=0.5).is_within, bool | None)
     assert_type(answer.is_equal, bool | None)
     ra.compare(net, net, X=X)
     ra.plot.comparison(answer)

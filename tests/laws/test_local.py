@@ -6,16 +6,21 @@ Small budgets make many items, so that paths, lines and hashes go in and out of 
 from __future__ import annotations
 
 from dataclasses import fields
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import reluatlas as ra
+from reluatlas.answers.limits import Limits
 from reluatlas.complexes.linear_regions import map_errors
 from reluatlas.errors import ReluAtlasError
+from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.subdivision.local import localize
+from reluatlas.subdivision.program.lower import lower
 from reluatlas.subdivision.runner import threads
+from reluatlas.subdivision.runner.run import run
 from reluatlas.testing import assert_complex, zoo
 from tests.compare import assert_matches_oracle
 from tests.doors import domain_of, network_of
@@ -131,6 +136,28 @@ def test_boxes_in_four_to_six_dimensions(dim, local, monkeypatch):
         modes = ("off", "on", "items")
         counts = {in_mode(monkeypatch, mode, ra.count_cells, net, box, jobs=1).n_cells for mode in modes}
         assert len(counts) == 1
+
+
+def test_rows_that_meet_in_vertices_are_those_of_the_whole_network(local, monkeypatch):
+    rng = np.random.default_rng(0)
+    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairwise((3, 9, 8, 2))]
+    net, box = ra.load(layers), ra.Box(-0.2, 0.2, dim=3)
+    lowered = lower(net, box)
+    found = in_mode(monkeypatch, "on", run, lowered, Limits(jobs=1), collect=True)
+    assert local[-1] is not None and local[-1].lowered.n_units < 17
+    rows = WholeRows(net, box)
+    n = 0
+    for part in found.found:
+        cells = part.cells
+        ends = np.cumsum(cells.n_vertices)
+        for v in range(len(cells.radius)):
+            pattern = cells.pattern[np.searchsorted(ends, v, side="right")]
+            for line in cells.rows[v].tolist():
+                row = rows(Reference.of(line), pattern)
+                at = sum(c * Fraction(x) for c, x in zip(row, cells.x[v, :3].tolist(), strict=False)) + row[3]
+                assert abs(at) <= sum(map(abs, row[:3])) * Fraction(float(cells.radius[v]))
+                n += line >= 0
+    assert n > 50
 
 
 def large(seed):

@@ -18,11 +18,13 @@ from reluatlas.cli.options import (
     Certificate,
     Check,
     Checkpoint,
+    CompareMethod,
     Corners,
     CountOnly,
     Data,
     Device,
     Dtype,
+    Eps,
     Figures,
     ImageShape,
     Jobs,
@@ -371,6 +373,8 @@ def _compare(
     through: Through = None,
     margin: Margin = 0.2,
     norm: NormName = "inf",
+    method: CompareMethod = None,
+    eps: Eps = None,
     units: PointUnits,
     budget: Budget,
     source: Source,
@@ -379,14 +383,15 @@ def _compare(
 ) -> int:
     """Say how two models differ, exactly: on a box or a plane, or at points; where classes differ, and by how much.
 
-    MODEL is f, OTHER is g; options of the model are of both. A box or plane has up to six dimensions. With --out:
+    MODEL is f, OTHER is g; options of the model are of both. A box or plane has up to six dimensions; with --method
+    boxes, which only tells how far apart the outputs are, any number. With --out:
     report.html, comparison.json (all numbers), and of a plane a figure of f, g and their difference.
 
     Example: reluatlas compare model.onnx pruned.onnx --box -1,1 --out result
     """
     from reluatlas.cli.compare import Asked, compare
 
-    asked = Asked(data or [], box or [], through or [], margin, norm, units)
+    asked = Asked(data or [], box or [], through or [], margin, norm, units, method, eps)
     with under(Deadline.after(budget.max_seconds)):
         return compare(source, other, asked, budget, common, typed=context.obj)
 

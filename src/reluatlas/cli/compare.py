@@ -44,6 +44,8 @@ class Asked:
     margin: float
     norm: str
     units: PointUnits = field(default_factory=PointUnits)
+    method: str | None = None
+    eps: float | None = None
 
     def __post_init__(self) -> None:
         named = [
@@ -61,6 +63,18 @@ class Asked:
             )
         if self.norm not in ("inf", "1", "2"):
             raise ArgumentError(f"`--norm {self.norm}` is unknown; expected inf, 1 or 2.")
+        if self.method not in (None, "cells", "boxes"):
+            raise ArgumentError(f"`--method {self.method}` is unknown; expected cells or boxes.")
+        if self.data and (self.method is not None or self.eps is not None):
+            raise ArgumentError(
+                "`--method` and `--eps` are for `--box` and `--through`, not for points. Leave them out."
+            )
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        """What was said of how to compare, as arguments of `compare`."""
+        given = {"method": self.method, "eps": self.eps}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def norm_value(self) -> Any:
@@ -111,6 +125,7 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
 def _where(f: Network, asked: Asked, *, quiet: bool) -> tuple[dict[str, Any], str, facts.Facts]:
     """Return where to compare as arguments of `compare`, the Python of the call, and what is told of it."""
     more = "" if asked.norm == "inf" else f", norm={asked.norm}"
+    more += "".join(f", {name}={value!r}" for name, value in asked.ways.items())
     if asked.data:
         points: list[Point] = read_files(asked.data, f.input_shape, "--data", units=asked.units, quiet=quiet)
         if not points:
@@ -120,7 +135,7 @@ def _where(f: Network, asked: Asked, *, quiet: bool) -> tuple[dict[str, Any], st
         return {"X": X}, code, {"data": list(asked.data)}
     chosen = AskedDomain(asked.box, asked.through, asked.margin, units=asked.units).fit(f, quiet=quiet)
     code = f"ra.compare(f, g, {chosen.code}{more})"
-    return {"where": chosen.domain}, code, {"domain": facts.of_domain(chosen.domain)}
+    return {"where": chosen.domain, **asked.ways}, code, {"domain": facts.of_domain(chosen.domain)}
 
 
 def _finite(value: Any) -> Any:
@@ -150,9 +165,11 @@ def _show(
     rows = [("time", words.seconds(numbers["seconds"]))]
     if "n_cells" in numbers:
         so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
-        rows = [
+        ends = [("largest |f - g|", f"{numbers['lower']:.9g} to {numbers['upper']:.9g}")] if numbers["boxes"] else []
+        parts = [("boxes", f"{numbers['boxes']['n_boxes']:,}")] if numbers["boxes"] else []
+        found = [
             ("cells", f"{numbers['n_cells']:,} of the common refinement{so_far}"),
             ("exactness", words.exactness(numbers["exactness"])),
-            *rows,
         ]
+        rows = [*ends, *(found if numbers["method"] != "boxes" else []), *parts, *rows]
     console.pairs([*rows, *([("written", str(out))] if out is not None else [])])

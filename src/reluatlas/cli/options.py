@@ -57,6 +57,21 @@ NormName = Annotated[
     str,
     typer.Option("--norm", metavar="NORM", help="How the outputs' differences count together: inf (largest), 1, 2."),
 ]
+CompareMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="METHOD",
+        help="How, on a box or plane: cells (everything, exactly) or boxes (only how far apart at most and at least, "
+        "on boxes of any size). Left out: cells, and boxes when these are too many.",
+    ),
+]
+Eps = Annotated[
+    float | None,
+    typer.Option(
+        "--eps", metavar="E", help="Whether outputs nowhere differ by more than E: stop when that is certain."
+    ),
+]
 ModelModule = Annotated[
     str | None,
     typer.Option(

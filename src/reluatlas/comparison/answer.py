@@ -61,6 +61,10 @@ class Comparison(ComparisonRecord):
     runtime_error : float or None
         By how much a float32 forward pass is off in f - g at the witness.
     notices : tuple of str
+    eps : float or None
+        What the difference was asked to be at most; see `is_within`.
+    boxes : BoxSearch or None
+        What the search over parts of the domain took; None where all was found from cells.
     """
 
     @cached_property
@@ -87,6 +91,18 @@ class Comparison(ComparisonRecord):
             "is_complete": self.is_complete,
             "stopped_by": self.stopped_by,
             "share_done": self.share_done,
+            "method": self.method,
+            "ends_meet": self.ends_meet,
+            "eps": self.eps,
+            "is_within": self.is_within,
+            "boxes": None
+            if self.boxes is None
+            else {
+                "is_paired": self.boxes.is_paired,
+                "n_boxes": self.boxes.n_boxes,
+                "n_open": self.boxes.n_open,
+                "stopped_by": self.boxes.stopped_by,
+            },
             "is_equal": self.is_equal,
             "norm": self.norm,
             "lower": self.lower,

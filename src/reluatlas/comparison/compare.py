@@ -13,7 +13,7 @@ from reluatlas.comparison.answer import Comparison, PointComparison, SegmentComp
 from reluatlas.comparison.at_points import chosen, compare_at, points_of
 from reluatlas.comparison.norms import checked_norm
 from reluatlas.comparison.notices import notices_of
-from reluatlas.comparison.on_domain import Wanted, compare_on, require_bounded
+from reluatlas.comparison.on_domain import Method, Wanted, compare_on, require_bounded
 from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
 from reluatlas.deadline import under
@@ -35,8 +35,8 @@ def compare(
 @overload
 def compare(
     f: Network, g: Network, where: Box | Slice, *, norm: NormName = ..., classes: bool | None = ...,
-    means: bool = ..., max_cells: int | None = ..., max_seconds: float | None = ..., jobs: int | None = ...,
-    progress: Progress = ...,
+    means: bool = ..., method: Method | None = ..., eps: float | None = ..., max_cells: int | None = ...,
+    max_seconds: float | None = ..., jobs: int | None = ..., progress: Progress = ...,
 ) -> Comparison: ...  # fmt: skip
 @overload
 def compare(
@@ -58,6 +58,8 @@ def compare(
     norm: NormName = "inf",
     classes: bool | None = None,
     means: bool = True,
+    method: Method | None = None,
+    eps: float | None = None,
     max_cells: int | None = None,
     max_seconds: float | None = None,
     jobs: int | None = None,
@@ -90,8 +92,14 @@ def compare(
         Whether classes are compared; by default where both networks have some.
     means : bool
         Whether integrals are asked for, on a domain: beyond the plane they take longer than the cells.
+    method : {"cells", "boxes"}, optional
+        On a domain: from all cells of both networks; or only the ends of the largest difference, from a tree of
+        sub-boxes in which units of f and g that correspond are bounded in pairs, in any dimension. By default from
+        cells, and by boxes for the rest of the time when these are too many.
+    eps : float, optional
+        On a domain: whether |f - g| is at most that, in `is_within`; boxes stop as soon as it is certain.
     max_cells, max_seconds, jobs, progress
-        As for `enumerate_cells`.
+        As for `enumerate_cells`. Of boxes, `max_cells` counts these.
 
     Returns
     -------
@@ -103,15 +111,16 @@ def compare(
     DimensionError
         When shapes of f and g differ (the message names both), or the domain or points have another.
     DomainError
-        When `where` is unbounded or has more than six dimensions.
+        When `where` is unbounded, or has more than six dimensions and `method` is not "boxes".
     ArgumentError
         When an argument makes no sense; when neither or both of `where` and `X` are given.
 
     Guarantees
     ----------
     On a domain: cells and classes are exact; `lower` and `upper` are certain, equal up to rounding when complete;
-    `is_equal` is decided exactly; means and shares are float64 with bounds. After a limit, `upper` still holds on the
-    whole domain, by interval and zonotope bounds. On segments: pieces and classes are exact, numbers float64. At
+    `is_equal` is decided exactly; means and shares are float64 with bounds. After a limit both ends still hold on the
+    whole domain. By boxes: `upper` is rounded outward, `lower` is exact at the witness, at every stop. On segments:
+    pieces and classes are exact, numbers float64. At
     points: classes and patterns are exact, outputs from float64 forward passes.
 
     Cost
@@ -121,7 +130,8 @@ def compare(
 
     References
     ----------
-    [PaulsenWangWang2020] for bounds on such differences; the divided differences of Hermite and Genocchi for integrals.
+    [PaulsenWangWang2020] for bounds on such differences, unit by unit; the divided differences of Hermite and Genocchi
+    for integrals.
 
     Examples
     --------
@@ -139,6 +149,7 @@ def compare(
         )
     if X is None and (segments is not None or planes is not None):
         raise ArgumentError("`segments` and `planes` go by the numbers of points. Pass the points as `X=`.")
+    _require_way(method, eps, on_domain=X is None and (isinstance(where, Box | Slice)))
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     both, kind = refinement(f, g, classes=classes), checked_norm(norm)
     with under(limits.deadline):
@@ -147,9 +158,25 @@ def compare(
         if isinstance(where, Segment) or (isinstance(where, Sequence) and len(where) and _are_segments(where)):
             lines = [where] if isinstance(where, Segment) else list(where)
             return _along(both, lines, Wanted(kind, means), limits)
-        require_bounded(both.network, where)
+        require_bounded(both.network, where, method)
         assert isinstance(where, Box | Slice)
-        return compare_on(both, where, Wanted(kind, means, notices_of(f, g, where)), limits)
+        return compare_on(both, where, Wanted(kind, means, notices_of(f, g, where), method, eps), limits)
+
+
+def _require_way(method: object, eps: object, *, on_domain: bool) -> None:
+    """Raise unless `method` and `eps` make sense.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if method not in (None, "cells", "boxes"):
+        raise ArgumentError(f'`method={method!r}` is unknown. Pass "cells" or "boxes", or leave it out.')
+    is_number = isinstance(eps, int | float) and not isinstance(eps, bool)
+    if eps is not None and not (is_number and 0 <= eps < float("inf")):  # type: ignore[operator]
+        raise ArgumentError(f"`eps={eps!r}` must be a number of at least 0, or None.")
+    if (method is not None or eps is not None) and not on_domain:
+        raise ArgumentError("`method` and `eps` are for a `Box` or a `Slice`. Leave them out, or pass one as `where`.")
 
 
 def _are_segments(things: Sequence[Any]) -> bool:

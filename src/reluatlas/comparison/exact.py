@@ -18,6 +18,7 @@ from reluatlas.domain import Domain
 from reluatlas.errors import InternalError
 from reluatlas.network.interpret import Choice
 from reluatlas.network.network import Network
+from reluatlas.network.record import Breakpoints, Max
 from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.typing import FloatArray
@@ -77,6 +78,17 @@ class ExactAt:
         pattern = np.asarray(self._network.patterns(x.reshape(1, -1)))
         return self._values(x, {t: pattern[:, s].astype(np.int64) for t, s in self._slices.items()})
 
+    def at_coordinates(self, u: Sequence[Fraction]) -> Values:
+        """Return the values at exact coordinates of the domain; pieces are decided there, one layer after another."""
+        choice: Choice = {}
+        point = ExactPoint(self._network, self._arithmetic, over_one(self._embedded(u)), choice, 0)
+        for t in self._network.cuts:
+            node = self._network.nodes[t]
+            assert isinstance(node, Breakpoints | Max)
+            choice[t] = _pieces_at(node, point.values(node.input).fractions)[None]
+        m, found = self._both.m, point.values(self._network.output).fractions
+        return Values(tuple(found[:m]), tuple(found[m : 2 * m]))
+
     def _embedded(self, u: Sequence[Fraction]) -> Sequence[Fraction]:
         if self._is_box:
             return u
@@ -91,6 +103,14 @@ class ExactAt:
         m = self._both.m
         found = point.values(self._network.output).fractions
         return Values(tuple(found[:m]), tuple(found[m : 2 * m]))
+
+
+def _pieces_at(node: Breakpoints | Max, z: Sequence[Fraction]) -> NDArray[np.int64]:
+    """Return the piece of each unit, or a largest candidate of each window, where the node reads z."""
+    if isinstance(node, Max):
+        windows = np.split(node.candidates, node.offsets[1:-1])
+        return np.array([max(range(w.size), key=lambda c, w=w: z[w[c]]) for w in windows], dtype=np.int64)
+    return np.array([sum(v > knot for knot in row) for v, row in zip(z, node.knots.tolist(), strict=True)], np.int64)
 
 
 def solved(rows: Sequence[Sequence[int]]) -> tuple[Fraction, ...]:

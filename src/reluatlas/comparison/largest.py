@@ -97,7 +97,7 @@ def largest(
     if best is None or found is None:
         return Largest(max(0.0, floor), left, first, None, None)
     upper = max(_up(best[1]), left)
-    return Largest(_down(best[0]), upper, found.point, found.vertex, found.values)
+    return Largest(down_to_float(best[0]), upper, found.point, found.vertex, found.values)
 
 
 def _points(every: list[Candidate], lowered: Lowered) -> list[bytes]:
@@ -113,7 +113,7 @@ def _exactly(candidate: Candidate, exact: ExactAt) -> tuple[tuple[Fraction, ...]
     return vertex, exact.at_vertex(vertex, candidate.pattern)
 
 
-def _down(value: Fraction) -> float:
+def down_to_float(value: Fraction) -> float:
     """Return the largest float64 number that is not above a fraction, as far as one rounding can tell."""
     near = nearest(value)
     return near if Fraction(near) <= value else nextafter(near, -inf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from reluatlas.comparison.answer import Comparison
 from reluatlas.comparison.exact import ExactAt, nearest_inside
 from reluatlas.comparison.largest import Largest, largest
 from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.paired.find import BoxSearch, Searched, find
 from reluatlas.comparison.record import ClassPair, DifferingPieces, Witness
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
@@ -29,9 +31,16 @@ from reluatlas.subdivision.runner.kinds import MAX_DIMENSION
 from reluatlas.subdivision.runner.run import exactness_of, run
 from reluatlas.typing import FloatArray
 
-_FOR_CELLS = 0.8  # of the time; the rest is for what they tell
+_FOR_CELLS, _FOR_CELLS_OF_SOLIDS = 0.8, 0.5
+"""Of the time, up to two dimensions and beyond; the rest is for what cells tell, or for boxes."""
+_FOR_BOXES = 0.9  # of what is left after cells
+_BOXES_AFTER_MAX_CELLS = 256
 _AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
 _TRIED = 20
+_SHARE_OF_VERTICES = 0.2
+
+
+Method = Literal["cells", "boxes"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Wanted:
     norm: Norm = "inf"
     means: bool = True
     notices: tuple[str, ...] = ()
+    method: Method | None = None
+    eps: float | None = None
 
 
 def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
@@ -51,23 +62,87 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
     DomainError, DimensionError
         When the domain is not bounded, does not fit, or has more than six dimensions.
     """
-    require_bounded(both.network, domain)
+    require_bounded(both.network, domain, wanted.method)
     start = time.monotonic()
+    if wanted.method == "boxes":
+        return _by_boxes(both, domain, wanted, limits, start)
     with under(limits.deadline) as deadline:
         lowered = lower(both.network, domain)
         totals = Totals(both, lowered, wanted.norm, wanted.means)
         stopped_by, exactness, share = _found(totals, domain, limits)
         with grace(_AFTER_S):
             equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
-            top, every = _largest(both, totals, domain, deadline)
-            rest = _unseen(both, domain, wanted.norm) if stopped_by else None
+            # of what is not complete, both ends are for boxes to find
+            top, every = _largest(both, totals, domain, deadline.share(_SHARE_OF_VERTICES) if stopped_by else deadline)
+            rest = None
+            if stopped_by:
+                rest = (
+                    _unseen(both, domain, wanted.norm),
+                    _rest(both, domain, wanted, limits, top, stopped_by, deadline),
+                )
             return _answer(
                 both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
                 time.monotonic() - start,
             )  # fmt: skip
 
 
-def require_bounded(network: Network, domain: object) -> None:
+def _rest(
+    both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits, top: Largest, stopped_by: StoppedBy,
+    deadline: Deadline,
+) -> Searched | None:  # fmt: skip
+    """Return both ends by boxes, of a domain with too many cells, in what is left of the time."""
+    if wanted.method == "cells" or stopped_by == "interrupt":
+        return None
+    most = None if stopped_by == "max_seconds" else _BOXES_AFTER_MAX_CELLS
+    with under(deadline.share(_FOR_BOXES)):
+        return find(
+            both, domain, wanted.norm, Limits(most, None, limits.jobs, limits.progress), eps=wanted.eps, known=top
+        )
+
+
+def _by_boxes(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits, start: float) -> Comparison:
+    """Return both ends of the largest difference, and nothing else, from parts of the domain."""
+    with under(limits.deadline):
+        found = find(both, domain, wanted.norm, limits, eps=wanted.eps)
+    with grace(_AFTER_S):
+        exact = ExactAt(both, domain)
+        witness, error = _witness(both, domain, found.top, exact)
+    return Comparison(
+        f=both.f,
+        g=both.g,
+        domain=domain,
+        norm=wanted.norm,
+        lower=found.top.lower,
+        upper=found.top.upper,
+        max_lower=found.each_lower,
+        max_difference=found.each_upper,
+        found=witness,
+        witnesses=_witnesses(both, domain, found.points),
+        mean_difference=None,
+        mean_difference_error=None,
+        mean_square=None,
+        mean_square_error=None,
+        disagreement=None,
+        disagreement_error=None,
+        pairs=(),
+        pieces=None,
+        f_tied=None,
+        g_tied=None,
+        is_equal=True if found.top.upper == 0.0 else False if found.top.lower > 0.0 else None,
+        n_cells=0,
+        n_pieces=0,
+        stopped_by=found.search.stopped_by,
+        share_done=float("nan"),
+        exactness=Exactness("exact"),
+        seconds=time.monotonic() - start,
+        runtime_error=error,
+        notices=wanted.notices,
+        eps=wanted.eps,
+        boxes=found.search,
+    )
+
+
+def require_bounded(network: Network, domain: object, method: Method | None = None) -> None:
     """Raise unless two networks can be compared on all of a domain.
 
     Raises
@@ -84,10 +159,11 @@ def require_bounded(network: Network, domain: object) -> None:
         check_domain(network, domain)
     except DimensionError as error:
         raise DimensionError(str(error).replace("`domain`", "`where`")) from None
-    if domain.dim > MAX_DIMENSION:
+    if domain.dim > MAX_DIMENSION and method != "boxes":
         raise DomainError(
-            f"`where` has {domain.dim} dimensions; networks are compared on all of a domain in up to {MAX_DIMENSION}. "
-            "Pass a `Slice`, such as `ra.Slice.through(X[:3])`, or points as `X=`."
+            f"`where` has {domain.dim} dimensions; cells of two networks are found in up to {MAX_DIMENSION}. Pass a "
+            '`Slice`, such as `ra.Slice.through(X[:3])`, points as `X=`, or `method="boxes"` for both ends of the '
+            "largest difference."
         )
 
 
@@ -96,7 +172,7 @@ def _found(totals: Totals, domain: Box | Slice, limits: Limits) -> tuple[Stopped
     tell = limits.progress
     told = Limits(limits.max_cells, None, limits.jobs, tell if tell is not None else _nobody)
     try:
-        with under(limits.deadline.share(_FOR_CELLS)):
+        with under(limits.deadline.share(_FOR_CELLS if domain.dim <= 2 else _FOR_CELLS_OF_SOLIDS)):
             outcome = run(totals.lowered, told, collect=True, take=totals.take)
     except TimeLimitError:
         return "max_seconds", Exactness("exact"), _share(totals, domain)
@@ -136,12 +212,27 @@ def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, F
 
 def _answer(
     both: Refinement, domain: Box | Slice, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
-    rest: tuple[float, FloatArray] | None, equal: bool | None, stopped_by: StoppedBy, exactness: Exactness,
+    rest: tuple[tuple[float, FloatArray] | None, Searched | None] | None, equal: bool | None,
+    stopped_by: StoppedBy, exactness: Exactness,
     share: float, seconds: float,
 ) -> Comparison:  # fmt: skip
     upper, max_upper = top.upper, np.array([one.upper for one in every])
-    if stopped_by:
-        upper, max_upper = rest if rest is not None else (float("inf"), np.full(both.m, np.inf))
+    max_lower = np.array([one.lower for one in every])
+    points = [one.point for one in every]
+    boxes: BoxSearch | None = None
+    if rest is not None:
+        bounds, searched = rest
+        upper, max_upper = bounds if bounds is not None else (float("inf"), np.full(both.m, np.inf))
+        if searched is not None:
+            boxes = searched.search
+            upper, max_upper = min(upper, searched.top.upper), np.minimum(max_upper, searched.each_upper)
+            top = searched.top if searched.top.lower > top.lower else top
+            better = searched.each_lower > max_lower
+            points = [new if b else old for b, new, old in zip(better, searched.points, points, strict=True)]
+            max_lower = np.maximum(max_lower, searched.each_lower)
+            is_all = not wanted.means and both.columns is None
+            if is_all and not boxes.stopped_by and equal is not None:  # nothing is left that was asked for
+                stopped_by = ""
     if equal:
         upper, max_upper = 0.0, np.zeros(both.m)
     exact = ExactAt(both, domain)
@@ -152,7 +243,6 @@ def _answer(
     tied = {
         name: sum(part.tied[name][0] for part in totals.parts) / volume if volume > 0 else 0.0 for name in ("f", "g")
     } if both.columns is not None else {}  # fmt: skip
-    points = [one.point for one in every]
     return Comparison(
         f=both.f,
         g=both.g,
@@ -160,10 +250,10 @@ def _answer(
         norm=wanted.norm,
         lower=top.lower,
         upper=upper,
-        max_lower=np.array([one.lower for one in every]),
+        max_lower=max_lower,
         max_difference=max_upper,
         found=witness,
-        witnesses=np.stack([_input(both, domain, p) for p in points if p is not None]) if totals.parts else None,
+        witnesses=_witnesses(both, domain, points),
         mean_difference=means[0],
         mean_difference_error=means[1],
         mean_square=means[2],
@@ -183,7 +273,15 @@ def _answer(
         seconds=seconds,
         runtime_error=error,
         notices=wanted.notices,
+        eps=wanted.eps,
+        boxes=boxes,
     )
+
+
+def _witnesses(both: Refinement, domain: Box | Slice, points: list[FloatArray | None]) -> FloatArray | None:
+    """Return the inputs next to points of the domain, where there are any."""
+    there = [_input(both, domain, p) for p in points if p is not None]
+    return np.stack(there) if there else None
 
 
 def _witness(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import StoppedBy
 from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.paired.find import BoxSearch, closes
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import ArgumentError
 from reluatlas.network.network import Network
@@ -124,11 +126,32 @@ class ComparisonRecord(Shown):
     seconds: float
     runtime_error: float | None = None
     notices: tuple[str, ...] = ()
+    eps: float | None = None
+    boxes: BoxSearch | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of the domain was looked at."""
+        """Whether all that was asked for was found."""
         return self.stopped_by == ""
+
+    @property
+    def method(self) -> Literal["cells", "boxes", "cells, then boxes"]:
+        """How the ends of the largest difference were found."""
+        if self.boxes is None:
+            return "cells"
+        return "cells, then boxes" if self.n_cells else "boxes"
+
+    @property
+    def ends_meet(self) -> bool:
+        """Whether `lower` and `upper` are the same up to rounding."""
+        return (self.is_complete and self.boxes is None) or closes(self.lower, self.upper)
+
+    @property
+    def is_within(self) -> bool | None:
+        """Whether |f - g| is at most `eps` all over the domain, certainly; None when that is open, or not asked."""
+        if self.eps is None or self.lower <= self.eps < self.upper:
+            return None
+        return self.upper <= self.eps
 
     @property
     def largest(self) -> float:

@@ -10,6 +10,7 @@ from reluatlas.domain import Domain, Slice
 from reluatlas.network.decision import class_name
 
 if TYPE_CHECKING:
+    from reluatlas.comparison.paired.find import BoxSearch
     from reluatlas.comparison.record import ComparisonRecord, PointRecord, SegmentRecord
     from reluatlas.network.network import Network
 
@@ -50,14 +51,20 @@ def on_domain(answer: ComparisonRecord) -> list[str]:
     """Return sentences about two networks on a domain."""
     here, out = place(answer.domain), []
     if answer.is_equal:
-        out.append(
-            f"f and g are the same function on {here}: their difference is exactly zero on all "
-            f"{counted(answer.n_cells, 'cell')} of their common refinement."
+        where = (
+            f"on all {counted(answer.n_cells, 'cell')} of their common refinement"
+            if answer.method == "cells"
+            else "by bounds on each pair of units"
         )
+        out.append(f"f and g are the same function on {here}: their difference is exactly zero {where}.")
     else:
         out.append(_largest(answer, here))
         if answer.mean_difference is not None:
             out.append(_means(answer))
+    if answer.eps is not None:
+        out.append(_within(answer, here))
+    if answer.boxes is not None:
+        out.append(_boxes(answer.boxes))
     if answer.f_classes is not None:
         out.append(_classes(answer, here))
         out += _tied(answer)
@@ -76,12 +83,30 @@ def on_domain(answer: ComparisonRecord) -> list[str]:
 def _largest(answer: ComparisonRecord, here: str) -> str:
     which = "" if answer.f.n_outputs == 1 else f" (output {answer.output})" if answer.norm == "inf" else ""
     what = {"inf": "", 1: " in the sum over outputs", 2: " in length over outputs"}[answer.norm]
-    if answer.is_complete:
+    if answer.ends_meet:
         return f"Outputs differ by at most {answer.largest:.6g}{what}{which} on {here}, and by that at the witness."
     return (
         f"The largest difference of outputs{what} on {here} is between {answer.lower:.6g} (at the witness{which}) and "
         f"{answer.upper:.6g}."
     )
+
+
+def _within(answer: ComparisonRecord, here: str) -> str:
+    if answer.is_within is None:
+        return f"Whether they differ by more than {answer.eps:.6g} on {here} was not settled."
+    if answer.is_within:
+        return f"They nowhere differ by more than {answer.eps:.6g} on {here}: that is certain."
+    return f"They do differ by more than {answer.eps:.6g} on {here}: see the witness."
+
+
+def _boxes(found: BoxSearch) -> str:
+    how = (
+        "units of f and g bounded in pairs"
+        if found.is_paired
+        else "f - g bounded as one network, since the units of f and g do not correspond"
+    )
+    left = f"; {counted(found.n_open, 'part')} left open" if found.n_open and found.stopped_by else ""
+    return f"Both ends are from {found.n_boxes:,} parts of it, with {how}{left}."
 
 
 def _means(answer: ComparisonRecord) -> str:
@@ -124,7 +149,7 @@ def _tied(answer: ComparisonRecord) -> list[str]:
 
 def _incomplete(answer: ComparisonRecord) -> str:
     reason = {
-        "max_cells": "the limit of cells was reached",
+        "max_cells": f"the limit of {'parts' if answer.method == 'boxes' else 'cells'} was reached",
         "max_seconds": "the limit of time was reached",
         "interrupt": "it was interrupted",
     }[answer.stopped_by]
@@ -133,6 +158,8 @@ def _incomplete(answer: ComparisonRecord) -> str:
         if np.isnan(answer.share_done)
         else f" when {percent(answer.share_done)} of the {measure(answer.domain.dim)} was done"
     )
+    if answer.method == "boxes":
+        return f"Incomplete: {reason}. Both ends are certain on all of it."
     return (
         f"Incomplete: {reason}{done}. Means "
         "and shares are of that part; both ends of the largest difference are certain on all of it."

@@ -94,11 +94,13 @@ def _domain_tiles(answer: Comparison) -> list[tuple[str, str]]:
     from reluatlas.comparison.words import percent
 
     what = words.measure(answer.domain.dim)
-    tiles = [(f"{answer.largest:.6g}", "the largest |f − g|" if answer.is_complete else "|f − g| is at most")]
+    tiles = [(f"{answer.largest:.6g}", "the largest |f − g|" if answer.ends_meet else "|f − g| is at most")]
     if answer.disagreement is not None:
         tiles.append((percent(answer.disagreement), f"of the {what} with another class"))
+    if answer.boxes is not None:
+        tiles += [(f"{answer.lower:.6g}", "|f − g| reaches"), (f"{answer.boxes.n_boxes:,}", "boxes")]
     tiles += [
-        (f"{answer.n_cells:,}", "cells of the common refinement"),
+        *([(f"{answer.n_cells:,}", "cells of the common refinement")] if answer.method != "boxes" else []),
         (answer.exactness.status, f"{words.counted(answer.exactness.n_escalated, 'sign')} settled beyond float64"),
         (words.seconds(answer.seconds), "to find them"),
     ]

@@ -103,7 +103,7 @@ def test_slices_and_six_dimensions():
 
 def test_what_was_not_looked_at_is_bounded_too():
     f, g = dense(2, 30, 30, 2, seed=1), dense(2, 30, 30, 2, seed=2)
-    whole, part = ra.compare(f, g, SQUARE), ra.compare(f, g, SQUARE, max_cells=40, jobs=1)
+    whole, part = ra.compare(f, g, SQUARE), ra.compare(f, g, SQUARE, max_cells=40, jobs=1, method="cells")
     assert not part.is_complete
     assert part.stopped_by == "max_cells"
     assert 0 < part.share_done < 1

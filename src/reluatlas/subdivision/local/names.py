@@ -130,7 +130,11 @@ class Names:
             pattern = np.empty((cells.pattern.shape[0], self.base.size), dtype=cells.pattern.dtype)
             pattern[:] = self.base
             pattern[:, self.local.column] = cells.pattern
-            cells = cells._replace(pattern=pattern, line=self.lines_outside(cells.line), hash=cells.hash ^ self.key)
+            # lines that bound cells, and those that meet in vertices
+            lines = {
+                name: self.lines_outside(getattr(cells, name)) for name in ("line", "rows") if hasattr(cells, name)
+            }
+            cells = cells._replace(pattern=pattern, hash=cells.hash ^ self.key, **lines)
         return replace(found, cells=cells, rest=[self._item_outside(item) for item in found.rest])
 
     def key_of(self, pieces: NDArray[np.int32]) -> np.uint64:
