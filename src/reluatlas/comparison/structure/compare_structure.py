@@ -13,7 +13,7 @@ from reluatlas.answers.limits import Limits
 from reluatlas.comparison.on_domain import require_bounded
 from reluatlas.comparison.structure.answer import StructureComparison, StructureScores
 from reluatlas.comparison.structure.hyperplanes import HyperplaneMatching, Layers, match_hyperplanes
-from reluatlas.comparison.structure.overlaps import Overlaps, overlaps
+from reluatlas.comparison.structure.overlaps import Overlaps, complete, overlaps
 from reluatlas.comparison.structure.regions import RegionMatching, match_regions
 from reluatlas.comparison.structure.reinitialize import reinitialized
 from reluatlas.deadline import under
@@ -133,12 +133,14 @@ def compare_structure(
     start = time.monotonic()
     with under(limits.deadline):
         limits.tell(0, 1 + n_pairs)
-        found = overlaps(f, g, where, limits)
-        scores, regions, hyperplanes = _matched(found, layers)
+        own = {network: complete(network, where, limits) for network in (f, g)}
+        found = overlaps(own[f], own[g], limits)
+        scores, regions, hyperplanes = matched(found, layers)
         levels = []
-        for first, second in pairs:
+        for pair in pairs:
             limits.tell(1 + len(levels), 1 + n_pairs)
-            levels.append(_matched(overlaps(first, second, where, limits), layers)[0])
+            first, second = (own[n] if n in own else complete(n, where, limits) for n in pair)
+            levels.append(matched(overlaps(first, second, limits), layers)[0])
     limits.tell(1 + n_pairs, 1 + n_pairs)
     exactness = found.f_complex.exactness
     return StructureComparison(
@@ -147,7 +149,8 @@ def compare_structure(
     )  # fmt: skip
 
 
-def _matched(found: Overlaps, layers: Layers) -> tuple[StructureScores, RegionMatching, HyperplaneMatching]:
+def matched(found: Overlaps, layers: Layers = "any") -> tuple[StructureScores, RegionMatching, HyperplaneMatching]:
+    """Return the scores of two networks, and the matchings that they are of; see `compare_structure`."""
     regions, hyperplanes = match_regions(found), match_hyperplanes(found, layers)
     scores = StructureScores(regions.similarity, regions.overlap, hyperplanes.similarity, found.agreement)
     return scores, regions, hyperplanes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reluatlas.answers.limits import Limits
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.enumerate import enumerate_cells
-from reluatlas.domain import Box, Slice
+from reluatlas.domain import Domain
 from reluatlas.errors import ArgumentError, InternalError, TimeLimitError
 from reluatlas.network.join import finish, join, outputs_of
 from reluatlas.network.network import Network
@@ -35,24 +35,24 @@ class Overlaps:
     ----------
     share : ndarray, shape (c,)
         Of each cell in the area of the domain.
-    f_region, g_region : ndarray of int, shape (c,)
-        The linear region of f, and of g, that a cell lies in; both count from 0.
-    f_patterns, g_patterns : ndarray of small integers, shape (c, units)
-        Activation patterns of f, and of g.
     square : ndarray, shape (c,)
         The integral of |f - g|^2 over a cell, summed over the outputs, by the area of the domain.
     unrelated : float
         The mean of |f(x) - g(y)|^2 over two points x and y of the domain that have nothing to do with each other.
+    f_region, g_region : ndarray of int, shape (c,)
+        The linear region of f, and of g, that a cell lies in; both count from 0.
+    f_patterns, g_patterns : ndarray of small integers, shape (c, units)
+        Activation patterns of f, and of g.
     f_complex, g_complex : PolyhedralComplex
     """
 
     share: FloatArray
+    square: FloatArray
+    unrelated: float
     f_region: IntArray
     g_region: IntArray
     f_patterns: NDArray[np.integer]
     g_patterns: NDArray[np.integer]
-    square: FloatArray
-    unrelated: float
     f_complex: PolyhedralComplex
     g_complex: PolyhedralComplex
 
@@ -74,37 +74,40 @@ def agreement_of(square: float, share: float, unrelated: float) -> float:
     return max(0.0, 1.0 - square / (share * unrelated))
 
 
-def overlaps(f: Network, g: Network, domain: Box | Slice, limits: Limits) -> Overlaps:
-    """Return the common refinement of two networks in a plane.
+def overlaps(f_complex: PolyhedralComplex, g_complex: PolyhedralComplex, limits: Limits) -> Overlaps:
+    """Return the common refinement of two networks, by their complexes on one plane domain.
 
     Raises
     ------
-    ArgumentError, DimensionError
-        When one is no network, or their shapes differ.
-    TimeLimitError
-        When time is over before all of it was found.
+    ArgumentError, TimeLimitError
+        When a limit is reached before all of it was found.
     """
+    f, g = f_complex.network, g_complex.network
     joined = join(f, g)
     both = finish(f, g, joined, outputs_of(joined, f.n_outputs, with_difference=False))
-    cx, f_complex, g_complex = (_complete(net, domain, limits) for net in (both, f, g))
+    cx = complete(both, f_complex.domain, limits)
     columns = both.pattern_slices()
     f_patterns = _own(cx, f, joined.first, columns, f_complex)
     g_patterns = _own(cx, g, joined.second, columns, g_complex)
-    share, square, unrelated = _measures(cx, f.n_outputs)
     return Overlaps(
-        share,
+        *_measures(cx, f.n_outputs),
         _regions(f_complex, f_patterns),
         _regions(g_complex, g_patterns),
         f_patterns,
         g_patterns,
-        square,
-        unrelated,
         f_complex,
         g_complex,
     )
 
 
-def _complete(network: Network, domain: Box | Slice, limits: Limits) -> PolyhedralComplex:
+def complete(network: Network, domain: Domain, limits: Limits) -> PolyhedralComplex:
+    """Return all cells of a network on a domain.
+
+    Raises
+    ------
+    ArgumentError, TimeLimitError
+        When a limit is reached before.
+    """
     cx = enumerate_cells(network, domain, max_cells=limits.max_cells, jobs=limits.jobs)
     if cx.stopped_by == "interrupt":
         raise KeyboardInterrupt
