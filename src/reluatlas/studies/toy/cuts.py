@@ -27,6 +27,7 @@ from reluatlas.importers.load import load
 from reluatlas.studies.toy.alike import Symmetry
 
 _AS_IT_IS: Symmetry = (np.eye(2), 1)
+_TURNS = 8
 MEASURES = {
     "regions": "linear regions",
     "overlap": "their areas alone",
@@ -65,9 +66,10 @@ def compare_cuts(
 ) -> AllCuts:
     """Return how alike the last networks of some trajectories cut the plane, and the levels of chance.
 
-    With symmetries, each number is the largest over them.
+    With symmetries, each number is the largest over them; of more than eight, over eight at equal steps.
     """
     turns = symmetries or [_AS_IT_IS]
+    turns = turns[:: -(-len(turns) // _TURNS)]
     own = [turned(run, -1, *_AS_IT_IS) for run in runs]
     last = [[turned(run, -1, *turn) for turn in turns] for run in runs]
     start = [[turned(run, 0, *turn) for turn in turns] for run in runs]

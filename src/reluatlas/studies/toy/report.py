@@ -176,7 +176,8 @@ def _cuts(study: ToyStudyRecord, images: dict[str, str]) -> Markup:
             "matched by the area between them. The functions: Lin's concordance correlation, however they are cut. "
             "Chance: a trained network and the start of the other one's training, both ways; of many pieces some match "
             "by chance. Up to symmetries: the largest over the turns and mirrorings that carry the problem onto "
-            "itself, chance included. In brackets the smallest and the largest over pairs of networks."
+            "itself (at most eight of them), chance included. In brackets the smallest and the largest over pairs of "
+            "networks."
         ),
     )
 
