@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +21,7 @@ from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
 from reluatlas.comparison.totals import Pieces, Totals
 from reluatlas.comparison.zero import is_equal
-from reluatlas.deadline import Deadline, grace, under
+from reluatlas.deadline import Deadline, current, grace, under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.network import Network
@@ -30,7 +32,9 @@ from reluatlas.subdivision.runner.run import exactness_of, run
 from reluatlas.typing import FloatArray
 
 _FOR_CELLS = 0.8  # of the time; the rest is for what they tell
-_AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
+_AT_LEAST = 0.4  # of the time, for cells, where the network is so large that bounds take long
+_AFTER_S, _AFTER_SHARE = 0.7, 0.05
+"""How much longer it may take what should be told: one exact vertex, a bound on what was not looked at."""
 _TRIED = 20
 
 
@@ -56,8 +60,9 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
     with under(limits.deadline) as deadline:
         lowered = lower(both.network, domain)
         totals = Totals(both, lowered, wanted.norm, wanted.means)
-        stopped_by, exactness, share = _found(totals, domain, limits)
-        with grace(_AFTER_S):
+        # bounds on what is not looked at take about as long as this took
+        stopped_by, exactness, share = _found(totals, domain, limits, time.monotonic() - start)
+        with _after(deadline, stopped_by):
             equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
             top, every = _largest(both, totals, domain, deadline)
             rest = _unseen(both, domain, wanted.norm) if stopped_by else None
@@ -65,6 +70,14 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
                 both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
                 time.monotonic() - start,
             )  # fmt: skip
+
+
+@contextmanager
+def _after(deadline: Deadline, stopped_by: StoppedBy) -> Iterator[None]:
+    """Let what should be told take a little longer than the limit, and not much longer after Ctrl-C."""
+    longer = _AFTER_S + (0.0 if deadline.is_never else _AFTER_SHARE * deadline.seconds)
+    with under(Deadline.after(_AFTER_S) if stopped_by == "interrupt" else Deadline()), grace(longer):
+        yield
 
 
 def require_bounded(network: Network, domain: object) -> None:
@@ -91,12 +104,16 @@ def require_bounded(network: Network, domain: object) -> None:
         )
 
 
-def _found(totals: Totals, domain: Box | Slice, limits: Limits) -> tuple[StoppedBy, Exactness, float]:
-    """Let the cells be found and added up; return what stopped that, how it was decided, and the share done."""
+def _found(totals: Totals, domain: Box | Slice, limits: Limits, kept: float) -> tuple[StoppedBy, Exactness, float]:
+    """Let the cells be found and added up; return what stopped that, how it was decided, and the share done.
+
+    So many seconds are kept for what follows, as far as there are as many.
+    """
     tell = limits.progress
     told = Limits(limits.max_cells, None, limits.jobs, tell if tell is not None else _nobody)
     try:
-        with under(limits.deadline.share(_FOR_CELLS)):
+        left = max(current().left(), 1e-9)
+        with under(current().share(max(_AT_LEAST, min(_FOR_CELLS, 1.0 - kept / left)))):
             outcome = run(totals.lowered, told, collect=True, take=totals.take)
     except TimeLimitError:
         return "max_seconds", Exactness("exact"), _share(totals, domain)
@@ -194,7 +211,10 @@ def _witness(
         return None, None
     u = nearest_inside(top.vertex, domain.box.low, domain.box.high)
     x = np.asarray(domain.embed(u)).reshape(-1)
-    here = exact.at_point(x)
+    try:
+        here = exact.at_point(x)
+    except TimeLimitError:
+        return None, None
     made = Witness(
         to_floats(top.vertex), to_floats(top.values.f), to_floats(top.values.g), x.reshape(both.f.input_shape),
         to_floats(here.f), to_floats(here.g),
@@ -252,6 +272,9 @@ def _differing(
     for i in mine[np.argsort(-pieces.volume[mine], kind="stable")][:_TRIED].tolist():
         middle = pieces.points[pieces.offsets[i] : pieces.offsets[i + 1]].mean(axis=0)
         x = _input(both, domain, middle)
-        if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
-            return x
+        try:
+            if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
+                return x
+        except TimeLimitError:
+            return None
     return None
