@@ -7,6 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.compiled.jit import COMPILING
+from reluatlas.errors import TimeLimitError
 from tests.cli.run import dense_layers, write_onnx
 from tests.cli.test_bad_input import refused
 
@@ -49,6 +50,20 @@ def test_a_report(command, model, other, points, tmp_path):
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     assert command("compare", model, other, "--data", "X.npy", "--out", "result").code == 0  # replaces it
     assert {p.name for p in folder.rglob("*") if p.is_file()} == {"report.html", "comparison.json"}
+
+
+def test_a_figure_that_time_does_not_suffice_for_is_left_out(command, model, other, points, tmp_path, monkeypatch):
+    from reluatlas.figures import plot
+
+    def late(*_, **__):
+        raise TimeLimitError("the time was over")
+
+    monkeypatch.setattr(plot, "comparison", late)
+    folder = tmp_path / "out"
+    outcome = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--out", str(folder))
+    assert outcome.code == 3 and "before the figure: left out" in outcome.err
+    assert {p.name for p in folder.rglob("*") if p.is_file()} == {"report.html", "comparison.json"}
+    assert "before the figure: left out" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_limit_gives_exit_code_3_and_both_ends(command, model, other, points):

@@ -16,7 +16,7 @@ from reluatlas.comparison.notices import notices_of
 from reluatlas.comparison.on_domain import Wanted, compare_on, require_bounded
 from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
-from reluatlas.deadline import under
+from reluatlas.deadline import look, under
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import ArgumentError, DimensionError, TimeLimitError
 from reluatlas.memory import in_a_sentence
@@ -191,6 +191,7 @@ def _at(
     asked: list[list[Segment] | Slice] = [*([lines] if lines else []), *laid]
     for what in asked:
         try:
+            look()
             done.append(
                 compare_on(both, what, wanted, limits)
                 if isinstance(what, Slice)
