@@ -264,7 +264,7 @@ def _typed(model: Path, verb: str, limit: float) -> str:
 
 def main() -> None:
     """Measure all rows, print them, and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("RELUATLAS_DATA") or ROOT.parent / "shared" / "data"
     )

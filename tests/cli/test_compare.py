@@ -77,3 +77,24 @@ def test_bad_input(command, model, other, points):
     refused(command, "compare", model, other, "--data", "X.npy", "--box", "-1,1", says=["`--data` and `--box`"])
     refused(command, "compare", model, other, "--box", "-1,1", "--norm", "3", says=["--norm 3"])
     refused(command, "compare", model, "none.onnx", "--box", "-1,1", says=["none.onnx"])
+
+
+def test_what_to_do_is_told_in_options(command, model, other, points, tmp_path):
+    from onnx import helper, load, save
+
+    proto = load(other)
+    (given,) = proto.graph.input
+    flat = [d.dim_value for d in given.type.tensor_type.shape.dim]
+    name, inner = given.name, f"{given.name}_inner"
+    for node in proto.graph.node:
+        node.input[:] = [inner if source == name else source for source in node.input]
+    proto.graph.initializer.append(helper.make_tensor("kept", 7, [len(flat)], [flat[0] or 1, *flat[1:]]))
+    proto.graph.node.insert(0, helper.make_node("Reshape", [name, "kept"], [inner]))
+    proto.graph.input[0].CopyFrom(helper.make_tensor_value_info(name, 1, [flat[0] or 1, 2, flat[-1] // 2]))
+    square = tmp_path / "square.onnx"
+    save(proto, square)
+    plane = ("--through", "a.npy", "b.npy", "c.npy")
+    refused(command, "compare", model, str(square), *plane, says=["They are 6 numbers each", "pass `--reshape`"])
+    plain, shaped = command("compare", model, other, *plane, "--json"), command(
+        "compare", model, str(square), *plane, "--reshape", "--json")  # fmt: skip
+    assert shaped.code == 0 and shaped.numbers["upper"] == plain.numbers["upper"] > 0

@@ -39,6 +39,7 @@ from reluatlas.cli.options import (
     Points,
     ProofFile,
     Quiet,
+    Reshape,
     Resume,
     SearchCells,
     Seed,
@@ -320,7 +321,7 @@ def _simplify(
     from reluatlas.cli.domains import Asked
     from reluatlas.cli.simplify import Wanted, simplify
 
-    asked = Asked(box or [], through or [], margin, units=units)
+    asked = Asked(box or [], through or [], margin, units=units, takes_space=False)
     wanted = Wanted(tolerance, objective, max_seconds, out, dtype)
     return simplify(source, asked, wanted, as_json=json, seed=seed, quiet=quiet)
 
@@ -335,6 +336,7 @@ def _compare(
     through: Through = None,
     margin: Margin = 0.2,
     norm: NormName = "inf",
+    reshape: Reshape = False,
     units: PointUnits,
     budget: Budget,
     source: Source,
@@ -350,7 +352,7 @@ def _compare(
     """
     from reluatlas.cli.compare import Asked, compare
 
-    asked = Asked(data or [], box or [], through or [], margin, norm, units)
+    asked = Asked(data or [], box or [], through or [], margin, norm, reshape, units)
     with under(Deadline.after(budget.max_seconds)):
         return compare(source, other, asked, budget, common, typed=context.obj)
 

@@ -146,6 +146,15 @@ def test_chance_comes_from_a_seed_or_from_the_caller():
     assert found.to_dict()["scores"]["regions"] == found.similarity
 
 
+def test_classes_in_another_order_are_told():
+    f = dense(2, 6, 3, seed=1)
+    *layers, (w, b) = f.dense_layers()
+    g = ra.load([*layers, (w[[2, 0, 1]], b[[2, 0, 1]])])
+    found = ra.compare_structure(f, g, SQUARE)
+    assert found.scores.overlap == found.hyperplanes.similarity == 1.0 > found.similarity
+    assert "classes of g were in another order" in found.words[-1]
+
+
 def test_weights_drawn_anew_keep_the_kind_of_network():
     net = dense(3, 40, 2)
     drawn = reinitialized(net, np.random.default_rng(0))

@@ -58,6 +58,8 @@ class StructureComparison(Shown):
         Of the common refinement.
     exactness : Exactness
     seconds : float
+    notices : tuple of str
+        What to know about the pair: other normalizations, classes that look as if in another order.
     """
 
     f: Network
@@ -70,6 +72,7 @@ class StructureComparison(Shown):
     n_cells: int
     exactness: Exactness
     seconds: float
+    notices: tuple[str, ...] = ()
 
     @property
     def similarity(self) -> float:
@@ -94,7 +97,7 @@ class StructureComparison(Shown):
                        "nothing.")  # fmt: skip
         else:
             out.append("What chance would give was not asked for: pass `chance=`.")
-        return out
+        return [*out, *self.notices]
 
     def summary(self) -> str:
         """Return the answer in words."""

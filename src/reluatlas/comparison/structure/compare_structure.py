@@ -10,6 +10,7 @@ import numpy as np
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits
+from reluatlas.comparison.notices import notices_of
 from reluatlas.comparison.on_domain import require_bounded
 from reluatlas.comparison.structure.answer import StructureComparison, StructureScores
 from reluatlas.comparison.structure.hyperplanes import HyperplaneMatching, Layers, match_hyperplanes
@@ -146,6 +147,7 @@ def compare_structure(
     return StructureComparison(
         f, g, where, scores, tuple(levels), regions, hyperplanes, found.n_cells,
         Exactness("float64", exactness.n_escalated, exactness.n_uncertain), time.monotonic() - start,
+        notices_of(f, g, where),
     )  # fmt: skip
 
 
