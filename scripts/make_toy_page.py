@@ -150,9 +150,7 @@ numbers from 0 to 1, defined in [compare.md](compare.md#do-they-cut-the-plane-al
 network before its training.
 """,
         """
-alike = ra.compare_structure(
-    trajectory.network(-1), second.network(-1), trajectory.domain, chance=[second.network(0)]
-)
+alike = ra.compare_structure(trajectory.network(-1), second.network(-1), trajectory.domain, chance=[second.network(0)])
 for name, value in vars(alike.scores).items():
     print(f"{name:11}  {value:.2f}, chance {getattr(alike.chance[0], name):.2f}")
 """,
