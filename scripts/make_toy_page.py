@@ -146,7 +146,7 @@ print(f"untrained:                {ra.analysis.transport_distance(points, start)
 ## Do they cut the plane alike?
 
 `compare_structure` matches linear regions and bent hyperplanes of the two one to one, as well as that can be done:
-numbers from 0 to 1, defined in [compare.md](compare.md#do-they-cut-the-plane-alike). Chance is the same with the other
+numbers from 0 to 1, defined in [compare.md](compare.md). Chance is the same with the other
 network before its training.
 """,
         """
