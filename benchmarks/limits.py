@@ -22,6 +22,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ import numpy as np
 
 import reluatlas as ra
 from reluatlas.cli.main import main as command_line
+from reluatlas.network.network import Affine, Convolution, Dense
 
 ROOT = _record.ROOT
 
@@ -96,6 +98,65 @@ def _maps(net: ra.Network, limit: float) -> str:
         return f"no affine maps of {cx.n_cells} cells"
 
 
+def rounded(net: ra.Network) -> ra.Network:
+    """Return a network with the weights of its layers rounded to float16."""
+
+    def half(operator: Any) -> Any:
+        if not isinstance(operator, Dense | Convolution):
+            return operator
+        return replace(operator, weight=operator.weight.astype(np.float16).astype(np.float64))
+
+    nodes = [
+        replace(node, operators=tuple(map(half, node.operators))) if isinstance(node, Affine) else node
+        for node in net.nodes
+    ]
+    return replace(net, nodes=tuple(nodes))
+
+
+def _compare(net: ra.Network, limit: float) -> str:
+    found = ra.compare(net, rounded(net), plane(net), max_seconds=limit)
+    return f"from {found.lower:.3g} to {found.upper:.3g}, {found.n_cells} cells, {found.stopped_by or 'complete'}"
+
+
+def _compare_at(net: ra.Network, limit: float) -> str:
+    X = np.random.default_rng(0).random((500, net.n_inputs))
+    found = ra.compare(net, rounded(net), X=X, planes=[(0, 1, 2), (3, 4, 5)], segments=[(0, 1)], max_seconds=limit)
+    return f"{found.largest:.3g} at points; {'complete' if found.is_complete else 'incomplete'} between"
+
+
+def _structure(net: ra.Network, limit: float) -> str:
+    found = ra.compare_structure(net, rounded(net), plane(net), max_seconds=limit)
+    return f"similarity {found.similarity:.3f} of {found.n_cells} cells"
+
+
+def _simplify(net: ra.Network, limit: float) -> str:
+    at = point(net)
+    found = ra.simplify(net, ra.Box(at - 1 / 255, at + 1 / 255), max_seconds=limit)
+    return f"{found.after.units} of {found.before.units} units, {'complete' if found.is_complete else 'incomplete'}"
+
+
+def _join(net: ra.Network, limit: float) -> str:
+    cx = ra.enumerate_cells(net, ra.Slice.through(corners(net)), max_seconds=limit)
+    found = ra.join_cells(cx, 0.01, max_seconds=limit)
+    return f"{found.n_pieces} pieces of {cx.n_cells} cells, stopped by {found.stopped_by or 'nothing'}"
+
+
+def corners(net: ra.Network) -> list[np.ndarray]:
+    """Return three inputs that are so near to each other that all cells between are found at once."""
+    at, rng = point(net), np.random.default_rng(1)
+    return [at, *(at + rng.normal(size=(2, net.n_inputs)) * 0.01)]
+
+
+def _certified(net: ra.Network, limit: float) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.cert"
+        found = ra.count_cells(net, ra.Slice.through(corners(net)), max_seconds=limit, certificate=path)
+        if not path.exists():
+            return f"{found.n_cells} cells, no certificate"
+        with ra.time_limit(limit):
+            return f"{found.n_cells} cells, checked: {ra.certify.check_tree(net, path).is_ok}"
+
+
 # verb: (call, how many times the limit it may take: calls within it that have a limit each)
 VERBS: dict[str, tuple[Callable[[ra.Network, float], str], int]] = {
     "enumerate_cells": (_enumerate, 1),
@@ -105,6 +166,12 @@ VERBS: dict[str, tuple[Callable[[ra.Network, float], str], int]] = {
     "explore": (_explore, 1),
     "trace": (_trace, 1),
     "enumerate_cells, then n_affine_maps": (_maps, 2),
+    "compare": (_compare, 1),
+    "compare at points": (_compare_at, 1),
+    "compare_structure": (_structure, 1),
+    "simplify": (_simplify, 1),
+    "enumerate_cells, then join_cells": (_join, 2),
+    "count_cells, then check_tree": (_certified, 2),
 }
 CASES = [
     ("Convnet_maxpool", "enumerate_cells", 3.0), ("Convnet_maxpool", "enumerate_cells, then n_affine_maps", 3.0),
@@ -113,10 +180,23 @@ CASES = [
     ("cifar_base_kw", "enumerate_cells", 3.0), ("resnet_2b", "count_cells", 3.0), ("resnet_2b", "cell_at", 3.0),
     ("mnist-net_256x4", "enumerate_cells", 3.0), ("mnist-net_256x4", "explore", 3.0), ("mnist-net_256x4", "trace", 3.0),
     ("100,000 units", "count_cells", 5.0), ("100,000 units", "cell_at", 5.0), ("100,000 units", "trace", 5.0),
+    ("Convnet_maxpool", "compare", 3.0), ("Convnet_maxpool", "compare at points", 3.0),
+    ("Convnet_maxpool", "compare_structure", 3.0), ("Convnet_maxpool", "simplify", 3.0),
+    ("Convnet_maxpool", "enumerate_cells, then join_cells", 3.0),
+    ("Convnet_maxpool", "count_cells, then check_tree", 3.0),
+    ("resnet_2b", "compare", 3.0), ("resnet_2b", "compare at points", 3.0), ("resnet_2b", "compare_structure", 3.0),
+    ("resnet_2b", "simplify", 3.0), ("resnet_2b", "count_cells, then check_tree", 3.0),
+    ("cifar_base_kw", "compare", 3.0), ("cifar_base_kw", "compare at points", 3.0), ("cifar_base_kw", "simplify", 3.0),
+    ("cifar_base_kw", "enumerate_cells, then join_cells", 3.0), ("cifar_base_kw", "count_cells, then check_tree", 3.0),
+    ("ACASXU_run2a_1_1_batch_2000", "compare", 3.0), ("ACASXU_run2a_1_1_batch_2000", "simplify", 3.0),
+    ("ACASXU_run2a_1_1_batch_2000", "enumerate_cells, then join_cells", 3.0),
+    ("100,000 units", "compare", 5.0), ("100,000 units", "compare at points", 5.0), ("100,000 units", "simplify", 5.0),
 ]  # fmt: skip
 COMMANDS = [
     ("Convnet_maxpool", "at", 20.0), ("mnist-net_256x4", "explore", 5.0), ("mnist-net_256x4", "cells", 5.0),
     ("Convnet_maxpool", "cells", 5.0), ("cifar_base_kw", "at", 5.0), ("mnist-net_256x4", "trace", 5.0),
+    ("Convnet_maxpool", "compare", 5.0), ("cifar_base_kw", "compare", 5.0), ("Convnet_maxpool", "simplify", 5.0),
+    ("resnet_2b", "simplify", 10.0),
 ]  # fmt: skip
 
 
@@ -146,16 +226,34 @@ def commands(models: Path) -> Iterator[tuple[str, str, float, Callable[[], str]]
         )
 
 
+def write_rounded(model: Path, target: Path) -> None:
+    """Write a model with its numbers rounded to float16."""
+    import onnx
+    from onnx import numpy_helper
+
+    proto = onnx.load(model)
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32:
+            tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16).astype(np.float32), tensor.name))
+    onnx.save(proto, target)
+
+
 def _typed(model: Path, verb: str, limit: float) -> str:
     n = {"cifar_base_kw": 3072}.get(model.stem, 784)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "x.npy"
         np.save(data, np.random.default_rng(0).random((3, n)))
         corners = [f"{data}:{i}" for i in range(3)]
+        other = Path(folder) / "other.onnx"
+        if verb == "compare":
+            write_rounded(model, other)
         options = {
             "at": ["--data", str(data)], "explore": ["--data", str(data), "--max-cells", "1000000"],
             "cells": ["--through", *corners, "--out", str(Path(folder) / "out")],
             "trace": ["--through", *corners, "--out", str(Path(folder) / "out")],
+            "compare": [str(other), "--through", *corners, "--out", str(Path(folder) / "out")],
+            "simplify": ["--box", "0,0.01", "--out", str(Path(folder) / "out.onnx")],
         }[verb]  # fmt: skip
         printed, said = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
@@ -166,7 +264,7 @@ def _typed(model: Path, verb: str, limit: float) -> str:
 
 def main() -> None:
     """Measure all rows, print them, and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("RELUATLAS_DATA") or ROOT.parent / "shared" / "data"
     )

@@ -31,27 +31,11 @@ from scripts.tables.engines import (
 )
 from scripts.tables.mnist import mnist_accuracy, mnist_small, mnist_study, one_center, one_center_epochs
 from scripts.tables.points import affine_maps, cell_at, trace
-from scripts.tables.smaller import joining, simplify, standalone
+from scripts.tables.smaller import compare, joining, simplify, standalone
 from scripts.tables.words import Record
 
 PAGES = ("README.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-def compare(record: Record) -> str:
-    """Return the table of how far apart two networks are on boxes."""
-    head = ["box", "reached", "nowhere more than", "gap", "boxes", "seconds", "processor seconds"]
-    around = [(f"around center {i}", row) for i, row in enumerate(record["acas"].get("around", []))]
-    named = [(name, row) for name, row in record["acas"].items() if name != "around"]
-    properties, whole = named[:2], named[2:]
-    rows = [
-        [
-            name, f"{row['lower']:.9g}", f"{row['upper']:.9g}",
-            "closed" if not row["stopped_by"] else f"{100 * row['gap']:.2g} %",
-            f"{row['n_boxes']:,}", _seconds(row["seconds"]), _seconds(row["processor_seconds"]),
-        ]
-        for name, row in (*properties, *around, *whole)
-    ]  # fmt: skip
-    return _lines(head, rows) + _made(record)
 
 
 TABLES: dict[str, Callable[[Record], str]] = {

@@ -132,13 +132,35 @@ and covariance, and the network before its training.
         """
 from reluatlas.studies.toy.alike import scattered
 
-other = ra.analysis.dual_points(train_toy(problem, (2, 8, 8, 8, 2), seed=1).trajectory.complex(-1))
+second = train_toy(problem, (2, 8, 8, 8, 2), seed=1).trajectory
+other = ra.analysis.dual_points(second.complex(-1))
 print(f"another seed:             {ra.analysis.transport_distance(points, other):.2f}")
 chance = scattered(other, np.random.default_rng(0))
 print(f"same mean and covariance: {ra.analysis.transport_distance(points, chance):.2f}")
 start = ra.analysis.dual_points(trajectory.complex(0))
 print(f"untrained:                {ra.analysis.transport_distance(points, start):.2f}")
 """,
+    ),
+    (
+        """
+## Do they cut the plane alike?
+
+`compare_structure` matches linear regions and bent hyperplanes of the two one to one, as well as that can be done:
+numbers from 0 to 1, defined in [compare.md](compare.md). Chance is the same with the other
+network before its training.
+""",
+        """
+alike = ra.compare_structure(trajectory.network(-1), second.network(-1), trajectory.domain, chance=[second.network(0)])
+for name, value in vars(alike.scores).items():
+    print(f"{name:11}  {value:.2f}, chance {getattr(alike.chance[0], name):.2f}")
+""",
+    ),
+    (
+        """
+The report of `reluatlas study toy` has these numbers of all pairs of its networks, within a shape and across shapes,
+with their spread over seeds, chance beside, and once more up to the symmetries of the problem.
+""",
+        "",
     ),
 )
 

@@ -67,6 +67,12 @@ def record_of(folder: Path) -> Facts:
              "paper_r2": paper(published.R2.get((f, g))), **_pair(tables.pairs(found, f, g, bias))}
             for f, g, bias in pairs if found["similarity"]
         ],
+        "matching": [
+            {"from": f, "to": g, "bias": bias, "n_images": found["matching"][0]["n_images"],
+             **{name: [row[name] for row in tables.matchings(found, f, g, bias)]
+                for name in ("right", "chance", "same_image", "same_label")}}
+            for f, g, bias in pairs if found["matching"]
+        ],
         "reduction": [
             {"network": n, "k": k, "n_right": right(n, k, "k-means++"), "n_right_random": right(n, k, "random"),
              "paper": paper(published.fewer(n, k))}

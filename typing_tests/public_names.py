@@ -119,6 +119,11 @@ def functions(net: ra.Network, X: Floats) -> None:
     assert_type(answer.is_equal, bool | None)
     ra.compare(net, net, X=X)
     ra.plot.comparison(answer)
+    alike = ra.compare_structure(net, net, ra.Box(-1, 1, dim=2), layers="same", chance=3)
+    assert_type(alike, ra.StructureComparison)
+    assert_type(alike.scores.overlap, float)
+    assert_type(ra.compare_structure(net, net, ra.Box(0, 1, dim=2), chance=[net]).hyperplanes.f, tuple[str, ...])
+    ra.compare_structure(net, net, ra.Space(2))  # pyright: ignore[reportArgumentType]
 
 
 def certificates(net: ra.Network, proof: ra.certify.CellCertificate) -> None:

@@ -65,3 +65,20 @@ def simplify(record: Record) -> str:
             seconds(row["seconds"]),
         ])  # fmt: skip
     return table(head, rows) + made(record["machine"])
+
+
+def compare(record: Record) -> str:
+    """Return the table of how far apart two networks are on boxes."""
+    head = ["box", "reached", "nowhere more than", "gap", "boxes", "seconds", "processor seconds"]
+    around = [(f"around center {i}", row) for i, row in enumerate(record["acas"].get("around", []))]
+    named = [(name, row) for name, row in record["acas"].items() if name != "around"]
+    properties, whole = named[:2], named[2:]
+    rows = [
+        [
+            name, f"{row['lower']:.9g}", f"{row['upper']:.9g}",
+            "closed" if not row["stopped_by"] else f"{100 * row['gap']:.2g} %",
+            f"{row['n_boxes']:,}", seconds(row["seconds"]), seconds(row["processor_seconds"]),
+        ]
+        for name, row in (*properties, *around, *whole)
+    ]  # fmt: skip
+    return table(head, rows) + made(record)

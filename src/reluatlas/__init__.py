@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from reluatlas.cells.explore import explore
     from reluatlas.comparison.answer import Comparison
     from reluatlas.comparison.compare import compare
+    from reluatlas.comparison.structure.answer import StructureComparison
+    from reluatlas.comparison.structure.compare_structure import compare_structure
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.complexes.count import count_cells
     from reluatlas.complexes.enumerate import enumerate_cells
@@ -69,6 +71,7 @@ __all__ = [
     "Slice",
     "Space",
     "Stability",
+    "StructureComparison",
     "Trajectory",
     "__version__",
     "analysis",
@@ -76,6 +79,7 @@ __all__ = [
     "cells_at",
     "certify",
     "compare",
+    "compare_structure",
     "contributions",
     "count_cells",
     "difference",
@@ -115,12 +119,14 @@ _HOME_OF_LAZY_NAME = {
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Simplification": "reluatlas.simplification.answer:Simplification",
     "Stability": "reluatlas.stable.answer:Stability",
+    "StructureComparison": "reluatlas.comparison.structure.answer:StructureComparison",
     "Trajectory": "reluatlas.analysis.trajectories.trajectory:Trajectory",
     "analysis": "reluatlas.analysis",
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
     "compare": "reluatlas.comparison.compare:compare",
+    "compare_structure": "reluatlas.comparison.structure.compare_structure:compare_structure",
     "contributions": "reluatlas.decisions.contributions:contributions",
     "count_cells": "reluatlas.complexes.count:count_cells",
     "difference": "reluatlas.network.join:difference",

@@ -7,6 +7,7 @@ import pytest
 
 import reluatlas as ra
 from reluatlas.compiled.jit import COMPILING
+from reluatlas.errors import TimeLimitError
 from tests.cli.run import dense_layers, write_onnx
 from tests.cli.test_bad_input import refused
 
@@ -51,6 +52,20 @@ def test_a_report(command, model, other, points, tmp_path):
     assert {p.name for p in folder.rglob("*") if p.is_file()} == {"report.html", "comparison.json"}
 
 
+def test_a_figure_that_time_does_not_suffice_for_is_left_out(command, model, other, points, tmp_path, monkeypatch):
+    from reluatlas.figures import plot
+
+    def late(*_, **__):
+        raise TimeLimitError("the time was over")
+
+    monkeypatch.setattr(plot, "comparison", late)
+    folder = tmp_path / "out"
+    outcome = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--out", str(folder))
+    assert outcome.code == 3 and "before the figure: left out" in outcome.err
+    assert {p.name for p in folder.rglob("*") if p.is_file()} == {"report.html", "comparison.json"}
+    assert "before the figure: left out" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_limit_gives_exit_code_3_and_both_ends(command, model, other, points):
     outcome = command("compare", model, other, "--box", "-9,9", "--max-cells", "5", "--json")
     assert outcome.code == 3
@@ -62,3 +77,24 @@ def test_bad_input(command, model, other, points):
     refused(command, "compare", model, other, "--data", "X.npy", "--box", "-1,1", says=["`--data` and `--box`"])
     refused(command, "compare", model, other, "--box", "-1,1", "--norm", "3", says=["--norm 3"])
     refused(command, "compare", model, "none.onnx", "--box", "-1,1", says=["none.onnx"])
+
+
+def test_what_to_do_is_told_in_options(command, model, other, points, tmp_path):
+    from onnx import helper, load, save
+
+    proto = load(other)
+    (given,) = proto.graph.input
+    flat = [d.dim_value for d in given.type.tensor_type.shape.dim]
+    name, inner = given.name, f"{given.name}_inner"
+    for node in proto.graph.node:
+        node.input[:] = [inner if source == name else source for source in node.input]
+    proto.graph.initializer.append(helper.make_tensor("kept", 7, [len(flat)], [flat[0] or 1, *flat[1:]]))
+    proto.graph.node.insert(0, helper.make_node("Reshape", [name, "kept"], [inner]))
+    proto.graph.input[0].CopyFrom(helper.make_tensor_value_info(name, 1, [flat[0] or 1, 2, flat[-1] // 2]))
+    square = tmp_path / "square.onnx"
+    save(proto, square)
+    plane = ("--through", "a.npy", "b.npy", "c.npy")
+    refused(command, "compare", model, str(square), *plane, says=["They are 6 numbers each", "pass `--reshape`"])
+    plain, shaped = command("compare", model, other, *plane, "--json"), command(
+        "compare", model, str(square), *plane, "--reshape", "--json")  # fmt: skip
+    assert shaped.code == 0 and shaped.numbers["upper"] == plain.numbers["upper"] > 0

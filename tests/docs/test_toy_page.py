@@ -21,7 +21,7 @@ def test_the_page_holds_the_scripts_text_and_code_and_its_pictures_are_there():
     assert _code(page) == [code.strip() for _, code in STEPS if code]
     assert all(text.strip() in page for text, _ in STEPS)
     targets = re.findall(r"\]\(([^)]*)\)", page)
-    assert len(targets) == 4 and all((PAGE.parent / target).is_file() for target in targets)
+    assert len(targets) == 5 and all((PAGE.parent / target).is_file() for target in targets)
 
 
 @pytest.mark.slow

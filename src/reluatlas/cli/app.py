@@ -46,6 +46,7 @@ from reluatlas.cli.options import (
     Points,
     ProofFile,
     Quiet,
+    Reshape,
     Resume,
     SearchCells,
     Seed,
@@ -358,7 +359,7 @@ def _simplify(
     from reluatlas.cli.domains import Asked
     from reluatlas.cli.simplify import Wanted, simplify
 
-    asked = Asked(box or [], through or [], margin, units=units)
+    asked = Asked(box or [], through or [], margin, units=units, takes_space=False)
     wanted = Wanted(tolerance, objective, max_seconds, out, dtype)
     return simplify(source, asked, wanted, as_json=json, seed=seed, quiet=quiet)
 
@@ -375,6 +376,7 @@ def _compare(
     norm: NormName = "inf",
     method: CompareMethod = None,
     eps: Eps = None,
+    reshape: Reshape = False,
     units: PointUnits,
     budget: Budget,
     source: Source,
@@ -391,7 +393,7 @@ def _compare(
     """
     from reluatlas.cli.compare import Asked, compare
 
-    asked = Asked(data or [], box or [], through or [], margin, norm, units, method, eps)
+    asked = Asked(data or [], box or [], through or [], margin, norm, reshape, units, method, eps)
     with under(Deadline.after(budget.max_seconds)):
         return compare(source, other, asked, budget, common, typed=context.obj)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point, PointUnits, read_files
 from reluatlas.deadline import current, under
-from reluatlas.errors import ArgumentError
+from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Asked:
     through: list[str]
     margin: float
     norm: str
+    reshape: bool = False
     units: PointUnits = field(default_factory=PointUnits)
     method: str | None = None
     eps: float | None = None
@@ -87,6 +90,9 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
     out, quiet = common.folder, common.quiet
     second = replace(source, model=other)
     f, g = source.load(), second.load()
+    other_code = second.code
+    if asked.reshape:
+        g, other_code = g.reshaped(f.input_shape), f"{second.code}.reshaped(f.input_shape)"
     where, code, more = _where(f, asked, quiet=quiet)
     console.announce_compiling(quiet=quiet)
     from reluatlas.comparison.compare import compare as compare_
@@ -94,7 +100,7 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
     start = time.monotonic()
     share = current().share(_FOR_CELLS if out is not None else 1.0)
     limits = {**budget.keywords, "max_seconds": None}
-    with console.progress(quiet=quiet) as told, under(share):
+    with console.progress(quiet=quiet) as told, under(share), _as_options():
         answer: Any = compare_(f, g, **where, norm=asked.norm_value, progress=told, **limits)
     numbers = {
         **facts.of_command("compare", source.model, common.seed),
@@ -113,13 +119,26 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
         numpy = "import numpy as np\n" if "np." in code else ""
         about = About(
             title=f"{Path(source.model).name} and {Path(other).name}", command=line(typed),
-            code=f"{numpy}import reluatlas as ra\n\nf = {source.code}\ng = {second.code}\nprint({code}.summary())",
+            code=f"{numpy}import reluatlas as ra\n\nf = {source.code}\ng = {other_code}\nprint({code}.summary())",
         )  # fmt: skip
         write_comparison_report(answer, out, numbers, about)
     if numbers.get("left_out"):
         console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
     _show(answer, numbers, f, g, as_json=common.json, out=out, quiet=quiet)
     return exit_code(numbers)
+
+
+@contextmanager
+def _as_options() -> Iterator[None]:
+    """Tell what to do in options of the command, where the library tells it in Python."""
+    try:
+        yield
+    except (DimensionError, DomainError) as problem:
+        text = re.sub(r"pass `g\.reshaped\(.*\)`", "pass `--reshape`", str(problem))
+        text = text.replace("`where` has", "the domain has").replace("Pass a `Slice`, such as "
+            "`ra.Slice.through(X[:3])`, or points as `X=`.", "Pass `--through a.npy b.npy c.npy` (a plane) or "
+            "`--data X.npy` (points).")  # fmt: skip
+        raise type(problem)(text) from None
 
 
 def _where(f: Network, asked: Asked, *, quiet: bool) -> tuple[dict[str, Any], str, facts.Facts]:

@@ -52,6 +52,7 @@ class Asked:
     margin: float
     space: bool = False
     units: PointUnits = field(default_factory=PointUnits)
+    takes_space: bool = True
     sides: Sides = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,9 +61,10 @@ class Asked:
         if len(named) > 1:
             raise ArgumentError(f"{' and '.join(named)} were both given; a domain is one of them. Leave one out.")
         if not named:
+            more = ", or `--space` (all inputs)" if self.takes_space else ""
             raise ArgumentError(
-                "no domain was given. Pass `--box -1,1` (a box of the inputs), `--through a.npy b.npy c.npy` (the "
-                "plane through three inputs), or `--space` (all inputs)."
+                f"no domain was given. Pass `--box -1,1` (a box of the inputs){',' if more else ' or'} "
+                f"`--through a.npy b.npy c.npy` (the plane through three inputs){more}."
             )
         object.__setattr__(self, "sides", sides_of(self.box))
 

@@ -53,6 +53,9 @@ Model = Annotated[
 OtherModel = Annotated[
     str, typer.Argument(metavar="OTHER", show_default=False, help="The model to compare with, opened in the same way.")
 ]
+Reshape = Annotated[
+    bool, typer.Option("--reshape", help="Let OTHER read MODEL's inputs: as many numbers, in the same order.")
+]
 NormName = Annotated[
     str,
     typer.Option("--norm", metavar="NORM", help="How the outputs' differences count together: inf (largest), 1, 2."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from reluatlas.cli import console
 from reluatlas.cli.exit_codes import DONE, INCOMPLETE
 from reluatlas.cli.models import Source
-from reluatlas.errors import ArgumentError, MissingDependencyError
+from reluatlas.errors import ArgumentError, ReluAtlasError
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _write(found: Simplification, wanted: Wanted) -> Written | None:
         return None
     try:
         return found.save_onnx(wanted.out, dtype=cast("Any", wanted.dtype))
-    except MissingDependencyError:
+    except ReluAtlasError:  # such as a limit of time, which is an OSError, too
         raise
     except OSError as problem:
         raise ArgumentError(f"`--out {wanted.out}` cannot be written: {problem.strerror or problem}.") from None

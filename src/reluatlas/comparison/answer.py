@@ -232,20 +232,24 @@ class PointComparison(PointRecord):
         What was asked for between points.
     planes : tuple of Comparison
         On planes through three of them.
+    n_left_out : int
+        How much of what was asked for between points was not begun: planes, and the segments together as one.
     """
 
     segments: tuple[SegmentComparison, ...] = ()
     planes: tuple[Comparison, ...] = ()
+    n_left_out: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether all that was asked for between points was found."""
-        return all(part.is_complete for part in (*self.segments, *self.planes))
+        return not self.n_left_out and all(part.is_complete for part in (*self.segments, *self.planes))
 
     @property
     def words(self) -> list[str]:
         """The answer in sentences."""
-        return [*words.at_points(self), *(line for part in (*self.segments, *self.planes) for line in part.words)]
+        between = [line for part in (*self.segments, *self.planes) for line in part.words]
+        return [*words.at_points(self), *between, *words.not_begun(self.n_left_out)]
 
     def summary(self) -> str:
         """Return the answer in words."""
@@ -258,7 +262,8 @@ class PointComparison(PointRecord):
         stops = [part.stopped_by for part in (*self.segments, *self.planes) if part.stopped_by]
         return {
             "is_complete": self.is_complete,
-            "stopped_by": stops[0] if stops else "",
+            "stopped_by": stops[0] if stops else "max_seconds" if self.n_left_out else "",
+            "n_left_out": self.n_left_out,
             "n_points": self.n_points,
             "n_same": self.n_same if has_classes else None,
             "differing_points": differ,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluatlas.comparison.answer import PointComparison
 from reluatlas.comparison.norms import Norm
+from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, NonFiniteError
 from reluatlas.network.decision import deciding, scores
 from reluatlas.network.network import Network
@@ -18,7 +19,7 @@ from reluatlas.network.values.float64 import outputs as outputs_at
 from reluatlas.typing import FloatArray, IntArray
 
 _CONFIDENCE = 0.95
-_BATCH = 4096
+_BATCH, _NUMBERS = 4096, 2**22  # points at once, and numbers of one tensor at them
 
 
 def compare_at(
@@ -53,8 +54,11 @@ def points_of(f: Network, X: ArrayLike) -> FloatArray:
 
 
 def _outputs(network: Network, rows: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = [outputs_at(network, rows[i : i + _BATCH]) for i in range(0, len(rows), _BATCH)]
+    batch, found = max(1, min(_BATCH, _NUMBERS // max(prod(node.shape) for node in network.nodes))), []
+    for i in range(0, len(rows), batch):
+        look()
+        with np.errstate(over="ignore", invalid="ignore"):
+            found.append(outputs_at(network, rows[i : i + batch]))
     out = np.concatenate(found)
     bad = np.flatnonzero(~np.isfinite(out).all(axis=1))
     if bad.size:

@@ -16,9 +16,9 @@ from reluatlas.comparison.notices import notices_of
 from reluatlas.comparison.on_domain import Method, Wanted, compare_on, require_bounded
 from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
-from reluatlas.deadline import under
+from reluatlas.deadline import look, under
 from reluatlas.domain import Box, Segment, Slice
-from reluatlas.errors import ArgumentError, DimensionError
+from reluatlas.errors import ArgumentError, DimensionError, TimeLimitError
 from reluatlas.memory import in_a_sentence
 from reluatlas.network.network import Network
 from reluatlas.progress import Progress, tells
@@ -214,6 +214,23 @@ def _at(
     found = compare_at(
         f, g, rows, wanted.norm, classes=both.columns is not None, notices=notices_of(f, g, rows)
     )  # fmt: skip
-    between = (_along(both, lines, wanted, limits),) if lines else ()
-    on = tuple(compare_on(both, plane, wanted, limits) for plane in laid)
-    return replace(found, segments=between, planes=on)
+    done: list[SegmentComparison | Comparison] = []
+    asked: list[list[Segment] | Slice] = [*([lines] if lines else []), *laid]
+    for what in asked:
+        try:
+            look()
+            done.append(
+                compare_on(both, what, wanted, limits)
+                if isinstance(what, Slice)
+                else _along(both, what, wanted, limits)
+            )
+        except TimeLimitError:
+            break
+        if done[-1].stopped_by == "interrupt":
+            break
+    return replace(
+        found,
+        segments=tuple(part for part in done if isinstance(part, SegmentComparison)),
+        planes=tuple(part for part in done if isinstance(part, Comparison)),
+        n_left_out=len(asked) - len(done),
+    )

@@ -15,6 +15,7 @@ from reluatlas.comparison.norms import Norm, bounds_of
 from reluatlas.comparison.totals import Candidate, Part
 from reluatlas.complexes.vertices import keys_of
 from reluatlas.deadline import Deadline
+from reluatlas.errors import TimeLimitError
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.typing import FloatArray
 
@@ -36,7 +37,7 @@ class Largest:
     point : ndarray or None
         Where, in the domain's coordinates, rounded; None when there was no cell.
     vertex : tuple of Fraction or None
-        The same exactly, where it was settled.
+        The same exactly, where it was settled, which takes time.
     values : Values or None
         Both networks there.
     """
@@ -87,7 +88,10 @@ def largest(
             break
         if i and (deadline.is_over() or time.monotonic() - begin > _LONGEST_S):
             break
-        vertex, values = _exactly(candidate, exact)
+        try:
+            vertex, values = _exactly(candidate, exact)
+        except TimeLimitError:  # the bounds of float64 have the last word
+            break
         sizes = values.difference if output == n_outputs else (values.difference[output],)
         value = bounds_of(sizes, norm)
         if best is None or value[0] > best[0]:

@@ -12,7 +12,7 @@ from reluatlas.network.record import Affine, Graph
 from reluatlas.network.values.float64 import outputs as outputs_at
 from reluatlas.typing import FloatArray
 
-_SAMPLES = 256
+_SAMPLES, _FEW = 256, 16
 _MANY = 200
 """Outputs up to which an order of classes is looked for."""
 _ALIKE = 1e-5
@@ -48,16 +48,24 @@ def permutation(f: Network, g: Network, X: FloatArray) -> list[int] | None:
     m = f.n_outputs
     if f.classes is None or g.classes is None or not 1 < m <= _MANY or len(X) < 2:
         return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        first, second = outputs_at(f, X), outputs_at(g, X)
-        apart = np.abs(first[:, :, None] - second[:, None, :]).max(axis=0)
-        least = _ALIKE * max(np.abs(first).max(initial=0.0), np.abs(second).max(initial=0.0))
+    apart, least = _apart(f, g, X[:: max(1, len(X) // _FEW)])  # these alone tell nearly all pairs
+    if np.all(np.diagonal(apart) <= least) or not (apart <= least).any(axis=1).all():
+        return None
+    apart, least = _apart(f, g, X)
     if not np.isfinite(apart).all() or np.all(np.diagonal(apart) <= least):
         return None
     from scipy.optimize import linear_sum_assignment
 
     row, column = linear_sum_assignment(apart)
     return column.tolist() if np.all(apart[row, column] <= least) else None
+
+
+def _apart(f: Network, g: Network, X: FloatArray) -> tuple[FloatArray, float]:
+    """Return by how much each two outputs of f and g differ at points, and by how much copies of one may."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        first, second = outputs_at(f, X), outputs_at(g, X)
+        apart = np.abs(first[:, :, None] - second[:, None, :]).max(axis=0)
+        return apart, _ALIKE * float(max(np.abs(first).max(initial=0.0), np.abs(second).max(initial=0.0)))
 
 
 def normalization_differs(f: Graph, g: Graph) -> bool:

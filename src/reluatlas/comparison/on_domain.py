@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +23,7 @@ from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
 from reluatlas.comparison.totals import Pieces, Totals
 from reluatlas.comparison.zero import is_equal
-from reluatlas.deadline import Deadline, grace, under
+from reluatlas.deadline import Deadline, current, grace, under
 from reluatlas.domain import Box, Slice, Space
 from reluatlas.errors import DimensionError, DomainError, TimeLimitError
 from reluatlas.network.network import Network
@@ -33,9 +35,11 @@ from reluatlas.typing import FloatArray
 
 _FOR_CELLS, _FOR_CELLS_OF_SOLIDS = 0.8, 0.5
 """Of the time, up to two dimensions and beyond; the rest is for what cells tell, or for boxes."""
+_AT_LEAST = 0.4  # of the time, for cells, where the network is so large that bounds take long
 _FOR_BOXES = 0.9  # of what is left after cells
 _BOXES_AFTER_MAX_CELLS = 256
-_AFTER_S = 20.0  # how much longer it may take what must be told: one exact vertex, a bound on what was not looked at
+_AFTER_S, _AFTER_SHARE = 0.7, 0.05
+"""How much longer it may take what should be told: one exact vertex, a bound on what was not looked at."""
 _TRIED = 20
 _SHARE_OF_VERTICES = 0.2
 
@@ -69,8 +73,9 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
     with under(limits.deadline) as deadline:
         lowered = lower(both.network, domain)
         totals = Totals(both, lowered, wanted.norm, wanted.means)
-        stopped_by, exactness, share = _found(totals, domain, limits)
-        with grace(_AFTER_S):
+        # bounds on what is not looked at take about as long as this took
+        stopped_by, exactness, share = _found(totals, domain, limits, time.monotonic() - start)
+        with _after(deadline, stopped_by):
             equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
             # of what is not complete, both ends are for boxes to find
             top, every = _largest(both, totals, domain, deadline.share(_SHARE_OF_VERTICES) if stopped_by else deadline)
@@ -84,6 +89,14 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
                 both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
                 time.monotonic() - start,
             )  # fmt: skip
+
+
+@contextmanager
+def _after(deadline: Deadline, stopped_by: StoppedBy) -> Iterator[None]:
+    """Let what should be told take a little longer than the limit, and not much longer after Ctrl-C."""
+    longer = _AFTER_S + (0.0 if deadline.is_never else _AFTER_SHARE * deadline.seconds)
+    with under(Deadline.after(_AFTER_S) if stopped_by == "interrupt" else Deadline()), grace(longer):
+        yield
 
 
 def _rest(
@@ -102,11 +115,10 @@ def _rest(
 
 def _by_boxes(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits, start: float) -> Comparison:
     """Return both ends of the largest difference, and nothing else, from parts of the domain."""
-    with under(limits.deadline):
+    with under(limits.deadline) as deadline:
         found = find(both, domain, wanted.norm, limits, eps=wanted.eps)
-    with grace(_AFTER_S):
-        exact = ExactAt(both, domain)
-        witness, error = _witness(both, domain, found.top, exact)
+        with _after(deadline, found.search.stopped_by):
+            witness, error = _witness(both, domain, found.top, ExactAt(both, domain))
     return Comparison(
         f=both.f,
         g=both.g,
@@ -167,12 +179,16 @@ def require_bounded(network: Network, domain: object, method: Method | None = No
         )
 
 
-def _found(totals: Totals, domain: Box | Slice, limits: Limits) -> tuple[StoppedBy, Exactness, float]:
-    """Let the cells be found and added up; return what stopped that, how it was decided, and the share done."""
+def _found(totals: Totals, domain: Box | Slice, limits: Limits, kept: float) -> tuple[StoppedBy, Exactness, float]:
+    """Let the cells be found and added up; return what stopped that, how it was decided, and the share done.
+
+    So many seconds are kept for what follows, as far as there are as many.
+    """
     tell = limits.progress
     told = Limits(limits.max_cells, None, limits.jobs, tell if tell is not None else _nobody)
     try:
-        with under(limits.deadline.share(_FOR_CELLS if domain.dim <= 2 else _FOR_CELLS_OF_SOLIDS)):
+        left, most = max(current().left(), 1e-9), _FOR_CELLS if domain.dim <= 2 else _FOR_CELLS_OF_SOLIDS
+        with under(current().share(max(min(_AT_LEAST, most), min(most, 1.0 - kept / left)))):
             outcome = run(totals.lowered, told, collect=True, take=totals.take)
     except TimeLimitError:
         return "max_seconds", Exactness("exact"), _share(totals, domain)
@@ -292,7 +308,10 @@ def _witness(
         return None, None
     u = nearest_inside(top.vertex, domain.box.low, domain.box.high)
     x = np.asarray(domain.embed(u)).reshape(-1)
-    here = exact.at_point(x)
+    try:
+        here = exact.at_point(x)
+    except TimeLimitError:
+        return None, None
     made = Witness(
         to_floats(top.vertex), to_floats(top.values.f), to_floats(top.values.g), x.reshape(both.f.input_shape),
         to_floats(here.f), to_floats(here.g),
@@ -350,6 +369,9 @@ def _differing(
     for i in mine[np.argsort(-pieces.volume[mine], kind="stable")][:_TRIED].tolist():
         middle = pieces.points[pieces.offsets[i] : pieces.offsets[i + 1]].mean(axis=0)
         x = _input(both, domain, middle)
-        if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
-            return x
+        try:
+            if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
+                return x
+        except TimeLimitError:
+            return None
     return None

@@ -84,11 +84,11 @@ def _largest(answer: ComparisonRecord, here: str) -> str:
     which = "" if answer.f.n_outputs == 1 else f" (output {answer.output})" if answer.norm == "inf" else ""
     what = {"inf": "", 1: " in the sum over outputs", 2: " in length over outputs"}[answer.norm]
     if answer.ends_meet:
-        return f"Outputs differ by at most {answer.largest:.6g}{what}{which} on {here}, and by that at the witness."
-    return (
-        f"The largest difference of outputs{what} on {here} is between {answer.lower:.6g} (at the witness{which}) and "
-        f"{answer.upper:.6g}."
-    )
+        at = ", and by that at the witness" if answer.found is not None else ""
+        return f"Outputs differ by at most {answer.largest:.6g}{what}{which} on {here}{at}."
+    at = f" (at the witness{which})" if answer.found is not None else ""
+    end = f"and {answer.upper:.6g}" if np.isfinite(answer.upper) else "and what no bound was found for in time"
+    return f"The largest difference of outputs{what} on {here} is between {answer.lower:.6g}{at} {end}."
 
 
 def _within(answer: ComparisonRecord, here: str) -> str:
@@ -213,6 +213,16 @@ def on_segments(answer: SegmentRecord) -> list[str]:
         )
     unfinished = "" if answer.is_complete else " Incomplete: a limit was reached; these numbers are of what was traced."
     return [out + "." + unfinished]
+
+
+def not_begun(n: int) -> list[str]:
+    """Return that some of what was asked for between points was not looked at."""
+    if not n:
+        return []
+    return [
+        f"Incomplete: {'one' if n == 1 else f'{n:,}'} of what was asked for between points was not begun when it was "
+        "stopped."
+    ]
 
 
 def permuted(order: list[int], f: Network, g: Network) -> str:

@@ -9,6 +9,7 @@ from reluatlas.comparison.totals import Totals
 from reluatlas.complexes.linear_regions import ExactMaps
 from reluatlas.deadline import Deadline
 from reluatlas.domain import Domain
+from reluatlas.errors import TimeLimitError
 
 
 def is_equal(totals: Totals, both: Refinement, domain: Domain, *, is_complete: bool, deadline: Deadline) -> bool | None:
@@ -21,6 +22,10 @@ def is_equal(totals: Totals, both: Refinement, domain: Domain, *, is_complete: b
         for i in range(len(patterns)):
             if deadline.is_over():
                 return None
-            if any(any(form) for form in exact.of(i)[2 * m :]):
+            try:
+                form = exact.of(i)
+            except TimeLimitError:
+                return None
+            if any(any(row) for row in form[2 * m :]):
                 return False
     return True if is_complete and totals.has_all_doubtful else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.decision import class_label
 from reluatlas.report import common, facts, parts, words
 from reluatlas.report.common import About
@@ -36,7 +37,10 @@ def write_comparison_report(
     """
 
     def write(place: Path) -> None:
-        drawn = list(fitting(_draw(answer), numbers))
+        try:
+            drawn = list(fitting(_draw(answer), numbers))
+        except TimeLimitError:
+            numbers["left_out"], drawn = [*numbers.get("left_out", ()), "the figure"], []
         write_figures(place / "figures", drawn)
         text = _page(answer, numbers, about, drawn)
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -78,6 +82,7 @@ def _page(answer: Comparison | PointComparison, numbers: facts.Facts, about: Abo
     on_domain = isinstance(answer, Comparison)
     body = [
         "" if numbers["is_complete"] else parts.warning(words.stopped(numbers["stopped_by"], None)),
+        parts.warning(words.left_out(numbers["left_out"])) if numbers.get("left_out") else "",
         parts.tiles(_domain_tiles(answer) if on_domain else _point_tiles(answer)),
         parts.section("In words", parts.bullets(answer.words)),
         parts.section("Figures", common.figures(drawn)) if drawn else "",

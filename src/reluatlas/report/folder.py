@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from reluatlas.errors import ArgumentError
+from reluatlas.errors import ArgumentError, ReluAtlasError
 from reluatlas.report.drawings import NAMES
 
 INDEX = "cells.json"
@@ -134,6 +134,8 @@ def fill_folder(folder: Path, write: Callable[[Path], None]) -> None:
                 _replace(folder, staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+    except ReluAtlasError:  # such as a limit of time, which is an OSError, too
+        raise
     except OSError as problem:
         raise ArgumentError(
             f"the output folder `{folder}` cannot be written: {_reason(problem)}. Pass another folder."

@@ -11,10 +11,13 @@ import numpy as np
 from reluatlas.report import common, drawings, facts, parts, why_facts, words
 from reluatlas.report.common import About
 from reluatlas.report.drawings import Drawing
+from reluatlas.report.figure_files import new_figure, png_and_svg
 from reluatlas.report.folder import WHY_ARRAYS, WHY_INDEX, fill_folder
 from reluatlas.report.write import as_json, write_figures
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from reluatlas.decisions.explain import Explanation
     from reluatlas.decisions.integrated import IntegratedGradients
 
@@ -65,11 +68,14 @@ def _drawing(
 
     is_picture = picture_shape(why.parts.shape, image_shape) is not None
     size = (7.0, 3.2) if is_picture else (5.6, 0.9 + 0.24 * min(20, why.parts.size))
-    with drawings._settings():
-        figure = drawings._figure(size)
+
+    def draw() -> Figure:
+        figure = new_figure(size)
         axes = figure.subplots(1, 2 if is_picture else 1, squeeze=False).reshape(-1)
         contributions(values, image=why.x, image_shape=image_shape, axes=axes)
-        png, svg = drawings._files(figure)
+        return figure
+
+    png, svg = png_and_svg(draw)
     return Drawing(name, title, caption, png, svg, is_wide=True)
 
 

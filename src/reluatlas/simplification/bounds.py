@@ -9,6 +9,7 @@ computed with its rounding.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -29,7 +30,7 @@ from reluatlas.typing import FloatArray, IntArray
 
 MOST_NUMBERS = 2**24
 """Numbers that the terms of one tensor may be, for linear programs to be tried."""
-_N_WITNESSES = 256
+_N_WITNESSES, _REDUCTIONS = 256, 3
 
 
 @dataclass(eq=False)
@@ -55,9 +56,15 @@ class Known:
 
 
 def closer_possibilities(net: Graph, domain: Box | Slice | Segment, deadline: Deadline) -> Known:
-    """Return what units can do, by bounds, and by linear programs until the deadline is over."""
-    known = Known()
+    """Return what units can do, by bounds, and by linear programs until the deadline is over.
+
+    Where time is over before, of the layers that were come to.
+    """
+    known, begin = Known(), time.monotonic()
     for found in possibilities(net, domain):
+        if deadline.is_over():
+            known.is_complete = False
+            return known
         if isinstance(found, Possible):
             known.possible[found.node] = found
     n_bent = sum(int(_is_open(found).sum()) for found in known.possible.values())
@@ -65,7 +72,9 @@ def closer_possibilities(net: Graph, domain: Box | Slice | Segment, deadline: De
     widest = max(prod(node.shape) for node in net.nodes)
     if not n_bent or (1 + k + n_bent) * widest > MOST_NUMBERS:
         return known
-    return _with_programs(net, domain, deadline, known)
+    # what follows takes about so many times as long as this did
+    left, kept = deadline.left(), _REDUCTIONS * (time.monotonic() - begin)
+    return _with_programs(net, domain, deadline.share(max(0.5, 1.0 - kept / left) if left > 0 else 0.0), known)
 
 
 def _is_open(found: Possible) -> NDArray[np.bool_]:
@@ -107,6 +116,9 @@ def _with_programs(net: Graph, domain: Box | Slice | Segment, deadline: Deadline
         first = enclosure.of_coordinates(origin, basis, low, high, k)
         for t, node in enumerate(net.nodes):
             look()
+            if deadline.is_over():
+                known.is_complete = False
+                return known
             if isinstance(node, Input):
                 found.append(first)
             elif isinstance(node, Affine):

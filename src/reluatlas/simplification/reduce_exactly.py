@@ -58,6 +58,12 @@ class Effort:
     n_programs: int = 0
     is_complete: bool = True
 
+    def is_over(self) -> bool:
+        """Return whether the time is over, and note that not all was tried then."""
+        if self.deadline.is_over():
+            self.is_complete = False
+        return self.deadline.is_over()
+
 
 def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> Iterator[Candidate]:
     """Yield networks that are the same function on the domain: the given one first, then smaller ones.
@@ -71,9 +77,9 @@ def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> I
     known = closer_possibilities(net, domain, effort.deadline)
     effort.n_programs, effort.is_complete = known.n_programs, known.is_complete
     yield _reduced(net, domain, first, known, effort, by_unit=True)
-    if has_convolutions:
+    if has_convolutions and not effort.is_over():
         yield _reduced(net, domain, first, known, effort, by_unit=False)
-        if _entries(net) <= MOST_ENTRIES:
+        if _entries(net) <= MOST_ENTRIES and not effort.is_over():
             yield _reduced(net, domain, unrolled(first), known, effort, by_unit=True)
 
 
@@ -84,15 +90,15 @@ def best(found: list[Candidate], objective: Objective) -> Candidate:
     return min(found, key=lambda c: (c.size.units, c.size.multiply_adds, c.size.numbers))
 
 
-def tidied(draft: Draft, gone: list[Removal]) -> Draft:
-    """Return a draft after all reductions that need no bounds, repeated until nothing changes."""
+def tidied(draft: Draft, gone: list[Removal], effort: Effort | None = None) -> Draft:
+    """Return a draft after all reductions that need no bounds, repeated until nothing changes, or time is over."""
     # proportional rows first: what is put into them may be exact for one and not for its multiple
     draft, before = joined(draft, gone), None
     while True:
-        draft = without_unread(draft, gone)
-        draft = folded(draft, gone)
-        draft = joined(draft, gone)
-        draft = without_unread(draft, gone)
+        for step in (without_unread, folded, joined, without_unread):
+            if effort is not None and effort.is_over():
+                return draft
+            draft = step(draft, gone)
         now = _shape(draft)
         if now == before:
             return draft
@@ -117,8 +123,8 @@ def _reduced(
     while True:
         draft = settled(draft, possible if by_unit else _whole_channels(draft, possible), by_program, gone)
         before = draft.n_units
-        draft = tidied(draft, gone)
-        if not by_unit or draft.n_units in (0, before):
+        draft = tidied(draft, gone, effort)
+        if not by_unit or draft.n_units in (0, before) or effort.is_over():
             break
         # what units went by their coefficients alone: bounds may tell more of the others now
         possible, by_program = _by_bounds(as_network(draft, net), domain), {}

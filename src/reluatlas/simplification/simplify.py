@@ -44,7 +44,8 @@ def simplify(
         What is to be few: units (then multiplications), or stored numbers. Convolutions whose rows are written out
         lose more multiplications, and store more.
     max_seconds : float or None
-        After so many seconds no linear program is tried any more: bounds have the last word. None: no limit.
+        After so many seconds nothing is tried any more, and what was found by then is given; of layers that bounds did
+        not come to, all units stay. Linear programs leave time for the rest. None: no limit.
 
     Returns
     -------
@@ -88,7 +89,7 @@ def simplify(
     deadline = limit if limit.left() < current().left() else current()
     effort = Effort(deadline)
     found = list(candidates(net, domain, effort))
-    if tolerance > 0:
+    if tolerance > 0 and not effort.is_over():
         found += [c for base in found[1:] for c in approximations(base, net, domain, tolerance, objective)]
     chosen = best(found, objective)
     bounds = np.zeros(net.n_outputs) if chosen.error is None else chosen.error

@@ -93,6 +93,8 @@ class Archive:
                 full = json.loads(json.dumps(full))
                 full[_SUM] = _sum_of_head(full)
                 parts.write(_HEAD, json_array(full))
+        except ReluAtlasError:  # such as a limit of time, which is an OSError, too
+            raise
         except OSError as error:
             raise ResultFileError(
                 f"`{target}` cannot be written: {error.strerror or error}. Choose another path."

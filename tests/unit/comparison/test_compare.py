@@ -263,3 +263,57 @@ def test_three_panels():
     with pytest.raises(ArgumentError, match="expected three"):
         ra.plot.comparison(found, axes=[first, second])
     plt.close("all")
+
+
+def test_what_the_time_did_not_reach_is_left_out_and_told(monkeypatch):
+    from reluatlas.comparison import compare as module
+    from reluatlas.errors import TimeLimitError
+
+    X = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    real, calls = module.compare_on, []
+
+    def over(*given):
+        calls.append(given)
+        if len(calls) > 1:
+            raise TimeLimitError("the time was over")
+        return real(*given)
+
+    monkeypatch.setattr(module, "compare_on", over)
+    found = ra.compare(F, G, X=X, segments=[(0, 1)], planes=[(0, 1, 2), (3, 4, 5), (6, 7, 8)])
+    assert (len(found.segments), len(found.planes), found.n_left_out) == (1, 1, 2)
+    assert not found.is_complete
+    assert found.to_dict()["stopped_by"] == "max_seconds"
+    assert found.words[-1].startswith("Incomplete: 2 of what was asked for")
+    np.testing.assert_array_equal(found.differences, F(X) - G(X))
+
+
+def test_without_time_for_an_exact_vertex_the_bounds_still_hold(monkeypatch):
+    from reluatlas.comparison import largest
+    from reluatlas.errors import TimeLimitError
+
+    whole = ra.compare(F, G, SQUARE)
+
+    def over(*_):
+        raise TimeLimitError("the time was over")
+
+    monkeypatch.setattr(largest, "_exactly", over)
+    found = ra.compare(F, G, SQUARE)
+    assert found.lower <= whole.lower <= whole.upper <= found.upper
+    assert found.upper - found.lower <= 1e-9 * found.upper
+    assert found.found is None
+    assert "witness" not in found.summary()
+
+
+def test_after_an_interrupt_it_is_told_at_once_what_was_found(monkeypatch):
+    from reluatlas.comparison import on_domain
+
+    exactness = ra.compare(F, F, SQUARE).exactness
+
+    def interrupted(*_):
+        return "interrupt", exactness, 0.0
+
+    monkeypatch.setattr(on_domain, "_found", interrupted)
+    X = np.random.default_rng(0).uniform(-1, 1, (9, 2))
+    found = ra.compare(F, G, X=X, planes=[(0, 1, 2), (3, 4, 5)])
+    assert (len(found.planes), found.n_left_out, found.to_dict()["stopped_by"]) == (1, 1, "interrupt")
+    assert found.planes[0].lower == 0.0 < found.planes[0].upper

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from reluatlas.errors import ArgumentError
+from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.report.folder import check_folder, fill_folder
 
 
@@ -110,3 +110,12 @@ def test_places_that_can_hold_no_folder(tmp_path):
         check_folder(tmp_path / ("n" * 300))
     check_folder(tmp_path / "fine" / "deeper")
     assert names(tmp_path) == ["file"]
+
+
+def test_a_limit_of_time_is_not_told_as_a_folder_that_cannot_be_written(tmp_path):
+    def late(_):
+        raise TimeLimitError("the time was over")
+
+    with pytest.raises(TimeLimitError, match="the time was over"):
+        fill_folder(tmp_path / "out", late)
+    assert not list(tmp_path.iterdir())

@@ -309,3 +309,14 @@ def test_what_is_given_wrongly_is_refused():
         ra.simplify(net, ra.Box(0, 1, dim=3))
     with pytest.raises(ArgumentError, match="net"):
         ra.simplify([1], box)  # type: ignore[arg-type]
+
+
+def test_when_time_is_over_at_once_the_network_is_still_the_same_function():
+    rng = np.random.default_rng(0)
+    net = ra.load([(rng.normal(size=(12, 3)), np.full(12, 9.0)), (rng.normal(size=(2, 12)), np.zeros(2))])
+    box = ra.Box(-1, 1, dim=3)
+    found, whole = ra.simplify(net, box, max_seconds=1e-9), ra.simplify(net, box)
+    assert (found.is_complete, found.error_bound) == (False, 0.0)
+    assert whole.after.units < found.after.units <= net.n_neurons
+    X = rng.uniform(-1, 1, (100, 3))
+    np.testing.assert_allclose(found.network(X), net(X), rtol=1e-12)

@@ -31,7 +31,7 @@ def study(folder):
 def test_the_study_writes_everything_and_the_numbers_are_those_of_the_study(study, folder):
     assert study.reached and study.names == ["2-4-2", "2-4-4-2"] and len(study.runs) == 4
     names = {p.name for p in folder.iterdir()}
-    figures = {"exact-and-sampled", "grouped-maps", "fewer-maps", "distances"}
+    figures = {"exact-and-sampled", "grouped-maps", "fewer-maps", "distances", "cuts"}
     figures |= {f"{kind}-{shape}" for kind in ("last", "over-time") for shape in study.names}
     assert names == {"report.html", "numbers.json"} | {f"{f}.{e}" for f in figures for e in ("svg", "png")} | {
         f"film-{shape}.html" for shape in study.names
@@ -83,7 +83,7 @@ def test_the_report_stands_alone(study, folder):
     page = (folder / "report.html").read_text(encoding="utf-8")
     addresses = [a for a in re.findall(r'(?:src|href)="([^"]*)"', page) if a != "data:,"]  # no icon is asked for
     assert all(a.startswith("data:image/svg+xml;base64,") or (folder / a).exists() for a in addresses)
-    assert len(addresses) == 8 + 2
+    assert len(addresses) == 9 + 2
     program = find_browser()
     if program is None:
         pytest.skip("no chromium: the report cannot be opened")
@@ -92,7 +92,7 @@ def test_the_report_stands_alone(study, folder):
         shown = browser.run(
             "[...document.images].map(i => [i.complete, i.naturalWidth, i.getBoundingClientRect().right])"
         )
-        assert all(complete and width > 300 and right <= 1300 for complete, width, right in shown) and len(shown) == 8
+        assert all(complete and width > 300 and right <= 1300 for complete, width, right in shown) and len(shown) == 9
         assert browser.run("document.documentElement.scrollWidth") <= 1300
         assert browser.complaints() == []
         assert [r for r in browser.requests() if not r.startswith(("file:", "data:"))] == []

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reluatlas.affine import AffineMaps
+from reluatlas.analysis.similarity.answer import Bias
 from reluatlas.datasets.mnist import Images
 from reluatlas.network.batches import available_cores
 from reluatlas.progress import Staged, total_of
@@ -24,6 +26,9 @@ RANDOM_COUNTS = (10, 100, 1000)
 """Centers per class for which random starts are tried beside k-means++."""
 PIECES = (1, 2, 5, 10, 20, 50, 100, 200)
 """Pieces of the models that stand alone."""
+MATCHED = 2_000
+"""Test images whose maps are matched one to one."""
+BIASES: tuple[Bias, ...] = ("not mapped", "mapped")
 COPIES = 4
 DIGITS_EPOCHS = 40
 """Epochs of the models that stand alone on scikit-learn's digits, half of the default: a run takes a minute there."""
@@ -59,6 +64,41 @@ def compare_networks(
     write_json(
         target, {"seed": seed, "n_test": len(data.y_test), "names": list(table.names), "own": own, "pairs": pairs}
     )
+
+
+def match_networks(
+    networks: Sequence[Trained], data: Images, maps: MapFiles, target: Path, seed: int, tell: Staged
+) -> None:
+    """Write how well the affine maps of each two networks match one to one, where nothing says which belong together.
+
+    At the first `MATCHED` test images: an assignment of all 10,000 takes 800 MB and minutes, for each class.
+    """
+    from reluatlas.analysis.similarity.matching import match_maps, reversed_match, scored
+
+    n = min(MATCHED, len(data.y_test))
+    X, y = maps.inputs("test")[:n], data.y_test[:n]
+    first = {}
+    for t in networks:
+        found = maps.maps(t, "test", tell)
+        first[t.recipe.name] = AffineMaps(np.array(found.A[:n]), np.array(found.b[:n]))
+    names, pairs, rng = list(first), [], np.random.default_rng([seed, n])
+    wanted: list[tuple[str, str, Bias]] = [
+        (f, g, bias) for i, f in enumerate(names) for g in names[i + 1 :] for bias in BIASES
+    ]
+    for done, (f, g, bias) in enumerate(wanted):
+        tell(f"matching maps, seed {seed}", done, len(wanted))
+        there = match_maps(first[f], first[g], X, bias=bias)
+        back = reversed_match(first[f], first[g], X, there, bias=bias)
+        for source, goal, match in ((f, g, there), (g, f, back)):
+            drawn = scored(first[goal], X, rng.permuted(match.partner, axis=1), bias=bias)
+            pairs.append({
+                "from": source, "to": goal, "bias": bias, "n_correct": int((match.predicted == y).sum()),
+                "n_correct_chance": int((drawn == y).sum()), "same_image": match.same_point,
+                "same_label": float((y[match.partner] == y).mean()), "distance": match.distance.tolist(),
+                "paired_distance": match.paired_distance.tolist(),
+            })  # fmt: skip
+    own = {name: int((scored(found, X, None, bias="mapped") == y).sum()) for name, found in first.items()}
+    write_json(target, {"seed": seed, "n_images": n, "names": names, "own": own, "pairs": pairs})
 
 
 def _score(score: Any) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def draw_report(folder: Path) -> Path:
         parts.section("What the maps look like", _pictures(found, folder)),
         parts.section("Maps of one network turned into those of another", *_similarity(found, folder))
         if found["similarity"] else "",
+        parts.section("Maps matched one to one, without their images", *_matching(found)) if found["matching"] else "",
         parts.section("Fewer maps", *_reduction(found, folder)),
         parts.section("Models that stand alone", *_standalone(found, folder)),
         parts.section("How it was made", *_made(found)),
@@ -212,6 +213,28 @@ def _similarity(found: Facts, folder: Path) -> list[Markup]:
     caption = "Bias mapped; for each rank the best mapping of that rank."
     out.append(parts.figures([Framed("How many dimensions the correspondence needs", drawn, caption)]))
     return out
+
+
+def _matching(found: Facts) -> tuple[Markup, Markup]:
+    names, titles = found["study"]["networks"], found["study"]["titles"]
+    rows = []
+    for f in names:
+        for g in names:
+            for bias in tables.BIASES if f != g else ():
+                each = tables.matchings(found, f, g, bias)
+                cells = [
+                    Cell(_range([row[measure] for row in each]))
+                    for measure in ("right", "chance", "same_label", "same_image")
+                ]
+                rows.append([Cell(f"{titles[f]} to {titles[g]}", "name"), Cell(bias), *cells])
+    columns = ["pair", "bias", "right, %", "right by chance, %", "partners of one label, %", "partners at one image, %"]
+    n = found["matching"][0]["n_images"]
+    return _table(columns, rows), parts.note(
+        f"At the first {n:,} test images. For each class the maps of both networks are matched one to one, such that "
+        "the sum of squared distances is least; nothing says which map is at which image. Each image then takes the "
+        "maps that its own are matched with, scored as above. Chance: partners drawn at random. The paper's authors "
+        "tried such matchings, and have no numbers of them."
+    )
 
 
 def _reduction(found: Facts, folder: Path) -> tuple[Markup, ...]:

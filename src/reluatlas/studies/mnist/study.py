@@ -190,6 +190,12 @@ def _steps(folder: Path, group: list[Trained], data: Images, maps: MapFiles, job
             Step(f"similarity/seed{seed}", settings, (file,),
                  lambda tell: compare.compare_networks(group, data, maps, folder / file, seed, jobs, tell))
         )  # fmt: skip
+        matching = f"matching/seed{seed}.json"
+        settings = {"step": "matching", "version": 1, "n": compare.MATCHED, "networks": [t.path.stem for t in group]}
+        steps.append(
+            Step(f"matching/seed{seed}", settings, (matching,),
+                 lambda tell: compare.match_networks(group, data, maps, folder / matching, seed, tell))
+        )  # fmt: skip
     return steps
 
 

@@ -40,6 +40,8 @@ def numbers(folder: Path) -> Facts:
     found["similarity"] = [read_json(folder / "similarity" / f"seed{seed}.json") for seed in seeds]
     taken = [folder / "maps-taken" / f"{name}-seed{seed}.json" for seed in head["seeds"] for name in head["networks"]]
     found["maps-taken"] = [read_json(path) for path in taken if path.exists()]  # runs of the first days have none
+    matching = [folder / "matching" / f"seed{seed}.json" for seed in seeds]
+    found["matching"] = [read_json(path) for path in matching if path.exists()]  # earlier runs have none
     found["seconds"] = seconds_of(folder)
     return found
 
@@ -73,6 +75,20 @@ def pairs(found: Facts, source: str, target: str, bias: str) -> list[Facts]:
     """Return what was found for maps of one network mapped to those of another, one entry a seed."""
     return [
         p for s in found["similarity"] for p in s["pairs"]
+        if (p["from"], p["to"], p["bias"]) == (source, target, bias)
+    ]  # fmt: skip
+
+
+def matchings(found: Facts, source: str, target: str, bias: str) -> list[Facts]:
+    """Return what was found for maps of one network matched with those of another, one entry a seed, in percent."""
+    return [
+        {
+            "right": 100 * p["n_correct"] / s["n_images"],
+            "chance": 100 * p["n_correct_chance"] / s["n_images"],
+            "same_image": 100 * p["same_image"],
+            "same_label": 100 * p["same_label"],
+        }
+        for s in found["matching"] for p in s["pairs"]
         if (p["from"], p["to"], p["bias"]) == (source, target, bias)
     ]  # fmt: skip
 
@@ -150,6 +166,14 @@ def write_tables(folder: Path, found: Facts) -> list[Path]:
                 *_more(pairs(found, f, g, bias), n_test),
             ]
             for bias in BIASES for f in names for g in names if f != g
+        ],
+    )  # fmt: skip
+    measures = ("right", "chance", "same_image", "same_label")
+    tables["matching"] = (
+        ["from", "to", "bias", *(f"percent_{measure}" for measure in measures)],
+        [
+            [f, g, bias, *(f"{fmean(row[measure] for row in rows):.4f}" for measure in measures)]
+            for bias in BIASES for f in names for g in names if (rows := matchings(found, f, g, bias))
         ],
     )  # fmt: skip
     tables["reduction"] = (

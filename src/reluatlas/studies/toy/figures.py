@@ -12,6 +12,7 @@ from reluatlas.figures.film.frames import neuron_colors
 from reluatlas.figures.trajectory import trajectory as draw_trajectory
 from reluatlas.report.figure_files import new_figure
 from reluatlas.studies.toy.alike import Alike, reduce_maps
+from reluatlas.studies.toy.cuts import MEASURES
 from reluatlas.studies.toy.record import ToyStudyRecord
 
 if TYPE_CHECKING:
@@ -121,6 +122,30 @@ def distances(study: ToyStudyRecord) -> Figure:
         ax.set_xlabel("distance (output units); bar: mean")
     axes[0].set_ylim(n_rows - 0.4, -0.6)
     axes[0].set_xlim(left=0)
+    return figure
+
+
+def cuts(study: ToyStudyRecord) -> Figure:
+    """Return how alike networks cut the plane: all pairs as points by kind, a panel for each measure."""
+    rows = [
+        (f"{kind}{end}", each)
+        for end, found in (("", study.cuts), (", up to symmetries", study.cuts_up_to_symmetry))
+        for kind, each in found.items()
+    ]
+    figure = new_figure((13.5, 1.3 + 0.55 * max(len(rows), 2)))
+    axes = figure.subplots(1, len(MEASURES), sharex=True, sharey=True)
+    for ax, (measure, title) in zip(axes, MEASURES.items(), strict=True):
+        for y, (name, each) in enumerate(rows):
+            ink = palette.LINES[0 if name.startswith("within") else 1]
+            for values, color, at in zip(each.values(measure), (ink, _GREY), (y - 0.14, y + 0.2), strict=True):
+                ax.plot(values, np.full(len(values), at), "o", color=color, alpha=0.5, markersize=5,
+                        markeredgewidth=0)  # fmt: skip
+                ax.plot([np.mean(values)] * 2, [at - 0.15, at + 0.15], color=color, linewidth=2.2)
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlim(-0.03, 1.03)
+    axes[0].set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    figure.supxlabel("similarity; grey: chance, a network and the start of the other one; bar: mean", fontsize="medium")
     return figure
 
 

@@ -12,6 +12,7 @@ from reluatlas.analysis.trajectories.measure import TrajectoryMeasures
 from reluatlas.analysis.trajectories.record import name_of
 from reluatlas.analysis.trajectories.trajectory import Trajectory
 from reluatlas.studies.toy.alike import Alike
+from reluatlas.studies.toy.cuts import AllCuts
 from reluatlas.studies.toy.train import Training
 
 
@@ -66,6 +67,8 @@ class ToyStudyRecord:
     alike_up_to_symmetry: Alike
     curves: dict[str, list[float]]
     dual: dict[str, DualPoints]
+    cuts: AllCuts
+    cuts_up_to_symmetry: AllCuts
 
     @property
     def reached(self) -> bool:

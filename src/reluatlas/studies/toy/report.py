@@ -19,6 +19,7 @@ from reluatlas.report.parts import Figure as Framed
 from reluatlas.storage.atomic import write_whole
 from reluatlas.studies.toy import figures as toy_figures
 from reluatlas.studies.toy import words
+from reluatlas.studies.toy.cuts import MEASURES
 from reluatlas.studies.toy.folder import FilmKind
 from reluatlas.studies.toy.record import ToyRun, ToyStudyRecord
 
@@ -81,6 +82,7 @@ def _figures(study: ToyStudyRecord) -> dict[str, Callable[[], Figure]]:
     out["fewer-maps"] = lambda: toy_figures.fewer_maps(study)
     if len(study.runs) > 1:
         out["distances"] = lambda: toy_figures.distances(study)
+        out["cuts"] = lambda: toy_figures.cuts(study)
     return out
 
 
@@ -109,6 +111,7 @@ def _page(study: ToyStudyRecord, images: dict[str, str], films: dict[str, str]) 
             ),
         ),
         _alike(study, images) if "distances" in images else "",
+        _cuts(study, images) if "cuts" in images else "",
         parts.note("All numbers: numbers.json."),
     ]  # fmt: skip
     subject = (
@@ -145,6 +148,36 @@ def _alike(study: ToyStudyRecord, images: dict[str, str]) -> Markup:
             "turns and mirrorings that carry the problem onto itself, after each set was put into at most 24 groups."
         ),
     )
+
+
+def _cuts(study: ToyStudyRecord, images: dict[str, str]) -> Markup:
+    names = ("networks", "pairs", *(f"{what}{end}" for what in MEASURES.values() for end in ("", ", chance")))
+    return parts.section(
+        "Do networks cut the plane alike?",
+        parts.columns(names, _cut_rows(study), right=tuple(range(1, len(names)))),
+        parts.figures([Framed("How alike networks cut the plane", images["cuts"])]),
+        parts.note(
+            "From 0 to 1. Linear regions of two networks are matched one to one, such that the share of area of their "
+            "overlaps, times how far the maps agree there, is largest; then by area alone. Bent hyperplanes are "
+            "matched by the area between them. The functions: Lin's concordance correlation, however they are cut. "
+            "Chance: a trained network and the start of the other one's training, both ways; of many pieces some match "
+            "by chance. Up to symmetries: the largest over the turns and mirrorings that carry the problem onto "
+            "itself (at most eight of them), chance included. In brackets the smallest and the largest over pairs of "
+            "networks."
+        ),
+    )
+
+
+def _cut_rows(study: ToyStudyRecord) -> list[Sequence[str]]:
+    rows = []
+    for what, cuts in (("as they are", study.cuts), ("up to symmetries", study.cuts_up_to_symmetry)):
+        for kind, each in cuts.items():
+            cells = []
+            for measure in MEASURES:
+                found, chance = each.values(measure)
+                cells += [f"{np.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for v in (found, chance)]
+            rows.append((f"{kind}, {what}", str(len(each.found)), *cells))
+    return rows
 
 
 def _row(run: ToyRun) -> Sequence[str]:

@@ -21,6 +21,7 @@ from reluatlas.errors import ArgumentError
 from reluatlas.progress import Callback, Counted, Progress, Staged, tells, total_of
 from reluatlas.studies.toy import words
 from reluatlas.studies.toy.alike import compare_runs, reduction_curve
+from reluatlas.studies.toy.cuts import compare_cuts
 from reluatlas.studies.toy.folder import FilmKind, prepare_folder
 from reluatlas.studies.toy.record import Sampling, ToyRun, ToyStudyRecord
 from reluatlas.studies.toy.report import write_report
@@ -60,6 +61,8 @@ class ToyStudy(ToyStudyRecord):
         Accuracy with 1, 2, 3, ... maps, of the first seed.
     dual : dict of shape to DualPoints
         Of the first seed's last network.
+    cuts, cuts_up_to_symmetry : dict of kind of pair to Cuts
+        How alike the last networks cut the plane.
     """
 
     def to_json(self) -> dict[str, Any]:
@@ -160,7 +163,11 @@ def run_toy_study(
     dual = {shape: dual_points(run.trajectory.complex(-1)) for shape, run in firsts.items()}
     curves = {shape: reduction_curve(run.trajectory, dual[shape]) for shape, run in firsts.items()}
     tell("comparing the affine maps", 1, 1)
-    study = ToyStudy(problem, shapes, tuple(runs), tuple(sampling), alike, turned, curves, dual)
+    tell("matching linear regions", 0, 1)
+    cuts = compare_cuts(trajectories, jobs=jobs)
+    turned_cuts = compare_cuts(trajectories, symmetries=symmetries(problem), jobs=jobs)
+    tell("matching linear regions", 1, 1)
+    study = ToyStudy(problem, shapes, tuple(runs), tuple(sampling), alike, turned, curves, dual, cuts, turned_cuts)
     if folder is not None:
         write_report(study, folder, film=film, jobs=jobs, progress=tell)
     return study

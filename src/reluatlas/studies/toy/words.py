@@ -9,6 +9,7 @@ import numpy as np
 
 from reluatlas._version import __version__
 from reluatlas.studies.toy.alike import Alike
+from reluatlas.studies.toy.cuts import AllCuts
 from reluatlas.studies.toy.record import Sampling, ToyRun, ToyStudyRecord
 
 FORMAT = "reluatlas toy study"
@@ -41,11 +42,17 @@ def numbers(study: ToyStudyRecord) -> dict[str, Any]:
         "maps_enough": {shape: study.maps_enough(shape) for shape in study.names},
         "distances": _distances(study.alike),
         "distances_up_to_symmetry": _distances(study.alike_up_to_symmetry),
+        "cuts": _cuts(study.cuts),
+        "cuts_up_to_symmetry": _cuts(study.cuts_up_to_symmetry),
     }
 
 
 def _distances(alike: Alike) -> dict[str, Any]:
     return {kind: asdict(pairs) for kind, pairs in alike.items()}
+
+
+def _cuts(cuts: AllCuts) -> dict[str, Any]:
+    return {kind: asdict(each) for kind, each in cuts.items()}
 
 
 def _run(run: ToyRun) -> dict[str, Any]:
@@ -71,6 +78,7 @@ def summary(study: ToyStudyRecord) -> str:
         lines.append(f"  {enough_line(study, shape)}")
     lines += [f"  {sampling_line(s)}" for s in study.sampling]
     lines += [f"  {line}" for line in distance_lines(study)]
+    lines += [f"  {line}" for line in cut_lines(study)]
     if not study.reached:
         lines.append(f"  {missed_line(study)}")
     return "\n".join(lines)
@@ -123,6 +131,22 @@ def distance_lines(study: ToyStudyRecord) -> list[str]:
         ]
         if told:
             out.append(f"distance between sets of maps in output units{what}: " + "; ".join(told))
+    return out
+
+
+def cut_lines(study: ToyStudyRecord) -> list[str]:
+    """Return how alike networks cut the plane, as they are and up to the symmetries of the problem."""
+    out = []
+    for what, cuts in (("", study.cuts), (", up to symmetries of the problem", study.cuts_up_to_symmetry)):
+        told = []
+        for kind, each in cuts.items():
+            (regions, by_chance), (overlap, other_chance) = each.values("regions"), each.values("overlap")
+            told.append(
+                f"{kind} {np.mean(regions):.2f} ({min(regions):.2f} to {max(regions):.2f}; chance "
+                f"{np.mean(by_chance):.2f}), by area alone {np.mean(overlap):.2f} (chance {np.mean(other_chance):.2f})"
+            )
+        if told:
+            out.append(f"similarity of linear regions{what}: " + "; ".join(told))
     return out
 
 

@@ -27,7 +27,7 @@ def test_every_step_wrote_its_files_and_the_maps_are_gone(run):
     assert not list((run / "maps").iterdir())
     for f in found["regions"]:
         assert f["n_near"] <= f["n_maps"] <= f["n_patterns"] <= f["n_test"] == 359 and f["is_exact"]
-    for name in ("networks", "maps-taken", "regions", "similarity", "reduction", "standalone"):
+    for name in ("networks", "maps-taken", "regions", "similarity", "matching", "reduction", "standalone"):
         rows = list(csv.DictReader((run / "tables" / f"{name}.csv").read_text().splitlines()))
         assert rows and all(len(row) == len(rows[0]) for row in rows)
     assert (run / "figures" / "region-images.png").exists() and (run / "figures" / "ranks.svg").exists()
@@ -52,6 +52,7 @@ def test_the_page_loads_nothing_and_has_the_numbers(run):
         ("standalone/dense-seed0.json", ["rows", 0, "n_parameters"], 456789, "456,789"),
         ("similarity/seed0.json", ["pairs", 0, "least_squares", "n_correct"], 55, f"{5500 / 359:.2f}"),
         ("similarity/seed0.json", ["pairs", 1, "least_squares", "r2_total", 3], -7.25, "-7.25 to "),
+        ("matching/seed0.json", ["pairs", 2, "n_correct"], 66, f"{6600 / 359:.2f}"),
         ("study.json", ["machine", "processor"], "an abacus", "an abacus"),
     ],
 )
@@ -70,6 +71,28 @@ def test_drawn_again_from_the_same_files_it_is_the_same_page(copy):
     before = (copy / "report.html").read_bytes()
     draw_report(copy)
     assert (copy / "report.html").read_bytes() == before
+
+
+def test_maps_are_matched_without_their_images(run):
+    (found,) = tables.numbers(run)["matching"]
+    assert found["n_images"] == 359 and len(found["pairs"]) == 4
+    networks = {f["name"]: f["n_test_right"] for f in tables.numbers(run)["networks"]}
+    assert all(
+        abs(found["own"][name] - right) <= 2 for name, right in networks.items()
+    )  # float32 maps, scored in float64
+    for pair in found["pairs"]:
+        assert all(a <= b for a, b in zip(pair["distance"], pair["paired_distance"], strict=True))
+        assert 0 <= pair["same_image"] <= pair["same_label"] <= 1
+        other = next(p for p in found["pairs"] if (p["to"], p["bias"]) == (pair["from"], pair["bias"]))
+        assert (other["same_image"], other["same_label"]) == (pair["same_image"], pytest.approx(pair["same_label"]))
+        assert other["distance"] == pytest.approx(pair["distance"])
+
+
+def test_a_run_of_an_earlier_version_has_no_matching(copy):
+    for path in (copy / "matching").iterdir():
+        path.unlink()
+    assert tables.numbers(copy)["matching"] == []
+    assert "matched one to one" not in draw_report(copy).read_text()
 
 
 def test_a_missing_file_is_named(copy):
