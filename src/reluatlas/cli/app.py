@@ -143,9 +143,9 @@ def _cells(
     """Find the cells that a network cuts a part of its inputs into, exactly; count, draw and save them.
 
     A plane, or a box of one to six inputs, or all of them; beyond six, a limit (--max-cells, --max-seconds) must be
-    given. With --out: report.html (all figures and numbers on one page), cells.npz (opens with
-    reluatlas.load_complex), cells.json, and the figures as PNG and SVG: six of a plane, the decision
-    boundary of a box of three inputs.
+    given. With --out: report.html (all figures and numbers on one page), of a plane atlas.html (all cells, to zoom,
+    point at and ask), cells.npz (opens with reluatlas.load_complex), cells.json, and the figures as PNG and SVG: six
+    of a plane, the decision boundary of a box of three inputs.
 
     Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
     """
