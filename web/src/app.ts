@@ -21,7 +21,15 @@ const KEYS: [string, string][] = [
   ["/", "search a place or a cell"], ["?", "these keys"],
 ];
 
+/** Where other cells come from, when the view is moved; pages have all of theirs. */
+export interface Source {
+  ask(window: [number, number, number, number]): void;
+}
+
+const BEYOND = 0.15, ASK_MS = 40; // of the window, on each side; without a move before other cells are asked for
+
 export interface Atlas {
+  status(text: string): void;
   state: State;
   complex: Complex;
   main: Panel;
@@ -29,7 +37,7 @@ export interface Atlas {
   plane: Plane;
 }
 
-export function mount(root: HTMLElement, cx: Complex): Atlas {
+export function mount(root: HTMLElement, cx: Complex, source: Source | null = null): Atlas {
   const state = new State(cx), paint = new Paint(cx), { told } = cx, s = state.shown;
   const plane = new Plane(cx, paint, state);
   const views: Record<ViewName, View> = { plane, dual: new Dual(cx, paint, state), surface: new Surface(cx, paint, state) };
@@ -117,12 +125,13 @@ export function mount(root: HTMLElement, cx: Complex): Atlas {
     }
   }
   const warnings = [
-    told.is_complete ? "" : "Incomplete: the search was stopped before all cells were found. What is white was not reached.",
+    told.is_complete || source ? "" : "Incomplete: the search was stopped before all cells were found. What is white was not reached.",
     told.left_out,
   ].filter(Boolean).map((text) => el("p", { class: "atlas-warning", role: "alert" }, text));
+  const sub = el("p", { class: "atlas-soft" }, subtitle(cx));
   root.replaceChildren(
     el("header", { class: "atlas-head" },
-      el("div", {}, el("h1", {}, told.title), el("p", { class: "atlas-soft" }, subtitle(cx))),
+      el("div", {}, el("h1", {}, told.title), sub),
       el("nav", { class: "atlas-row", "aria-label": "page" },
         told.report ? el("a", { href: told.report }, "Report") : null, link, button("Keys ?", () => help.showModal(), { "aria-label": "keys" }))),
     ...warnings,
@@ -200,7 +209,46 @@ export function mount(root: HTMLElement, cx: Complex): Atlas {
     else return;
     e.preventDefault();
   });
+  if (source) {
+    const status = said;
+    let asked = 0, last = "";
+    const ask = () => {
+      const size = main.sizeNow(), c = plane.camera(size), { low, high } = told;
+      if (size.width <= 1 || state.shown.view !== "plane") return;
+      const w = (0.5 + BEYOND) * (size.width / c.sx), h = (0.5 + BEYOND) * (size.height / c.sy);
+      const window: [number, number, number, number] = [
+        Math.max(low[0], c.x - w), Math.max(low[1], c.y - h), Math.min(high[0], c.x + w), Math.min(high[1], c.y + h)];
+      if (`${window}` === last || !(window[0] < window[2] && window[1] < window[3])) return;
+      last = `${window}`;
+      status.textContent = "computing";
+      source.ask(window);
+    };
+    state.listen((changed) => {
+      if (!("x" in changed || "y" in changed || "zoom" in changed || "view" in changed)) return;
+      clearTimeout(asked);
+      asked = window.setTimeout(ask, ASK_MS);
+    });
+    new ResizeObserver(() => {
+      clearTimeout(asked);
+      asked = window.setTimeout(ask, ASK_MS);
+    }).observe(stage);
+    let place: [number, number] | null = null;
+    state.listen((changed) => {
+      if ("selected" in changed) place = state.shown.selected < 0 ? null : [cx.centers[2 * state.shown.selected], cx.centers[2 * state.shown.selected + 1]];
+    });
+    cx.listen(() => {
+      const kept = place;
+      state.set({ hovered: -1, at: null, selected: kept ? cx.cellAt(...kept) : -1 });
+      place = kept;
+      info.choose(), info.update();
+      key.update();
+      sub.textContent = subtitle(cx);
+      status.textContent = cx.told.is_last ? (cx.told.is_complete ? "" : `more than ${cx.n.toLocaleString("en-US")} cells: zoom in to see all`) : "computing";
+      root.dataset.window = `${cx.told.window}`, root.dataset.last = `${cx.told.is_last}`;
+      main.renew(), beside.renew();
+    });
+  }
   reflect();
   measure();
-  return { state, complex: cx, main, info, plane };
+  return { state, complex: cx, main, info, plane, status: (text) => (said.textContent = text) };
 }

@@ -70,6 +70,8 @@ export interface Told {
   title: string;
   report: string;
   version: string;
+  window?: [number, number, number, number]; // of a live atlas: what the cells cover
+  is_last?: boolean;
 }
 
 export const FORMAT = 1;
@@ -89,28 +91,43 @@ export interface Polygons {
 }
 
 export class Complex {
-  readonly n: number;
-  readonly cells: Polygons;
-  readonly pieces: Polygons;
-  readonly pieceCell: Uint32Array;
-  readonly pieceClass: Uint16Array;
-  readonly firstPiece: Int32Array; // of each cell; -1 for cells that are whole
-  readonly neighbor: Int32Array;
-  readonly column: Uint16Array | Uint32Array;
-  readonly noColumn: number;
-  readonly classes: Uint16Array | null;
-  readonly area: Float64Array;
-  readonly outputs: Float32Array;
-  readonly centers: Float64Array;
-  readonly boundary: Float64Array;
-  readonly levels: Uint8Array | Uint16Array; // of each facet; the largest number for none
-  readonly totalArea: number;
+  told!: Told;
+  n = 0;
+  cells!: Polygons;
+  pieces!: Polygons;
+  pieceCell!: Uint32Array;
+  pieceClass!: Uint16Array;
+  firstPiece!: Int32Array; // of each cell; -1 for cells that are whole
+  neighbor!: Int32Array;
+  column!: Uint16Array | Uint32Array;
+  noColumn = 65535;
+  classes: Uint16Array | null = null;
+  area!: Float64Array;
+  outputs!: Float32Array;
+  centers!: Float64Array;
+  boundary!: Float64Array;
+  levels!: Uint8Array | Uint16Array; // of each facet; the largest number for none
+  totalArea = 0;
   private readonly arrays = new Map<string, Numbers>();
   private readonly names = new Map<number, string>();
+  private readonly listeners: (() => void)[] = [];
 
-  constructor(readonly told: Told, data: ArrayBuffer) {
+  constructor(told: Told, data: ArrayBuffer, at = 0) {
+    this.load(told, data, at);
+  }
+
+  /** Be told when other cells have taken the place of these. */
+  listen(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Take over other cells: of the same network, in the same coordinates. What is not told anew stays. */
+  load(told: Told, data: ArrayBuffer, start = 0): void {
     if (told.format !== FORMAT) throw new Error(`the data has format ${told.format}; this page reads ${FORMAT}`);
-    for (const { name, kind, at, length } of told.arrays) this.arrays.set(name, new KINDS[kind](data, at, length));
+    if (this.told) told = { ...told, weights: told.weights ?? this.told.weights, image: told.image ?? this.told.image, output_node: told.output_node || this.told.output_node };
+    for (const name of this.arrays.keys()) if (!/^(w\d|origin|basis)/.test(name)) this.arrays.delete(name);
+    this.told = told;
+    for (const { name, kind, at, length } of told.arrays) this.arrays.set(name, new KINDS[kind](data, start + at, length));
     this.n = told.n_cells;
     this.cells = polygonsOf(this.get("corners"), this.get("xy") as Float64Array);
     this.neighbor = this.get("neighbor") as Int32Array;
@@ -128,10 +145,12 @@ export class Complex {
     this.centers = centersOf(this.cells);
     this.levels = this.levelsOf();
     const named = this.get("named");
+    this.names.clear();
     told.unit_names.forEach((name, i) => this.names.set(named[i], name));
     let total = 0;
     for (const a of this.area) total += a;
     this.totalArea = total;
+    for (const listener of this.listeners) listener();
   }
 
   find(name: string): Numbers | undefined {
@@ -206,6 +225,11 @@ export class Complex {
     for (let j = 0; j < out.length; j++) out[j] = this.column[j] === this.noColumn ? none : ofColumn[this.column[j]];
     return out;
   }
+}
+
+/** What the cells cover: the domain, or the window of it that is known. */
+export function bounds({ low, high, window }: Told): { low: [number, number]; high: [number, number] } {
+  return window ? { low: [window[0], window[1]], high: [window[2], window[3]] } : { low, high };
 }
 
 function polygonsOf(corners: Numbers, xy: Float64Array): Polygons {

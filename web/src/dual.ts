@@ -22,18 +22,20 @@ export class Dual implements View<DualCamera> {
   private points = new Float64Array(0);
   private order: Int32Array = new Int32Array(0); // one cell for each map, large ones first
   private representative: Int32Array = new Int32Array(0); // of each cell
-  private areas: Float64Array;
+  private areas = new Float64Array(0);
   private view: DualCamera = { x: 0, y: 0, s: 1 }; // s: half of the window's shorter side holds 1/s slopes
   private home: DualCamera = this.view;
   private output = NaN;
 
   constructor(private readonly cx: Complex, private readonly paint: Paint, private readonly state: State) {
-    this.areas = Float64Array.from(cx.area);
     this.group();
+    cx.listen(() => this.group());
   }
 
   private group(): void {
     const { cx } = this, map = cx.find("map");
+    this.output = NaN;
+    this.areas = Float64Array.from(cx.area);
     this.representative = new Int32Array(cx.n);
     const first = new Map<number, number>();
     const bySize = Int32Array.from({ length: cx.n }, (_, i) => i).sort((a, b) => cx.area[b] - cx.area[a]);

@@ -28,6 +28,9 @@ export class Info {
 
   constructor(private readonly cx: Complex, private readonly state: State, private readonly paint: Paint, private readonly jump: Jump) {
     this.patterns = new Patterns(cx);
+    cx.listen(() => {
+      this.mapOf = "";
+    });
     this.update();
     this.choose();
   }

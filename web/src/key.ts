@@ -9,10 +9,17 @@ import { className, counted, percent } from "./words";
 
 export class Key {
   readonly root = el("section", { class: "atlas-card atlas-key", "aria-label": "key" });
-  private readonly edges: number[];
+  private edges: number[] = [];
   private shares: number[] | null = null;
 
   constructor(private readonly cx: Complex, private readonly state: State, private readonly paint: Paint) {
+    this.load();
+    cx.listen(() => this.load());
+  }
+
+  private load(): void {
+    const { cx } = this;
+    this.shares = null;
     this.edges = cx.told.layers.map(() => 0);
     for (let j = 0, i = 0; j < cx.neighbor.length; j++) {
       while (j >= cx.cells.starts[i + 1]) i++;

@@ -2,6 +2,7 @@
 
 import { Atlas, mount } from "./app";
 import { Complex, Told } from "./complex";
+import { LiveTold, open } from "./live";
 
 function bytesOf(text: string): ArrayBuffer {
   const fast = (Uint8Array as unknown as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
@@ -20,10 +21,16 @@ declare global {
 const root = document.getElementById("atlas");
 if (root) {
   try {
-    const told = JSON.parse(document.getElementById("atlas-told")!.textContent!) as Told;
-    const data = document.getElementById("atlas-data")!;
-    window.reluatlas = mount(root, new Complex(told, bytesOf(data.textContent!.trim())));
-    data.remove();
+    const told = JSON.parse(document.getElementById("atlas-told")!.textContent!) as Told | LiveTold;
+    if ("live" in told) {
+      document.getElementById("atlas-told")!.remove();
+      history.replaceState(null, "", `${location.pathname}${location.hash}`); // the token stays out of links and sight
+      open(root, told, (atlas) => (window.reluatlas = atlas));
+    } else {
+      const data = document.getElementById("atlas-data")!;
+      window.reluatlas = mount(root, new Complex(told, bytesOf(data.textContent!.trim())));
+      data.remove();
+    }
   } catch (problem) {
     root.textContent = `The atlas cannot be shown: ${problem instanceof Error ? problem.message : problem}.`;
   }

@@ -18,14 +18,20 @@ export interface Quantity {
 export class Paint {
   readonly ink = INK;
   readonly paper = pixelOf(PAPER);
-  readonly layers: number[];
-  readonly scales: { one: Uint32Array; two: Uint32Array };
-  private readonly classes: number[];
-  private readonly tie: number;
+  layers: number[] = [];
+  scales!: { one: Uint32Array; two: Uint32Array };
+  private classes: number[] = [];
+  private tie = 0;
   private readonly ranges = new Map<number, [number, number]>();
 
   constructor(private readonly cx: Complex) {
-    const { told } = cx;
+    this.load();
+    cx.listen(() => this.load());
+  }
+
+  private load(): void {
+    const { told } = this.cx;
+    this.ranges.clear();
     this.classes = told.classes.map((c) => pixelOf(c.color));
     this.tie = pixelOf(told.tie.color);
     this.layers = told.layer_colors.map(pixelOf);

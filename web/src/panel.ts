@@ -51,6 +51,13 @@ export class Panel {
     this.listen();
   }
 
+  /** Other cells are there: draw them, and move along what is seen until then. */
+  renew(): void {
+    this.ids = false;
+    this.touch();
+    this.lastMove = -1e9;
+  }
+
   show(view: View): void {
     this.view = view;
     this.drawn = null;
@@ -149,6 +156,7 @@ export class Panel {
     this.raster = done;
     this.drawn = this.jobCamera;
     this.job = null;
+    this.ids = true;
     this.isCoarse = isCoarse;
     if (this.picture.width !== done.width || this.picture.height !== done.height) {
       this.picture.width = done.width, this.picture.height = done.height;
@@ -181,6 +189,7 @@ export class Panel {
     }
   }
 
+  private ids = true; // whether the picture's cells are those that are there now
   byKeys = false; // whether the middle is what is pointed at
   private isPressed = false;
 
@@ -192,7 +201,7 @@ export class Panel {
   /** The cell at a pixel of the page within the canvas. */
   at(x: number, y: number): number {
     const { raster, size } = this;
-    if (!raster || !this.drawn) return NOBODY;
+    if (!raster || !this.drawn || !this.ids) return NOBODY;
     const move = this.view.follow(this.drawn, this.view.camera(size), size) ?? { scale: [1, 1], shift: [0, 0] };
     const px = Math.floor((((x - move.shift[0]) / move.scale[0]) * raster.width) / size.width);
     const py = Math.floor((((y - move.shift[1]) / move.scale[1]) * raster.height) / size.height);

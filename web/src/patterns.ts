@@ -9,21 +9,28 @@ export interface Flip {
 }
 
 export class Patterns {
-  private readonly root: Numbers;
-  private readonly parent: Numbers;
-  private readonly none: number;
+  private root!: Numbers;
+  private parent!: Numbers;
+  private none = 255;
   private readonly listed = new Map<number, number>();
-  private readonly start: Numbers;
-  private readonly columns: Numbers;
-  private readonly pieces: Numbers;
+  private start!: Numbers;
+  private columns!: Numbers;
+  private pieces!: Numbers;
 
   constructor(private readonly cx: Complex) {
+    this.load();
+    cx.listen(() => this.load());
+  }
+
+  private load(): void {
+    const { cx } = this;
     this.root = cx.get("flips.root");
     this.parent = cx.get("flips.parent");
     this.none = this.parent instanceof Uint8Array ? 255 : 65535;
     this.start = cx.get("flips.start");
     this.columns = cx.get("flips.column");
     this.pieces = cx.get("flips.piece");
+    this.listed.clear();
     cx.get("flips.cell").forEach((cell, i) => this.listed.set(cell, i));
   }
 

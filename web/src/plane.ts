@@ -99,6 +99,9 @@ export class Plane implements View<PlaneCamera> {
       for (let p = first; p >= 0 && p < last; p++) fill(place(pieces.xy, pieces.starts[p], pieces.starts[p + 1]), i, p);
       if (k % 512 === 511 && isLate()) yield, go();
     }
+    const { low: l, high: r } = cx.told, frame = Float64Array.of(l[0], l[1], r[0], l[1], r[0], r[1], l[0], r[1], l[0], l[1]);
+    place(frame, 0, 5);
+    for (let k = 0; k < 4; k++) raster.line(xs[k], ys[k], xs[k + 1], ys[k + 1], paint.ink, ratio, 0.8);
     const room = Math.sqrt((Math.min(width, (cx.told.high[0] - cx.told.low[0]) * camera.sx) *
       Math.min(height, (cx.told.high[1] - cx.told.low[1]) * camera.sy)) / Math.max(visible.length, 1));
     if (shown.edges) yield* this.edges(raster, visible, place, room, ratio, isLate, go);
@@ -130,11 +133,9 @@ export class Plane implements View<PlaneCamera> {
       for (let j = 0; j < n; j++) {
         const behind = neighbor[from + j], level = levels[from + j];
         if (behind >= 0 && behind < i) continue;
-        const isSide = behind === -1;
-        if (!isSide && !isDrawn[level]) continue;
+        if (behind === -1 || !isDrawn[level]) continue;
         const w = j + 1 < n ? j + 1 : 0;
-        const one = isSide ? paint.ink : byLayer ? paint.layers[level] : color;
-        raster.line(xs[j], ys[j], xs[w], ys[w], one, isSide ? ratio : thick, isSide ? 0.8 : alpha);
+        raster.line(xs[j], ys[j], xs[w], ys[w], byLayer ? paint.layers[level] : color, thick, alpha);
       }
       if (k % 256 === 255 && isLate()) yield, go();
     }

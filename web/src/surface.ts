@@ -1,6 +1,6 @@
 // What does the function look like? Its graph over the plane, seen from the side, each cell a plane piece.
 
-import { Complex } from "./complex";
+import { bounds, Complex } from "./complex";
 import { Paint, pieceRange } from "./paint";
 import { mix, Raster } from "./raster";
 import type { Shown, State } from "./state";
@@ -51,7 +51,7 @@ export class Surface implements View<SurfaceCamera> {
 
   /** From the plane and a height to pixels and a depth. */
   private project(camera: SurfaceCamera, { width, height }: Size): (x: number, y: number, h: number) => [number, number, number] {
-    const { low, high } = this.cx.told, [zl, zh] = this.paint.heights(this.state.shown.output);
+    const { low, high } = bounds(this.cx.told), [zl, zh] = this.paint.heights(this.state.shown.output);
     const half = Math.max(high[0] - low[0], high[1] - low[1]) / 2;
     const sides = [0, 1].map((a) => Math.max((high[a] - low[a]) / 2 / half, 0.3));
     const mx = (low[0] + high[0]) / 2, my = (low[1] + high[1]) / 2;
@@ -70,7 +70,7 @@ export class Surface implements View<SurfaceCamera> {
     raster.clear(paint.paper, true);
     let end = performance.now() + SLICE_MS;
     const project = this.project(camera, size), q = paint.quantity(shown.output);
-    const [zl, zh] = paint.heights(shown.output), { low, high } = cx.told;
+    const [zl, zh] = paint.heights(shown.output), { low, high } = bounds(cx.told);
     const floor: [number, number][] = [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]];
     floor.forEach(([x, y], i) => {
       const [a, b] = project(x, y, zl), [c, d] = project(...floor[(i + 1) % 4], zl);
@@ -126,7 +126,7 @@ export class Surface implements View<SurfaceCamera> {
       c.lineJoin = "round", c.lineWidth = width + 2.4, c.strokeStyle = "#ffffff", c.stroke();
       c.lineWidth = width, c.strokeStyle = color, c.stroke();
     }
-    const { low, high } = told, xs = camera.ca > 0 ? high[0] : low[0], ys = camera.sa > 0 ? high[1] : low[1];
+    const { low, high } = bounds(told), xs = camera.ca > 0 ? high[0] : low[0], ys = camera.sa > 0 ? high[1] : low[1];
     const put = (x: number, y: number, h: number, text: string, align: CanvasTextAlign, down = 14) => {
       const [a, b] = project(x, y, h);
       halo(c, text, a, b + down, align);

@@ -14,7 +14,7 @@ export function percent(share: number): string {
 export function subtitle(cx: Complex): string {
   const { told } = cx;
   const parts = [
-    counted(told.n_all, "cell") + (told.is_complete ? "" : " so far"), told.exactness,
+    counted(told.n_all, "cell") + (told.window ? " in the window" : "") + (told.is_complete ? "" : " so far"), told.exactness,
     counted(told.layers.length, "layer") + " of units", `${counted(told.n_inputs, "input")}, ${counted(told.outputs_in_all, "output")}`,
   ];
   return parts.join(" · ");

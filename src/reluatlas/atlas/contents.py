@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from reluatlas.atlas.images import image_of
 from reluatlas.atlas.looks import looks_of
 from reluatlas.atlas.marks import Mark
 from reluatlas.atlas.weights import weights_of
-from reluatlas.domain import Box
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
 from reluatlas.figures import colors, polygons
 from reluatlas.figures.axes import coordinate_names
@@ -69,7 +68,12 @@ def require_atlas(cx: PolyhedralComplex) -> None:
 
 
 def contents_of(
-    cx: PolyhedralComplex, marks: Sequence[Mark] = (), *, most_cells: int = MOST_CELLS, with_network: bool = True
+    cx: PolyhedralComplex,
+    marks: Sequence[Mark] = (),
+    *,
+    most_cells: int = MOST_CELLS,
+    with_network: bool = True,
+    with_maps: bool = True,
 ) -> Contents:
     """Return what an atlas shows of a complex in the plane.
 
@@ -81,6 +85,8 @@ def contents_of(
         Of more cells the largest are kept, and `told["left_out"]` says how many are not.
     with_network : bool
         Whether the frame of the domain and the weights go along.
+    with_maps : bool
+        Whether equal affine maps are found, and colors for them: that takes as long as the rest.
     """
     require_atlas(cx)
     keep = _largest(cx, most_cells)
@@ -88,7 +94,8 @@ def contents_of(
     _put_cells(arrays, cx, keep)
     n_outputs = _put_outputs(arrays, cx, keep)
     has_classes = _put_classes(arrays, cx, keep)
-    _put_maps(arrays, cx, keep)
+    if with_maps:
+        _put_maps(arrays, cx, keep)
     told: dict[str, Any] = {
         "format": FORMAT,
         "n_cells": int(keep.size),
@@ -125,11 +132,6 @@ def contents_of(
         arrays |= {"origin": origin.astype(np.float64), "basis": basis.astype(np.float64).reshape(-1)}
         told["image"] = image_of(cx)
     return Contents(told, arrays)
-
-
-def window_of(cx: PolyhedralComplex, box: Box) -> PolyhedralComplex:
-    """Return a complex of a part of a domain as one of the whole: coordinates are shared, so its box is replaced."""
-    return replace(cx, domain=box if isinstance(cx.domain, Box) else replace(cx.domain, box=box))
 
 
 def _largest(cx: PolyhedralComplex, most: int) -> NDArray[np.int64]:

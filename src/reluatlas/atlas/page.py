@@ -64,7 +64,7 @@ def page_of(contents: Contents, *, title: str, report: str = "") -> str:
     table, data = packed(contents.arrays)
     script, style = bundle()
     told = {**contents.told, "arrays": table, "title": title, "report": report, "version": __version__}
-    return _template().render(
+    return render(
         title=title,
         alt=alt_of(contents.told),
         policy=policy(script, style),
@@ -74,6 +74,11 @@ def page_of(contents: Contents, *, title: str, report: str = "") -> str:
         data=base64.b64encode(data).decode("ascii"),
         report=report,
     )
+
+
+def render(**parts: str) -> str:
+    """Return the page's template with its parts put in."""
+    return _template().render(**parts)
 
 
 def alt_of(told: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ from reluatlas.cli.options import (
     MeetingCells,
     Memory,
     NetworkFile,
+    NoBrowser,
     NoFigures,
     NormName,
     Objective,
@@ -37,6 +38,7 @@ from reluatlas.cli.options import (
     OutFile,
     Outputs,
     Points,
+    Port,
     ProofFile,
     Quiet,
     Resume,
@@ -159,6 +161,34 @@ def _cells(
             source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume,
             certificate=certificate, typed=context.obj,
         )  # fmt: skip
+
+
+@app.command(cls=Grouped, name="view", short_help="Look at a plane live: cells are computed as you zoom.")
+@grouped
+def _view(
+    *,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    port: Port = 0,
+    no_browser: NoBrowser = False,
+    jobs: Jobs = None,
+    units: PointUnits,
+    source: Source,
+    quiet: Quiet = False,
+) -> int:
+    """Open the live atlas of a plane in the browser: what is in the window is computed, exactly, at each zoom.
+
+    A server on 127.0.0.1 for this machine alone, until Ctrl-C; needs the extra `view`. Its address, printed first,
+    holds a secret: whoever has it can look, too.
+
+    Example: reluatlas view model.onnx --through a.npy b.npy c.npy
+    """
+    from reluatlas.cli.domains import Asked
+    from reluatlas.cli.view import view
+
+    asked = Asked(box or [], through or [], margin, units=units)
+    return view(source, asked, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet)
 
 
 @app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")
