@@ -74,6 +74,7 @@ def contents_of(
     most_cells: int = MOST_CELLS,
     with_network: bool = True,
     with_maps: bool = True,
+    image: tuple[int, ...] | None = None,
 ) -> Contents:
     """Return what an atlas shows of a complex in the plane.
 
@@ -87,6 +88,9 @@ def contents_of(
         Whether the frame of the domain and the weights go along.
     with_maps : bool
         Whether equal affine maps are found, and colors for them: that takes as long as the rest.
+    image : tuple of int, optional
+        The shape of inputs that are pictures, (height, width) or (channels, height, width), where the network does not
+        say.
     """
     require_atlas(cx)
     keep = _largest(cx, most_cells)
@@ -130,7 +134,7 @@ def contents_of(
             arrays |= found[1]
         origin, basis = cx.domain.frame()
         arrays |= {"origin": origin.astype(np.float64), "basis": basis.astype(np.float64).reshape(-1)}
-        told["image"] = image_of(cx)
+        told["image"] = image_of(cx, image)
     return Contents(told, arrays)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reluatlas.domain import Space
+from reluatlas.errors import DimensionError
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 _LEAST_SIDE = 4
 
 
-def image_of(cx: PolyhedralComplex) -> dict[str, Any] | None:
+def image_of(cx: PolyhedralComplex, given: tuple[int, ...] | None = None) -> dict[str, Any] | None:
     """Return channels, height, width and the numbers for black and white; None for inputs that are no pictures."""
-    shape = tuple(side for side in cx.network.input_shape)
-    given = getattr(cx.domain, "input_shape", None)
-    if len(shape) < 2 and given is not None:
-        shape = tuple(given)
+    of_points = getattr(cx.domain, "input_shape", None)
+    shape = tuple(cx.network.input_shape) if given is None else tuple(given)
+    if given is not None and int(np.prod(shape)) != cx.network.n_inputs:
+        raise DimensionError(
+            f"`image={shape}` has {int(np.prod(shape))} numbers but the network takes {cx.network.n_inputs} inputs. "
+            "Pass the height and width of its pictures."
+        )
+    if given is None and len(shape) < 2 and of_points is not None:
+        shape = tuple(of_points)
     while len(shape) > 3 and shape[0] == 1:
         shape = shape[1:]
     if len(shape) == 2:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def write_page(
-    cx: PolyhedralComplex, path: str | Path, *, title: str = "", marks: Sequence[Mark] = (), report: str = ""
+    cx: PolyhedralComplex,
+    path: str | Path,
+    *,
+    title: str = "",
+    marks: Sequence[Mark] = (),
+    image: tuple[int, ...] | None = None,
 ) -> None:
     """Write the atlas of a complex in the plane: one page that loads nothing.
 
@@ -35,15 +40,15 @@ def write_page(
     title : str, optional
     marks : sequence of Mark
         Points to point out.
-    report : str, optional
-        The address of a report to link to.
+    image : tuple of int, optional
+        The shape of inputs that are pictures, where the network does not say.
 
     Raises
     ------
     ArgumentError
         When the file cannot be written.
     """
-    text = page_of(contents_of(cx, marks), title=title or default_title(cx), report=report)
+    text = page_of(contents_of(cx, marks, image=image), title=title or default_title(cx))
     try:
         write_whole(Path(path), text.encode("utf-8", errors="backslashreplace"))
     except OSError as problem:

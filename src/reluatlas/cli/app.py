@@ -22,6 +22,7 @@ from reluatlas.cli.options import (
     Device,
     Dtype,
     Figures,
+    ImageShape,
     Jobs,
     Json,
     Margin,
@@ -170,6 +171,8 @@ def _view(
     box: BoxSides = None,
     through: Through = None,
     margin: Margin = 0.2,
+    data: Points = None,
+    image: ImageShape = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
     jobs: Jobs = None,
@@ -179,6 +182,7 @@ def _view(
 ) -> int:
     """Open the live atlas of a plane in the browser: what is in the window is computed, exactly, at each zoom.
 
+    The plane through three inputs can be led through others of them and those of --data, or walk from one to another.
     A server on 127.0.0.1 for this machine alone, until Ctrl-C; needs the extra `view`. Its address, printed first,
     holds a secret: whoever has it can look, too.
 
@@ -188,7 +192,7 @@ def _view(
     from reluatlas.cli.view import view
 
     asked = Asked(box or [], through or [], margin, units=units)
-    return view(source, asked, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet)
+    return view(source, asked, data=data or [], image=image, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet)
 
 
 @app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")

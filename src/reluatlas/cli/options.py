@@ -141,6 +141,13 @@ Port = Annotated[
         help="Of the server; any that is free when left out.",
     ),
 ]  # fmt: skip
+ImageShape = Annotated[
+    str | None,
+    typer.Option(
+        "--image", metavar="H,W", show_default=False,
+        help="The shape of inputs that are pictures, where the network takes flat ones: 28,28.",
+    ),
+]  # fmt: skip
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 MaxCells = Annotated[
     int | None,

@@ -234,7 +234,7 @@ class PolyhedralComplex(ComplexRecord):
         """Write the complex and its network to an `.npz` file, without pickle."""
         save_complex(self, path)
 
-    def to_html(self, path: str | Path, *, title: str = "") -> None:
+    def to_html(self, path: str | Path, *, title: str = "", image: tuple[int, ...] | None = None) -> None:
         """Write the atlas of the cells: one page that loads nothing, to zoom, point at, ask and link to.
 
         Parameters
@@ -243,11 +243,14 @@ class PolyhedralComplex(ComplexRecord):
             Of the file, such as "atlas.html"; one that is there is replaced.
         title : str, optional
             The page's heading; the network's source when left out.
+        image : tuple of int, optional
+            The shape of inputs that are pictures, (height, width) or (channels, height, width), where the network takes
+            flat ones; then inputs and maps are drawn.
 
         Raises
         ------
         DimensionError, DomainError
-            When the domain is not a bounded plane.
+            When the domain is not a bounded plane, or inputs have no such shape.
         ArgumentError
             When there are no cells, or the file cannot be written.
 
@@ -257,7 +260,7 @@ class PolyhedralComplex(ComplexRecord):
         cells the largest are shown, and the page says how many are left out.
         """
         # by its name: what draws stands above what it draws
-        import_module("reluatlas.atlas.page").write_page(self, path, title=title)
+        import_module("reluatlas.atlas.page").write_page(self, path, title=title, image=image)
 
     def __repr__(self) -> str:
         rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by}"

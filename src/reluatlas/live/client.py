@@ -84,7 +84,7 @@ class Client:
 
     async def _answer(self, asked: WindowRequest, stop: threading.Event) -> None:
         loop = asyncio.get_running_loop()
-        answers = self.windows.answers(asked.low, asked.high, stop, with_network=self._is_first)
+        answers = self.windows.answers(asked, stop, with_network=self._is_first)
         while not stop.is_set():
             found = await loop.run_in_executor(self.executor, _next, answers, stop)
             if found is _ENDED:

@@ -20,7 +20,9 @@ from reluatlas.complexes.enumerate import enumerate_cells
 from reluatlas.deadline import called_off, under
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
+from reluatlas.live.messages import Anchor, WindowRequest
 from reluatlas.network.network import Network
+from reluatlas.typing import FloatArray
 
 FIRST_S = 0.06
 """So long the first answer may take; what it does not reach is grey."""
@@ -30,15 +32,22 @@ _ALIGNED = 8
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """A network on a plane, asked window by window.
+    """A network on a plane, asked window by window; the plane may be led through other inputs.
 
     Attributes
     ----------
     network : Network
     domain : Box or Slice
-        Two-dimensional; windows are parts of it.
+        Two-dimensional: what is looked at first.
     marks : sequence of Mark
     title : str
+    inputs : ndarray, shape (N, n)
+        Inputs that anchors of the plane may be chosen from; the first three span `domain`. None: it stays.
+    labels : sequence of str
+    margin : float
+        Of other planes: see `Slice.through`.
+    image : tuple of int, or None
+        The shape of inputs that are pictures, where the network does not say.
     most_cells : int
         Of a window with more, those that are found first are shown, and it is said.
     jobs : int or None
@@ -48,6 +57,10 @@ class Windows:
     domain: Box | Slice
     marks: Sequence[Mark] = ()
     title: str = ""
+    inputs: FloatArray | None = None
+    labels: Sequence[str] = ()
+    margin: float = 0.2
+    image: tuple[int, ...] | None = None
     most_cells: int = 100_000
     jobs: int | None = None
 
@@ -58,64 +71,84 @@ class Windows:
                 "or a slice: `ra.Slice.through([a, b, c])`."
             )
 
-    def box_of(self, low: Sequence[float], high: Sequence[float]) -> Box:
-        """Return the part of a window that is in the domain.
+    def plane(self, anchors: Sequence[Anchor] | None) -> tuple[Box | Slice, Sequence[Mark]]:
+        """Return the plane through three anchors, and these as marks.
 
         Raises
         ------
         DomainError
-            When there is none, or float64 numbers are too coarse for it.
+            When there are no such inputs, or the anchors lie on a line.
         """
-        whole = self.domain.box
-        at, to = np.maximum(whole.low, low), np.minimum(whole.high, high)
-        if not np.all(at < to):
-            raise DomainError("the window lies outside of the domain")
-        return Box(at, to)
-
-    def part(self, box: Box) -> Box | Slice:
-        """Return a box of coordinates as a domain: of the same plane."""
-        return box if isinstance(self.domain, Box) else Slice(self.domain.origin, self.domain.basis, box=box)
+        if anchors is None:
+            return self.domain, self.marks
+        X = self.inputs
+        if X is None or not all(i < len(X) and j < len(X) for i, j, _ in anchors):
+            raise DomainError("there are no such inputs")
+        points = [X[i] if share == 0.0 else X[i] + share * (X[j] - X[i]) for i, j, share in anchors]
+        try:
+            plane = Slice.through(points, margin=self.margin)
+        except DomainError:
+            raise DomainError("the three anchors lie on a line; choose others") from None
+        names = [
+            self.labels[i] if share == 0.0 else f"{self.labels[i]} → {self.labels[j]}, {share:.2f}"
+            for i, j, share in anchors
+        ]
+        return plane, [Mark(name, plane.coordinates(x)) for name, x in zip(names, points, strict=True)]
 
     def answers(
-        self, low: Sequence[float], high: Sequence[float], stop: threading.Event, *, with_network: bool = False
+        self, asked: WindowRequest, stop: threading.Event, *, with_network: bool = False
     ) -> Iterator[tuple[bytes, bool]]:
         """Yield the cells of a window, packed, and whether these are all: at once some, then all.
 
         Ends without more when `stop` is set. Every answer alone is right: it holds cells of the window as
         `enumerate_cells` finds them, each whole or cut by the window's sides.
         """
-        box = self.box_of(low, high)
-        domain = self.part(box)
+        domain, marks = self.plane(asked.plane)
+        box = domain.box if asked.window is None else _inside(domain.box, asked.window)
+        part = box if isinstance(domain, Box) else Slice(domain.origin, domain.basis, box=box)
         for seconds in (FIRST_S, None):
-            found = self._found(domain, box, seconds, stop, with_network=with_network)
-            if stop.is_set() or found is None:
+            with under(called_off(stop, MOST_S)):
+                try:
+                    cx = enumerate_cells(
+                        self.network, part, max_seconds=seconds, max_cells=self.most_cells, jobs=self.jobs
+                    )
+                    is_last = cx.is_complete or seconds is None
+                    found = self._packed(cx, domain, marks, is_last, with_network=with_network) if cx.n_cells else b""
+                except TimeLimitError:
+                    return
+            if stop.is_set():
                 return
-            yield found
-            if found[1]:
+            yield found, is_last
+            if is_last:
                 return
 
-    def _found(
-        self, domain: Box | Slice, box: Box, seconds: float | None, stop: threading.Event, *, with_network: bool
-    ) -> tuple[bytes, bool] | None:
-        """Return what is found in so many seconds; None when the work was called off."""
-        with under(called_off(stop, MOST_S)):
-            try:
-                cx = enumerate_cells(
-                    self.network, domain, max_seconds=seconds, max_cells=self.most_cells, jobs=self.jobs
-                )
-                is_last = cx.is_complete or seconds is None
-                return (self._packed(cx, box, is_last, with_network=with_network) if cx.n_cells else b""), is_last
-            except TimeLimitError:
-                return None
-
-    def _packed(self, cx: PolyhedralComplex, box: Box, is_last: bool, *, with_network: bool) -> bytes:
-        contents = contents_of(cx, self.marks, with_network=with_network, with_maps=False)
-        whole = self.domain.box
+    def _packed(
+        self, cx: PolyhedralComplex, domain: Box | Slice, marks: Sequence[Mark], is_last: bool, *, with_network: bool
+    ) -> bytes:
+        contents = contents_of(cx, marks, with_network=with_network, with_maps=False, image=self.image)
+        whole, box = domain.box, cx.box
         more = {
             "low": whole.low.tolist(), "high": whole.high.tolist(), "window": [*box.low.tolist(), *box.high.tolist()],
             "is_last": is_last, "title": self.title, "report": "", "version": __version__,
+            "strip": None if self.inputs is None else list(self.labels),
         }  # fmt: skip
+        origin, basis = domain.frame()
+        contents.arrays.update(origin=origin.astype(np.float64), basis=basis.astype(np.float64).reshape(-1))
         return message(contents, more)
+
+
+def _inside(box: Box, window: Sequence[float]) -> Box:
+    """Return the part of a window that is in a box.
+
+    Raises
+    ------
+    DomainError
+        When there is none.
+    """
+    low, high = np.maximum(box.low, window[:2]), np.minimum(box.high, window[2:])
+    if not np.all(low < high):
+        raise DomainError("the window lies outside of the domain")
+    return Box(low, high)
 
 
 def message(contents: Contents, more: dict[str, Any]) -> bytes:

@@ -11,7 +11,10 @@ from reluatlas.live.messages import MOST_BYTES, MessageError, WindowRequest, par
 
 
 def test_a_window():
-    assert parsed('{"id": 3, "window": [0, -1, 2.5, 1]}') == WindowRequest(3, (0.0, -1.0), (2.5, 1.0))
+    assert parsed('{"id": 3, "window": [0, -1, 2.5, 1]}') == WindowRequest(3, (0.0, -1.0, 2.5, 1.0))
+    assert parsed('{"id": 0, "window": null, "plane": [[0, 0, 0], [1, 1, 0], [2, 5, 0.5]]}') == WindowRequest(
+        0, None, ((0, 0, 0.0), (1, 1, 0.0), (2, 5, 0.5))
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,9 @@ def test_a_window():
         ('{"id": 1, "window": [0, 0, 1, true]}', "four finite"),
         (json.dumps({"id": 1, "window": [0, 0, 1, 10**400]}), "four finite"),
         ('{"id": 1, "window": [1, 0, 1, 1]}', "low corner"),
+        ('{"id": 1, "window": null, "plane": [[0, 0, 0]]}', "three anchors"),
+        ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [-1, 0, 0]]}', "two inputs"),
+        ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [2, 0, 1e9]]}', "moderate"),
         ("x" * (MOST_BYTES + 1), "too long"), ("é" * (MOST_BYTES // 2 + 1), "too long"),
     ],
 )  # fmt: skip
@@ -48,4 +54,4 @@ def test_noise_is_refused_or_a_window():
             asked = parsed("".join(letters))
         except MessageError:
             continue
-        assert asked.low < asked.high or asked.low[1] < asked.high[1]
+        assert asked.window is None or (asked.window[0] < asked.window[2] and asked.window[1] < asked.window[3])

@@ -16,6 +16,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.live.guard import Guard
+from reluatlas.live.messages import WindowRequest
 from reluatlas.live.server import MOST_CLIENTS, application, listen
 from reluatlas.live.windows import Windows, open_windows
 from tests.unit.atlas.read_page import patterns
@@ -70,7 +71,8 @@ class Server:
 @pytest.fixture(scope="module")
 def windows():
     net = ra.load(layers_of((4, 14, 12, 3)))
-    return Windows(net, ra.Slice.through(np.random.default_rng(0).normal(size=(3, 4))), title="a test")
+    X = np.random.default_rng(0).normal(size=(7, 4))
+    return Windows(net, ra.Slice.through(X[:3]), title="a test", inputs=X, labels=[*"abcdefg"])
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,29 @@ def test_windows_are_those_of_enumerate_cells(server, windows):
             assert np.array_equal(
                 arrays["outputs"].reshape(cx.n_cells, -1, 3)[:, :, :2], cx.affine.A.astype(np.float32)
             )
+
+
+def test_the_plane_is_led_through_other_inputs(server, windows):
+    X = windows.inputs
+    with server.connect() as page:
+        for number, (anchors, points) in enumerate(
+            [
+                ([[3, 3, 0], [1, 1, 0], [6, 6, 0]], X[[3, 1, 6]]),
+                ([[0, 0, 0], [1, 1, 0], [2, 5, 0.25]], [X[0], X[1], X[2] + 0.25 * (X[5] - X[2])]),
+            ]
+        ):
+            page.send(json.dumps({"id": number, "window": None, "plane": anchors}))
+            while not (found := read(page.recv(60)))[1]["is_last"]:
+                pass
+            plane = ra.Slice.through(points)
+            cx = ra.enumerate_cells(windows.network, plane)
+            assert found[0] == number and np.array_equal(patterns(found[2]), cx.patterns)
+            assert np.array_equal(found[2]["origin"], plane.origin) and found[1]["low"] == plane.box.low.tolist()
+            at = np.array([mark["u"] for mark in found[1]["marks"]])
+            np.testing.assert_allclose(plane.embed(at), points, atol=1e-12)
+        for anchors, reason in (([[0, 0, 0]] * 3, "on a line"), ([[0, 0, 0], [1, 1, 0], [7, 7, 0]], "no such inputs")):
+            page.send(json.dumps({"id": 9, "window": None, "plane": anchors}))
+            assert reason in json.loads(page.recv(20))["error"]
 
 
 def test_the_page_has_its_policy_and_needs_the_token(server):
@@ -249,7 +274,7 @@ def test_the_work_for_a_page_that_is_gone_is_called_off():
     threading.Timer(0.5, stop.set).start()
     large = Windows(ra.load(layers_of((2, 400, 400, 400, 2))), ra.Box(-1, 1, dim=2), most_cells=10**7)
     begin = time.monotonic()
-    answers = list(large.answers((-1, -1), (1, 1), stop))
+    answers = list(large.answers(WindowRequest(0, None), stop))
     assert time.monotonic() - begin < 0.5 + 3.0 and not any(is_last for _, is_last in answers)
 
 
