@@ -9,6 +9,7 @@ import { Paint } from "./paint";
 import { Panel } from "./panel";
 import { Plane } from "./plane";
 import { COLORS, ColorBy, State, VIEWS, ViewName } from "./state";
+import { Anchor, Steer } from "./steer";
 import { Surface } from "./surface";
 import { niceStep, short } from "./ticks";
 import type { View } from "./view";
@@ -23,7 +24,7 @@ const KEYS: [string, string][] = [
 
 /** Where other cells come from, when the view is moved; pages have all of theirs. */
 export interface Source {
-  ask(window: [number, number, number, number]): void;
+  ask(window: [number, number, number, number] | null, plane: Anchor[] | null): void;
 }
 
 const BEYOND = 0.15, ASK_MS = 40; // of the window, on each side; without a move before other cells are asked for
@@ -213,16 +214,21 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
     const status = said;
     let asked = 0, last = "";
     const ask = () => {
-      const size = main.sizeNow(), c = plane.camera(size), { low, high } = told;
+      const size = main.sizeNow(), c = plane.camera(size), { low, high } = cx.told;
       if (size.width <= 1 || state.shown.view !== "plane") return;
       const w = (0.5 + BEYOND) * (size.width / c.sx), h = (0.5 + BEYOND) * (size.height / c.sy);
       const window: [number, number, number, number] = [
         Math.max(low[0], c.x - w), Math.max(low[1], c.y - h), Math.min(high[0], c.x + w), Math.min(high[1], c.y + h)];
-      if (`${window}` === last || !(window[0] < window[2] && window[1] < window[3])) return;
-      last = `${window}`;
+      const isWhole = state.shown.zoom <= 0, key = `${isWhole || window}/${anchors()}`;
+      if (key === last || !(isWhole || (window[0] < window[2] && window[1] < window[3]))) return;
+      last = key;
       status.textContent = "computing";
-      source.ask(window);
+      source.ask(isWhole ? null : window, anchors());
     };
+    let isLed = false;
+    const steer = told.strip ? new Steer(cx, told.strip, () => ((isLed = true), ask())) : null;
+    const anchors = () => (isLed ? steer!.anchors : null);
+    if (steer) key.root.before(steer.root);
     state.listen((changed) => {
       if (!("x" in changed || "y" in changed || "zoom" in changed || "view" in changed)) return;
       clearTimeout(asked);
@@ -237,7 +243,9 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
       if ("selected" in changed) place = state.shown.selected < 0 ? null : [cx.centers[2 * state.shown.selected], cx.centers[2 * state.shown.selected + 1]];
     });
     cx.listen(() => {
-      const kept = place;
+      const kept = place, { low, high } = cx.told;
+      steer?.update();
+      if (state.shown.zoom <= 0) state.set({ x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 });
       state.set({ hovered: -1, at: null, selected: kept ? cx.cellAt(...kept) : -1 });
       place = kept;
       info.choose(), info.update();

@@ -72,6 +72,7 @@ export interface Told {
   version: string;
   window?: [number, number, number, number]; // of a live atlas: what the cells cover
   is_last?: boolean;
+  strip?: string[] | null; // inputs that the plane may be led through
 }
 
 export const FORMAT = 1;

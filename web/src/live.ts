@@ -2,6 +2,7 @@
 
 import { Atlas, mount } from "./app";
 import { Complex, Told } from "./complex";
+import type { Anchor } from "./steer";
 
 export interface LiveTold {
   live: { socket: string; token: string };
@@ -14,13 +15,13 @@ export function open(root: HTMLElement, told: LiveTold, ready: (atlas: Atlas) =>
   const socket = new WebSocket(`${told.live.socket}?token=${encodeURIComponent(told.live.token)}`);
   socket.binaryType = "arraybuffer";
   let id = 0, atlas: Atlas | null = null;
-  const ask = (window: [number, number, number, number]) => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: ++id, window }));
+  const ask = (window: [number, number, number, number] | null, plane: Anchor[] | null) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: ++id, window, plane }));
   };
   const say = (text: string) => (atlas ? atlas.status(text) : (root.textContent = text));
   socket.addEventListener("open", () => {
     root.textContent = "Computing the cells. The first time on a machine the kernels are compiled: about a minute.";
-    ask([...told.low, ...told.high]);
+    ask(null, null);
   });
   socket.addEventListener("message", (e: MessageEvent<ArrayBuffer | string>) => {
     if (typeof e.data === "string") {
