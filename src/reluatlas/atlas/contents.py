@@ -74,6 +74,7 @@ def contents_of(
     most_cells: int = MOST_CELLS,
     with_network: bool = True,
     with_maps: bool = True,
+    with_boundary: bool = True,
     image: tuple[int, ...] | None = None,
 ) -> Contents:
     """Return what an atlas shows of a complex in the plane.
@@ -88,6 +89,8 @@ def contents_of(
         Whether the frame of the domain and the weights go along.
     with_maps : bool
         Whether equal affine maps are found, and colors for them: that takes as long as the rest.
+    with_boundary : bool
+        Whether cells are divided where classes meet; else each has the class at its middle.
     image : tuple of int, optional
         The shape of inputs that are pictures, (height, width) or (channels, height, width), where the network does not
         say.
@@ -97,7 +100,7 @@ def contents_of(
     arrays: Arrays = {}
     _put_cells(arrays, cx, keep)
     n_outputs = _put_outputs(arrays, cx, keep)
-    has_classes = _put_classes(arrays, cx, keep)
+    has_classes = _put_classes(arrays, cx, keep, divided=with_boundary)
     if with_maps:
         _put_maps(arrays, cx, keep)
     told: dict[str, Any] = {
@@ -200,10 +203,13 @@ def _put_outputs(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64])
     return m
 
 
-def _put_classes(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64]) -> bool:
+def _put_classes(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64], *, divided: bool) -> bool:
     """Put the class of each cell, the pieces of those that have several, and the decision boundary."""
     if not has_decision(cx.network):
         return False
+    if not divided:
+        arrays["class"] = _class_at(cx, polygons.centroids(cx))[keep].astype(np.uint16)
+        return True
     try:
         shapes, owner, classes = polygons.class_pieces(cx)
         boundary = cx.decision_boundary().segments
@@ -216,21 +222,24 @@ def _put_classes(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64])
     of_cell = np.full(cx.n_cells, NO_CLASS, dtype=np.int64)
     whole = number[owner] == 1
     of_cell[owner[whole]] = told[whole]
-    center = polygons.centroids(cx)
-    at_center = scores(cx.network, np.einsum("imk,ik->im", cx.affine.A, center) + cx.affine.b)
-    top = (at_center[:, 0] > 0).astype(np.int64) if at_center.shape[1] == 1 else at_center.argmax(axis=1)
-    of_cell = np.where(number > 1, top, of_cell)
-    divided = np.flatnonzero(~whole & (new[owner] >= 0))
-    corners = [shapes[i] for i in divided.tolist()]
+    of_cell = np.where(number > 1, _class_at(cx, polygons.centroids(cx)), of_cell)
+    parts = np.flatnonzero(~whole & (new[owner] >= 0))
+    corners = [shapes[i] for i in parts.tolist()]
     arrays |= {
         "class": of_cell[keep].astype(np.uint16),
-        "piece.cell": new[owner[divided]].astype(np.uint32),
-        "piece.class": told[divided].astype(np.uint16),
+        "piece.cell": new[owner[parts]].astype(np.uint32),
+        "piece.class": told[parts].astype(np.uint16),
         "piece.corners": np.array([len(c) for c in corners], dtype=np.uint16),
         "piece.xy": np.concatenate([np.zeros((0, 2)), *corners]).reshape(-1),
         "boundary": np.asarray(boundary, dtype=np.float64).reshape(-1),
     }
     return True
+
+
+def _class_at(cx: PolyhedralComplex, points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the class at a point of each cell, by its map."""
+    values = scores(cx.network, np.einsum("imk,ik->im", cx.affine.A, points) + cx.affine.b)
+    return (values[:, 0] > 0).astype(np.int64) if values.shape[1] == 1 else values.argmax(axis=1)
 
 
 def _put_maps(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64]) -> None:

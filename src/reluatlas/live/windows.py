@@ -125,7 +125,9 @@ class Windows:
     def _packed(
         self, cx: PolyhedralComplex, domain: Box | Slice, marks: Sequence[Mark], is_last: bool, *, with_network: bool
     ) -> bytes:
-        contents = contents_of(cx, marks, with_network=with_network, with_maps=False, image=self.image)
+        contents = contents_of(
+            cx, marks, with_network=with_network, with_maps=False, with_boundary=is_last, image=self.image
+        )
         whole, box = domain.box, cx.box
         more = {
             "low": whole.low.tolist(), "high": whole.high.tolist(), "window": [*box.low.tolist(), *box.high.tolist()],
