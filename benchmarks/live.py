@@ -88,7 +88,9 @@ def measured(net: ra.Network, domain: ra.Slice, most: int, moves: int) -> dict[s
             resident.append(_resident_mb())
     return {
         "moves": moves, "windows": len(whole), "cells": n_counted / len(whole),
-        "first_ms": 1e3 * statistics.median(first), "complete_ms": 1e3 * statistics.median(whole), "slowest_ms": 1e3 * max(whole), "memory_mb": resident,
+        "first_ms": 1e3 * statistics.median(first),
+        "complete_ms": 1e3 * statistics.median(whole),
+        "slowest_ms": 1e3 * max(whole), "memory_mb": resident,
     }  # fmt: skip
 
 

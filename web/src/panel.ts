@@ -5,7 +5,7 @@ import { NOBODY, Raster } from "./raster";
 import type { State } from "./state";
 import type { Size, View } from "./view";
 
-const REST_MS = 60; // without a move before a picture is drawn that takes long
+const REST_MS = 40; // without a move before a picture is drawn that takes long
 const QUICK_MS = 24; // what takes no longer is drawn while the hand moves
 const CLICK_PX = 5;
 const COARSE = 3; // pixels on a side of one, while a surface turns

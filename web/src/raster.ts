@@ -11,6 +11,8 @@ export class Raster {
   readonly pixels: Uint32Array;
   readonly image: ImageData;
   private depths: Float32Array | null = null;
+  private top = 0;
+  private bottom = -1;
   private readonly left: Float64Array;
   private readonly right: Float64Array;
   private readonly leftDepth: Float64Array;
@@ -35,7 +37,8 @@ export class Raster {
 
   /** Fill a convex polygon of n corners with one color. */
   fill(xs: Float64Array, ys: Float64Array, n: number, id: number, color: number): void {
-    const [top, bottom] = this.rows(xs, ys, n);
+    this.rows(xs, ys, n);
+    const { top, bottom } = this;
     const { left, right, width, ids, pixels } = this;
     for (let r = top; r <= bottom; r++) {
       const from = Math.max(0, Math.ceil(left[r] - 0.5)), to = Math.min(width, Math.ceil(right[r] - 0.5));
@@ -50,7 +53,8 @@ export class Raster {
   fillScale(
     xs: Float64Array, ys: Float64Array, n: number, id: number, scale: Uint32Array, base: number, dx: number, dy: number,
   ): void {
-    const [top, bottom] = this.rows(xs, ys, n);
+    this.rows(xs, ys, n);
+    const { top, bottom } = this;
     const { left, right, width, ids, pixels } = this;
     const last = scale.length - 1;
     for (let r = top; r <= bottom; r++) {
@@ -65,7 +69,8 @@ export class Raster {
 
   /** Fill a convex polygon that has a depth at each corner, where it is before what is there. */
   fillDepth(xs: Float64Array, ys: Float64Array, zs: Float64Array, n: number, id: number, color: number): void {
-    const [top, bottom] = this.rows(xs, ys, n, zs);
+    this.rows(xs, ys, n, zs);
+    const { top, bottom } = this;
     const { left, right, leftDepth, rightDepth, width, ids, pixels } = this;
     const depths = this.depths!;
     for (let r = top; r <= bottom; r++) {
@@ -81,15 +86,15 @@ export class Raster {
     }
   }
 
-  /** Find where the rows of a convex polygon begin and end; return its first and last row. */
-  private rows(xs: Float64Array, ys: Float64Array, n: number, zs?: Float64Array): [number, number] {
+  /** Find where the rows of a convex polygon begin and end, from `top` to `bottom`. */
+  private rows(xs: Float64Array, ys: Float64Array, n: number, zs?: Float64Array): void {
     let low = Infinity, high = -Infinity;
     for (let i = 0; i < n; i++) {
       if (ys[i] < low) low = ys[i];
       if (ys[i] > high) high = ys[i];
     }
     const top = Math.max(0, Math.ceil(low - 0.5)), bottom = Math.min(this.height, Math.ceil(high - 0.5)) - 1;
-    if (top > bottom) return [0, -1];
+    this.top = top, this.bottom = bottom;
     const { left, right, leftDepth, rightDepth } = this;
     for (let r = top; r <= bottom; r++) left[r] = Infinity, right[r] = -Infinity;
     for (let i = 0; i < n; i++) {
@@ -110,18 +115,20 @@ export class Raster {
         }
       }
     }
-    return [top, bottom];
   }
 
   /** Draw a smoothed line; `alpha` in [0, 1]. */
   line(x0: number, y0: number, x1: number, y1: number, color: number, thickness: number, alpha: number): void {
     const reach = thickness + 2, { width, height, pixels } = this;
-    const clipped = clip(x0, y0, x1, y1, -reach, -reach, width + reach, height + reach);
-    if (!clipped) return;
-    [x0, y0, x1, y1] = clipped;
+    if (x0 < 0 || x0 > width || x1 < 0 || x1 > width || y0 < 0 || y0 > height || y1 < 0 || y1 > height) {
+      const clipped = clip(x0, y0, x1, y1, -reach, -reach, width + reach, height + reach);
+      if (!clipped) return;
+      [x0, y0, x1, y1] = clipped;
+    }
     const steep = Math.abs(y1 - y0) > Math.abs(x1 - x0);
-    if (steep) [x0, y0, x1, y1] = [y0, x0, y1, x1];
-    if (x0 > x1) [x0, y0, x1, y1] = [x1, y1, x0, y0];
+    let spare: number;
+    if (steep) (spare = x0), (x0 = y0), (y0 = spare), (spare = x1), (x1 = y1), (y1 = spare);
+    if (x0 > x1) (spare = x0), (x0 = x1), (x1 = spare), (spare = y0), (y0 = y1), (y1 = spare);
     const slope = x1 > x0 ? (y1 - y0) / (x1 - x0) : 0;
     const half = (thickness * Math.sqrt(1 + slope * slope)) / 2;
     const along = steep ? height : width, across = steep ? width : height;
