@@ -34,7 +34,7 @@ export class Surface implements View<SurfaceCamera> {
   constructor(private readonly cx: Complex, private readonly paint: Paint, private readonly state: State) {}
 
   camera(size: Size): SurfaceCamera {
-    const { azimuth, elevation } = this.state.shown, s = Math.min(size.width / 2.9, size.height / 2.1) * this.scale;
+    const { azimuth, elevation } = this.state.shown, s = Math.min(size.width / 2.9, size.height / 2.4) * this.scale;
     return {
       ca: Math.cos(azimuth), sa: Math.sin(azimuth), ce: Math.cos(elevation), se: Math.sin(elevation), s,
       dx: this.dx, dy: this.dy,
@@ -45,7 +45,7 @@ export class Surface implements View<SurfaceCamera> {
     if (a.ca !== b.ca || a.sa !== b.sa || a.se !== b.se) return null;
     const k = b.s / a.s;
     return {
-      scale: [k, k], shift: [(width / 2) * (1 - k) + b.dx - k * a.dx, (height / 2) * (1 - k) + b.dy - k * a.dy],
+      scale: [k, k], shift: [(width / 2) * (1 - k) + b.dx - k * a.dx, 0.46 * height * (1 - k) + b.dy - k * a.dy],
     };
   }
 
@@ -56,7 +56,7 @@ export class Surface implements View<SurfaceCamera> {
     const sides = [0, 1].map((a) => Math.max((high[a] - low[a]) / 2 / half, 0.3));
     const mx = (low[0] + high[0]) / 2, my = (low[1] + high[1]) / 2;
     const { ca, sa, ce, se, s, dx, dy } = camera;
-    const ox = width / 2 + dx, oy = height / 2 + dy;
+    const ox = width / 2 + dx, oy = 0.46 * height + dy;
     const ux = (2 * sides[0]) / (high[0] - low[0]), uy = (2 * sides[1]) / (high[1] - low[1]);
     return (x, y, h) => {
       const a = (x - mx) * ux, b = (y - my) * uy, t = HEIGHT * ((2 * (h - zl)) / (zh - zl) - 1);
@@ -151,7 +151,7 @@ export class Surface implements View<SurfaceCamera> {
 
   zoom(factor: number, x: number, y: number, size: Size): void {
     const next = Math.min(64, Math.max(0.4, this.scale * factor)), k = next / this.scale;
-    const cx = x - size.width / 2, cy = y - size.height / 2;
+    const cx = x - size.width / 2, cy = y - 0.46 * size.height;
     this.scale = next, this.dx = cx - (cx - this.dx) * k, this.dy = cy - (cy - this.dy) * k;
   }
 
