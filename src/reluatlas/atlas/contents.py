@@ -13,7 +13,7 @@ from reluatlas.atlas.flips import flips_of
 from reluatlas.atlas.images import image_of
 from reluatlas.atlas.looks import looks_of
 from reluatlas.atlas.marks import Mark
-from reluatlas.atlas.weights import weights_of
+from reluatlas.atlas.weights import MOST_BYTES, weights_of
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
 from reluatlas.figures import colors, polygons
 from reluatlas.figures.axes import coordinate_names
@@ -73,6 +73,7 @@ def contents_of(
     *,
     most_cells: int = MOST_CELLS,
     with_network: bool = True,
+    most_weight_bytes: int = MOST_BYTES,
     with_maps: bool = True,
     with_boundary: bool = True,
     image: tuple[int, ...] | None = None,
@@ -87,6 +88,8 @@ def contents_of(
         Of more cells the largest are kept, and `told["left_out"]` says how many are not.
     with_network : bool
         Whether the frame of the domain and the weights go along.
+    most_weight_bytes : int
+        Of networks with larger weights these are left out, and the page says so.
     with_maps : bool
         Whether equal affine maps are found, and colors for them: that takes as long as the rest.
     with_boundary : bool
@@ -131,7 +134,7 @@ def contents_of(
     }
     _put_names(told, arrays, cx)
     if with_network:
-        found = weights_of(cx.network)
+        found = weights_of(cx.network, most_weight_bytes)
         if found is not None:
             told["weights"], told["output_node"] = found[0], cx.network.output
             arrays |= found[1]

@@ -14,13 +14,13 @@ MOST_BYTES = 8 << 20
 Arrays = dict[str, NDArray[Any]]
 
 
-def weights_of(net: Graph) -> tuple[list[dict[str, Any]], Arrays] | None:
-    """Return the nodes of a network and their arrays; None where these take more than 8 MB.
+def weights_of(net: Graph, most_bytes: int = MOST_BYTES) -> tuple[list[dict[str, Any]], Arrays] | None:
+    """Return the nodes of a network and their arrays; None where these take more than so many bytes.
 
     Each node names the nodes that it reads and the arrays that it is made of; numbers that float32 holds exactly are
     float32. Biases are left out: what is composed are the slopes.
     """
-    if _bytes_at_least(net) > MOST_BYTES:
+    if _bytes_at_least(net) > most_bytes:
         return None
     nodes: list[dict[str, Any]] = []
     arrays: Arrays = {}
@@ -57,7 +57,7 @@ def weights_of(net: Graph) -> tuple[list[dict[str, Any]], Arrays] | None:
             )
         else:
             nodes.append({"kind": "input", "size": size})
-    if sum(a.nbytes for a in arrays.values()) > MOST_BYTES:
+    if sum(a.nbytes for a in arrays.values()) > most_bytes:
         return None
     return nodes, arrays
 

@@ -27,6 +27,7 @@ from reluatlas.typing import FloatArray
 FIRST_S = 0.06
 """So long the first answer may take; what it does not reach is grey."""
 MOST_S = 60.0
+_WEIGHT_BYTES = 256 << 20  # they go to this machine's own browser, once
 _ALIGNED = 8
 
 
@@ -126,7 +127,13 @@ class Windows:
         self, cx: PolyhedralComplex, domain: Box | Slice, marks: Sequence[Mark], is_last: bool, *, with_network: bool
     ) -> bytes:
         contents = contents_of(
-            cx, marks, with_network=with_network, with_maps=False, with_boundary=is_last, image=self.image
+            cx,
+            marks,
+            with_network=with_network,
+            most_weight_bytes=_WEIGHT_BYTES,
+            with_maps=False,
+            with_boundary=is_last,
+            image=self.image,
         )
         whole, box = domain.box, cx.box
         more = {

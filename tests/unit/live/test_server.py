@@ -250,6 +250,25 @@ def test_only_the_last_window_is_waited_for(server, windows):
         assert len(seen) < 25
 
 
+def test_a_page_that_does_not_read_holds_up_nobody(server, windows):
+    box = windows.domain.box
+    with socket.create_connection(("127.0.0.1", server.guard.port), 20) as raw:
+        raw.sendall(
+            f"GET /cells?token={server.guard.token} HTTP/1.1\r\nHost: {server.host}\r\nOrigin: http://{server.host}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert raw.recv(12) == b"HTTP/1.1 101"
+        text = json.dumps({"id": 1, "window": None}).encode()
+        for _ in range(200):
+            raw.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+            time.sleep(0.002)
+        with server.connect() as page:
+            begin = time.monotonic()
+            assert ask(page, [*box.low, *box.high])[0]["n_cells"] > 10
+            assert time.monotonic() - begin < 20
+
+
 def test_several_pages_get_each_their_own(server, windows):
     found = {}
 
