@@ -15,6 +15,7 @@ from reluatlas.live.messages import MessageError, WindowRequest, parsed
 from reluatlas.live.windows import Windows, with_id
 
 SEND_S = 20.0
+_LARGE_BYTES = 1 << 20
 POLICY, TOO_SLOW, GONE = 1008, 1013, 1001
 _ENDED = object()
 
@@ -41,6 +42,7 @@ class Client:
         self._news = asyncio.Event()
         self._stop = threading.Event()  # of the request that is computed now
         self._is_first = True
+        self._is_large = True  # whether the last window held much: then the next one is shown in two steps
 
     async def serve(self) -> None:
         """Answer the page until it is gone."""
@@ -84,7 +86,7 @@ class Client:
 
     async def _answer(self, asked: WindowRequest, stop: threading.Event) -> None:
         loop = asyncio.get_running_loop()
-        answers = self.windows.answers(asked, stop, with_network=self._is_first)
+        answers = self.windows.answers(asked, stop, with_network=self._is_first, is_coarse_first=self._is_large)
         while not stop.is_set():
             found = await loop.run_in_executor(self.executor, _next, answers, stop)
             if found is _ENDED:
@@ -96,6 +98,7 @@ class Client:
                 await self._send(with_id(data, asked.id))
                 self._is_first = False
             if is_last:
+                self._is_large = len(data) > _LARGE_BYTES
                 break
 
     async def _send(self, data: bytes | str) -> None:

@@ -97,17 +97,18 @@ class Windows:
         return plane, [Mark(name, plane.coordinates(x)) for name, x in zip(names, points, strict=True)]
 
     def answers(
-        self, asked: WindowRequest, stop: threading.Event, *, with_network: bool = False
+        self, asked: WindowRequest, stop: threading.Event, *, with_network: bool = False, is_coarse_first: bool = True
     ) -> Iterator[tuple[bytes, bool]]:
         """Yield the cells of a window, packed, and whether these are all: at once some, then all.
 
-        Ends without more when `stop` is set. Every answer alone is right: it holds cells of the window as
-        `enumerate_cells` finds them, each whole or cut by the window's sides.
+        Without `is_coarse_first` all at once: sooner there, where they are few. Ends without more when `stop` is set.
+        Every answer alone is right: it holds cells of the window as `enumerate_cells` finds them, each whole or cut by
+        the window's sides.
         """
         domain, marks = self.plane(asked.plane)
         box = domain.box if asked.window is None else _inside(domain.box, asked.window)
         part = box if isinstance(domain, Box) else Slice(domain.origin, domain.basis, box=box)
-        for seconds in (FIRST_S, None):
+        for seconds in (FIRST_S, None) if is_coarse_first else (None,):
             with under(called_off(stop, MOST_S)):
                 try:
                     cx = enumerate_cells(
