@@ -100,12 +100,13 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
 
   // what lies on the map
   const readout = el("div", { class: "atlas-readout" });
+  const status = el("div", { class: "atlas-status", role: "status" }); // over the map: what it says moves nothing
   const scaleBar = el("div", { class: "atlas-scale", "aria-hidden": "true" }, el("span", {}), el("i", {}));
   const corner = el("div", { class: "atlas-corner" },
     button("+", () => main.zoomBy(2), { "aria-label": "zoom in", title: "zoom in (+)" }),
     button("−", () => main.zoomBy(0.5), { "aria-label": "zoom out", title: "zoom out (−)" }),
     button("⌂", () => main.reset(), { "aria-label": "the whole again", title: "the whole again (0)" }));
-  const stage = el("div", { class: "atlas-stage" }, main.root, corner, scaleBar, readout);
+  const stage = el("div", { class: "atlas-stage" }, main.root, corner, scaleBar, readout, status);
   const besideName = select("the second view", (Object.keys(VIEWS) as ViewName[]).map((v) => [v, VIEWS[v]]), (value) => state.set({ beside: value as ViewName }));
   const swap = button("⇄", () => state.set({ view: state.shown.beside }), { "aria-label": "make it the large view", title: "make it the large view" });
   const second = el("section", { class: "atlas-card atlas-second", "aria-label": "the second view" },
@@ -211,7 +212,6 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
     e.preventDefault();
   });
   if (source) {
-    const status = said;
     let asked = 0, last = "";
     const ask = () => {
       const size = main.sizeNow(), c = plane.camera(size), { low, high } = cx.told;
@@ -258,5 +258,5 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
   }
   reflect();
   measure();
-  return { state, complex: cx, main, info, plane, status: (text) => (said.textContent = text) };
+  return { state, complex: cx, main, info, plane, status: (text) => (status.textContent = text) };
 }
