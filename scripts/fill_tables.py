@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from scripts.tables.atlas import atlas, live
 from scripts.tables.engines import (
     acas_box,
     adjacency,
@@ -60,6 +61,8 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "joining": joining,
     "simplify": simplify,
     "compare": compare,
+    "atlas": atlas,
+    "live": live,
 }
 
 

@@ -125,6 +125,11 @@ class Deadline:
         return made
 
 
+def called_off(event: threading.Event, seconds: float) -> Deadline:
+    """Return a deadline that is over after so many seconds, or as soon as an event is set: work to be called off."""
+    return Deadline(seconds, lambda: NEVER if event.is_set() else time.monotonic())
+
+
 _NONE = Deadline()
 _current: ContextVar[Deadline] = ContextVar("deadline", default=_NONE)
 
@@ -219,8 +224,11 @@ def flagged(flag: Any) -> Iterator[None]:
         return
     done = threading.Event()
 
+    # a clock of its own may jump, as where work is called off
+    longest = threading.TIMEOUT_MAX if deadline.clock is time.monotonic else _PULSE_S
+
     def watch() -> None:
-        while not done.wait(min(max(deadline.left(), 0.0), threading.TIMEOUT_MAX)):
+        while not done.wait(min(max(deadline.left(), 0.0), longest)):
             if deadline.is_over():
                 flag[0] = 1
                 return

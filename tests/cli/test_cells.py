@@ -10,7 +10,7 @@ import reluatlas as ra
 from reluatlas.report.drawings import NAMES
 from tests.cli.run import contents, dense_layers, save_points, write_onnx
 
-EVERYTHING = {"report.html", "cells.npz", "cells.json"} | {
+EVERYTHING = {"report.html", "atlas.html", "cells.npz", "cells.json"} | {
     f"figures/{name}.{ending}" for name in NAMES for ending in ("png", "svg")
 }
 

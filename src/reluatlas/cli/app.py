@@ -34,6 +34,7 @@ from reluatlas.cli.options import (
     MeetingCells,
     Memory,
     NetworkFile,
+    NoBrowser,
     NoFigures,
     NormName,
     Objective,
@@ -44,6 +45,7 @@ from reluatlas.cli.options import (
     Outputs,
     PassedCells,
     Points,
+    Port,
     ProofFile,
     Quiet,
     Reshape,
@@ -151,9 +153,9 @@ def _cells(
     """Find the cells that a network cuts a part of its inputs into, exactly; count, draw and save them.
 
     A plane, or a box of one to six inputs, or all of them; beyond six, a limit (--max-cells, --max-seconds) must be
-    given. With --out: report.html (all figures and numbers on one page), cells.npz (opens with
-    reluatlas.load_complex), cells.json, and the figures as PNG and SVG: six of a plane, the decision
-    boundary of a box of three inputs.
+    given. With --out: report.html (all figures and numbers on one page), of a plane atlas.html (all cells, to zoom,
+    point at and ask), cells.npz (opens with reluatlas.load_complex), cells.json, and the figures as PNG and SVG: six
+    of a plane, the decision boundary of a box of three inputs.
 
     Example: reluatlas cells model.onnx --through a.npy b.npy c.npy --out result
     """
@@ -167,6 +169,37 @@ def _cells(
             source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume,
             certificate=certificate, typed=context.obj,
         )  # fmt: skip
+
+
+@app.command(cls=Grouped, name="view", short_help="Look at a plane live: cells are computed as you zoom.")
+@grouped
+def _view(
+    *,
+    box: BoxSides = None,
+    through: Through = None,
+    margin: Margin = 0.2,
+    data: Points = None,
+    image: ImageShape = None,
+    port: Port = 0,
+    no_browser: NoBrowser = False,
+    jobs: Jobs = None,
+    units: PointUnits,
+    source: Source,
+    quiet: Quiet = False,
+) -> int:
+    """Open the live atlas of a plane in the browser: what is in the window is computed, exactly, at each zoom.
+
+    The plane through three inputs can be led through others of them and those of --data, or walk from one to another.
+    A server on 127.0.0.1 for this machine alone, until Ctrl-C; needs the extra `view`. Its address, printed first,
+    holds a secret: whoever has it can look, too.
+
+    Example: reluatlas view model.onnx --through a.npy b.npy c.npy
+    """
+    from reluatlas.cli.domains import Asked
+    from reluatlas.cli.view import view
+
+    asked = Asked(box or [], through or [], margin, units=units)
+    return view(source, asked, data=data or [], image=image, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet)
 
 
 @app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")

@@ -38,6 +38,7 @@ _IN_OPTIONS = {
     "`jobs`": "`--jobs`",
     "`data_dir=`": "`--data-dir`",
     "`checkpoint=": "`--resume ",
+    "`port=": "`--port ",
 }
 
 

@@ -152,6 +152,21 @@ Figures = Annotated[
 ]  # fmt: skip
 NoFigures = Annotated[bool, typer.Option("--no-figures", help="With --out: draw none.")]
 CountOnly = Annotated[bool, typer.Option("--count-only", help="Only count the cells: less time, less memory.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", metavar="N", parser=whole(0), show_default=False,
+        help="Of the server; any that is free when left out.",
+    ),
+]  # fmt: skip
+ImageShape = Annotated[
+    str | None,
+    typer.Option(
+        "--image", metavar="H,W", show_default=False,
+        help="The shape of inputs that are pictures, where the network takes flat ones: 28,28.",
+    ),
+]  # fmt: skip
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 MaxCells = Annotated[
     int | None,
     typer.Option(

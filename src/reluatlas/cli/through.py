@@ -10,7 +10,7 @@ from reluatlas.errors import DomainError
 OPTION = "--through"
 N_POINTS = 3
 _MODEL = re.compile(r"\.(onnx|onnx\.gz|pt|pth|safetensors)$", re.IGNORECASE)
-_TAKES_MANY = {"at": (OPTION, "--data"), "explore": (OPTION, "--data")}
+_TAKES_MANY = {"at": (OPTION, "--data"), "view": (OPTION, "--data"), "explore": (OPTION, "--data")}
 
 
 def spread(arguments: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,34 @@ class PolyhedralComplex(ComplexRecord):
     def save(self, path: str | Path) -> None:
         """Write the complex and its network to an `.npz` file, without pickle."""
         save_complex(self, path)
+
+    def to_html(self, path: str | Path, *, title: str = "", image: tuple[int, ...] | None = None) -> None:
+        """Write the atlas of the cells: one page that loads nothing, to zoom, point at, ask and link to.
+
+        Parameters
+        ----------
+        path : path
+            Of the file, such as "atlas.html"; one that is there is replaced.
+        title : str, optional
+            The page's heading; the network's source when left out.
+        image : tuple of int, optional
+            The shape of inputs that are pictures, (height, width) or (channels, height, width), where the network takes
+            flat ones; then inputs and maps are drawn.
+
+        Raises
+        ------
+        DimensionError, DomainError
+            When the domain is not a bounded plane, or inputs have no such shape.
+        ArgumentError
+            When there are no cells, or the file cannot be written.
+
+        Guarantees
+        ----------
+        Vertices are the complex's float64 numbers, patterns its own; maps are rounded to float32. Of more than 200,000
+        cells the largest are shown, and the page says how many are left out.
+        """
+        # by its name: what draws stands above what it draws
+        import_module("reluatlas.atlas.page").write_page(self, path, title=title, image=image)
 
     def __repr__(self) -> str:
         rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by}"

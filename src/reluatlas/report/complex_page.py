@@ -27,8 +27,11 @@ def page(
     left_out: Sequence[str] = (),
     not_drawn: Sequence[str] = (),
     numbers: facts.Facts | None = None,
+    atlas: str = "",
 ) -> str:
     """Return the page as text, with the complex's numbers where they are known already: `facts.of_complex`.
+
+    `atlas` is the address of the atlas of the same complex, where there is one.
 
     Guarantees: nothing is loaded from anywhere, figures and style are inside; every text that comes
     from a model, a path or the user is escaped; no script.
@@ -40,6 +43,7 @@ def page(
     body = [
         "" if cx.is_complete else parts.warning(stopped),
         _tiles(numbers),
+        parts.call(atlas, "Open the atlas", "the same cells, to zoom, point at and ask") if atlas else "",
         _pictures(marks),
         parts.warning(words.left_out(left_out)) if left_out else "",
         parts.section("Figures", common.figures(drawings), missing) if drawings or not_drawn else "",

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluatlas.atlas.marks import Mark
 from reluatlas.deadline import current
 from reluatlas.domain import Space
 from reluatlas.errors import TimeLimitError
@@ -42,25 +42,6 @@ FREE_UP_TO = 5_000
 _FIGURE_S, _PER_CELL_S = 0.75, 5e-5  # what a figure takes about, to begin with
 _FLAT, _SOLID = (6.6, 5.4), (6.8, 5.4)
 _COLUMNS = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Mark:
-    """A point of the domain to point out on the figures.
-
-    Attributes
-    ----------
-    label : str
-        Short, such as "a" or "digit 3".
-    u : ndarray, shape (2,)
-        In the domain's coordinates.
-    image : ndarray, shape (h, w), or None
-        The input itself, where it is a picture.
-    """
-
-    label: str
-    u: NDArray[np.float64]
-    image: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,15 +13,15 @@ from reluatlas.errors import ArgumentError, ReluAtlasError
 from reluatlas.report.drawings import NAMES
 
 INDEX = "cells.json"
+ATLAS = "atlas.html"
 PATH_INDEX, PATH_TABLE, PATH_FIGURE = "path.json", "pieces.csv", "path"
 POINTS_INDEX, POINTS, CERTIFICATES = "points.json", "points.npz", "certificates.npz"
 SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
 COMPARISON_INDEX, COMPARISON_FIGURE = "comparison.json", "comparison"
 WHY_INDEX, WHY_ARRAYS = "why.json", "why.npz"
 _INDEXES = (WHY_INDEX, INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
-_OURS = frozenset(
-    {"report.html", "cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS, "figures", *_INDEXES}
-)
+_ARRAYS = ("cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS)
+_OURS = frozenset({"report.html", ATLAS, "figures", *_ARRAYS, *_INDEXES})
 MOST_FIGURES = 32  # figures of a path, at most
 _FIGURES = frozenset(
     f"{name}{ending}"

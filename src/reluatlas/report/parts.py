@@ -131,6 +131,11 @@ def link(address: str, text: str) -> Markup:
     return _macros().link(address, text)
 
 
+def call(address: str, text: str, more: str) -> Markup:
+    """Return a link that stands alone, and what is behind it."""
+    return _macros().call(address, text, more)
+
+
 def tiles(pairs: Iterable[tuple[str, str]]) -> Markup:
     """Return large numbers in a row, each over what it counts."""
     return _macros().tiles(list(pairs))

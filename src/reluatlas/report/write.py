@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reluatlas.deadline import current
+from reluatlas.errors import TimeLimitError
 from reluatlas.report.common import About
 from reluatlas.report.complex_page import page
 from reluatlas.report.drawings import NAMES, Drawing, Mark, draw
 from reluatlas.report.facts import Facts
-from reluatlas.report.folder import INDEX, fill_folder
+from reluatlas.report.folder import ATLAS, INDEX, fill_folder
+
+_ATLAS_NAME = "atlas"
+_ATLAS_S, _ATLAS_PER_CELL_S = 0.3, 1e-4  # what it takes, about
 
 if TYPE_CHECKING:
     from reluatlas.complexes.complex import PolyhedralComplex
@@ -27,7 +32,7 @@ def write_report(
     figures: Sequence[str] | None = None,
     unasked_s: float = 0.0,
 ) -> Path:
-    """Write `report.html`, `cells.npz`, `cells.json` and the figures; return the page's path.
+    """Write `report.html`, `atlas.html`, `cells.npz`, `cells.json` and the figures; return the report's path.
 
     Parameters
     ----------
@@ -57,6 +62,9 @@ def write_report(
 
     def write(place: Path) -> None:
         drawn = draw(cx, marks, left_out.append, names=figures, unasked_s=unasked_s, not_drawn=not_drawn.append)
+        atlas = _atlas(cx, about, marks)
+        if atlas is None:
+            left_out.append(_ATLAS_NAME)
         drawings = sorted(drawn, key=lambda d: [*NAMES, d.name].index(d.name))
         if not_drawn:
             numbers["not_drawn"] = sorted(not_drawn, key=[*NAMES, *not_drawn].index)
@@ -65,12 +73,29 @@ def write_report(
         cx.save(place / "cells.npz")
         write_figures(place / "figures", drawings)
         told = numbers.get("left_out", ()), numbers.get("not_drawn", ())
-        text = page(cx, about, drawings, marks, *told, numbers=numbers)
+        if atlas:
+            _text(place / ATLAS, atlas)
+        text = page(cx, about, drawings, marks, *told, numbers=numbers, atlas=ATLAS if atlas else "")
         (place / "report.html").write_text(text, encoding="utf-8", errors="backslashreplace")
         (place / INDEX).write_text(as_json(numbers) + "\n", encoding="utf-8")
 
     fill_folder(folder, write)
     return folder / "report.html"
+
+
+def _atlas(cx: PolyhedralComplex, about: About, marks: Sequence[Mark]) -> str | None:
+    """Return the page of the atlas; "" where a domain has none, None when there is no time for it."""
+    if cx.domain.dim != 2 or cx.vertices.on is not None or cx.n_cells == 0:
+        return ""
+    if current().left() < _ATLAS_S + _ATLAS_PER_CELL_S * cx.n_cells:
+        return None
+    from reluatlas.atlas.contents import contents_of
+    from reluatlas.atlas.page import page_of
+
+    try:
+        return page_of(contents_of(cx, marks), title=about.title, report="report.html")
+    except TimeLimitError:
+        return None
 
 
 def write_numbers(folder: Path, name: str, numbers: Facts) -> Path:
