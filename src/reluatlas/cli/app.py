@@ -179,7 +179,7 @@ def _view(
     through: Through = None,
     margin: Margin = 0.2,
     data: Points = None,
-    image: ImageShape = None,
+    image_shape: ImageShape = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
     jobs: Jobs = None,
@@ -199,7 +199,9 @@ def _view(
     from reluatlas.cli.view import view
 
     asked = Asked(box or [], through or [], margin, units=units)
-    return view(source, asked, data=data or [], image=image, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet)
+    return view(
+        source, asked, data=data or [], image=image_shape, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet
+    )
 
 
 @app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")

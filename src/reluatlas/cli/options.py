@@ -162,7 +162,7 @@ Port = Annotated[
 ImageShape = Annotated[
     str | None,
     typer.Option(
-        "--image", metavar="H,W", show_default=False,
+        metavar="H,W", show_default=False,
         help="The shape of inputs that are pictures, where the network takes flat ones: 28,28.",
     ),
 ]  # fmt: skip
@@ -402,12 +402,6 @@ Baseline = Annotated[
         "the input that is all 0.",
     ),
 ]  # fmt: skip
-ImageShape = Annotated[
-    str | None,
-    typer.Option(
-        metavar="H,W", show_default=False, help="Draw the inputs as a picture of this height and width: 28,28."
-    ),
-]
 PassedCells = Annotated[
     int,
     typer.Option(

@@ -212,3 +212,19 @@ def _typed_numbers(text: str, given: str, option: str) -> list[float]:
     if not all(isfinite(v) for v in values):
         raise DomainError(f"`{given}` holds NaN or an infinite number. Pass finite ones.")
     return values
+
+
+def picture_sides(text: str | None) -> tuple[int, ...] | None:
+    """Return the sides that `--image-shape` says: height and width, or channels, height and width.
+
+    Raises
+    ------
+    ArgumentError
+        When it says something else.
+    """
+    if text is None:
+        return None
+    sides = text.split(",")
+    if not 2 <= len(sides) <= 3 or not all(side.strip().isdecimal() and int(side) > 0 for side in sides):
+        raise ArgumentError(f"`--image-shape {text}` is no shape; expected height,width such as 28,28.")
+    return tuple(map(int, sides))

@@ -12,8 +12,7 @@ from reluatlas.cli import console
 from reluatlas.cli.domains import Asked
 from reluatlas.cli.exit_codes import DONE
 from reluatlas.cli.models import Source
-from reluatlas.cli.points import read_files
-from reluatlas.errors import ArgumentError
+from reluatlas.cli.points import picture_sides, read_files
 from reluatlas.report import words
 
 
@@ -35,7 +34,7 @@ def view(
     from reluatlas.live.windows import open_windows
 
     require_installed()
-    shape = _shape(image)
+    shape = picture_sides(image)
     with listen(port) as listening:
         net = source.load()
         chosen = asked.fit(net, quiet=quiet)
@@ -64,12 +63,3 @@ def view(
         with suppress(KeyboardInterrupt):  # the way to end it
             serve(windows, listening, guard)
     return DONE
-
-
-def _shape(image: str | None) -> tuple[int, ...] | None:
-    if image is None:
-        return None
-    sides = image.split(",")
-    if not 2 <= len(sides) <= 3 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise ArgumentError(f"`--image {image}` is no shape; expected height,width such as `--image 28,28`.")
-    return tuple(map(int, sides))

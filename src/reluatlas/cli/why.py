@@ -15,7 +15,7 @@ from reluatlas.cli.answer import line
 from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Common
 from reluatlas.cli.models import Source
-from reluatlas.cli.points import Point, PointUnits, all_points
+from reluatlas.cli.points import Point, PointUnits, all_points, picture_sides
 from reluatlas.deadline import NEVER, current, grace, under
 from reluatlas.errors import ArgumentError, TimeLimitError
 from reluatlas.report import facts, why_facts, words
@@ -71,15 +71,6 @@ class Asked:
             raise ArgumentError(f"`--baseline {self.baseline}` holds {len(found):,} points; name one row of it.")
         return found[0].x
 
-    def shape(self) -> tuple[int, int] | None:
-        """Return height and width of the input, as `--image-shape` says them."""
-        if self.image_shape is None:
-            return None
-        sides = self.image_shape.replace("x", ",").split(",")
-        if len(sides) != 2 or not all(side.strip().isdigit() and int(side) > 0 for side in sides):
-            raise ArgumentError(f"`--image-shape {self.image_shape}` must be two numbers, such as 28,28.")
-        return int(sides[0]), int(sides[1])
-
 
 def why(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) -> int:
     """Explain a decision, print the explanation, and write the page."""
@@ -87,7 +78,7 @@ def why(source: Source, asked: Asked, common: Common, *, typed: Sequence[str]) -
     from reluatlas.figures.contributions import picture_shape
 
     out, quiet = common.folder, common.quiet
-    shape = asked.shape()
+    shape = picture_sides(asked.image_shape)
     net = source.load(grace_s=NEVER)  # the sum is told whatever the limit; how far it holds takes long
     picture_shape(net.input_shape, shape)
     point, start_at = asked.point(net, quiet=quiet), asked.start(net)

@@ -65,7 +65,7 @@ def bounded_outputs(network: Network, rows: FloatArray, choice: Choice, bounds: 
     return done[network.output]
 
 
-def bounded_sums(outputs: Bounded, factors: NDArray[np.floating]) -> tuple[FloatArray, FloatArray]:
+def bounded_sums(outputs: Bounded, factors: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return sums of outputs with factors 1, 0 and -1 (N, m), and bounds on their errors."""
     total = exactly(np.zeros((outputs.value.shape[0], 1)))
     for k in range(factors.shape[1]):

@@ -27,6 +27,7 @@ def picture_shape(input_shape: tuple[int, ...], image_shape: tuple[int, ...] | N
     """
     n = int(np.prod(input_shape))
     if image_shape is not None:
+        image_shape = image_shape[-2:] if len(image_shape) == 3 and image_shape[0] == 1 else image_shape
         if len(image_shape) != 2 or int(np.prod(image_shape)) != n or min(image_shape) < 1:
             given = "×".join(map(str, image_shape))
             raise DimensionError(f"`image_shape` of {given} does not hold the {n:,} inputs. Pass (height, width).")
@@ -39,7 +40,7 @@ def contributions(
     parts: ArrayLike,
     *,
     image: ArrayLike | None = None,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     axes: Any = None,
     figsize: tuple[float, float] | None = None,
 ) -> NDArray[np.object_]:

@@ -25,7 +25,7 @@ def of_decision(
     reach: Reach | None,
     path: IntegratedGradients | None,
     label: str,
-    image_shape: tuple[int, int] | None,
+    image_shape: tuple[int, ...] | None,
 ) -> Facts:
     """Return the numbers of an explanation, of how far it holds, and of a path from a baseline."""
     parts, picture = why.parts, picture_shape(why.parts.shape, image_shape)

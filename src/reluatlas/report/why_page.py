@@ -29,7 +29,7 @@ def write_why(
     numbers: facts.Facts,
     about: About,
     *,
-    image_shape: tuple[int, int] | None,
+    image_shape: tuple[int, ...] | None,
 ) -> Path:
     """Write `report.html`, `why.json`, `why.npz` (parts, weights) and figures; return the page's path."""
 
@@ -48,7 +48,7 @@ def write_why(
     return folder / "report.html"
 
 
-def _draw(why: Explanation, path: IntegratedGradients | None, image_shape: tuple[int, int] | None) -> Iterator[Drawing]:
+def _draw(why: Explanation, path: IntegratedGradients | None, image_shape: tuple[int, ...] | None) -> Iterator[Drawing]:
     yield _drawing(
         "contributions", "What each input contributes", why.parts, why, image_shape,
         "Red speaks for the answer, blue against it, white does nothing. Added up, with what does not depend on the "
@@ -62,7 +62,7 @@ def _draw(why: Explanation, path: IntegratedGradients | None, image_shape: tuple
 
 
 def _drawing(
-    name: str, title: str, values: Any, why: Explanation, image_shape: tuple[int, int] | None, caption: str
+    name: str, title: str, values: Any, why: Explanation, image_shape: tuple[int, ...] | None, caption: str
 ) -> Drawing:
     from reluatlas.figures.contributions import contributions, picture_shape
 

@@ -24,6 +24,8 @@ from reluatlas.subdivision.local.rounding import Lost
 from reluatlas.subdivision.program.error_bounds import roundings
 from reluatlas.typing import FloatArray, IntArray
 
+OUTPUT = -1
+"""Stands for the output among the cut nodes: it may be one of them itself."""
 _LOOSE = 2.0**14
 """Where sizes are, in the middle, so many times the weights, errors are followed through the network instead."""
 _LEAST = 2.0**-900
@@ -47,7 +49,7 @@ class _OutOfRange(Exception):
 def composed(
     network: Graph, domain: Box | Slice, pattern: IntArray, kept: Mapping[int, IntArray]
 ) -> dict[int, Rows] | None:
-    """Return what each cut node with kept units reads, and the output; None where float64 has no room for the weights.
+    """Return what each cut node with kept units reads, and the output, as `OUTPUT`; None where float64 has no room.
 
     Parameters
     ----------
@@ -79,13 +81,13 @@ def _composed(
     rows = np.concatenate([basis, origin[None]])
     made = _Composition(network, pattern, kept, basis.shape[0], lost)
     output = outcome(network, _checked(Rows(rows, np.abs(rows))), made)
-    found = made.found | {network.output: output}
+    found = made.found | {OUTPUT: output}
     return found if lost is None else _tightened(network, found, made.taken, lost)
 
 
 def _tightened(network: Graph, out: dict[int, Rows], taken: dict[int, IntArray], lost: Lost) -> dict[int, Rows]:
     """Return the rows with sizes that are no larger than errors demand."""
-    read: dict[int, list[IntArray]] = {network.output: [np.arange(out[network.output].weight.shape[1])]}
+    read: dict[int, list[IntArray]] = {network.output: [np.arange(out[OUTPUT].weight.shape[1])]}
     for position, own in taken.items():
         node = network.nodes[position]
         assert isinstance(node, Breakpoints | Max)
@@ -104,8 +106,11 @@ def _tightened(network: Graph, out: dict[int, Rows], taken: dict[int, IntArray],
         return Rows(rows.weight, np.minimum(size, rows.size))
 
     # the output's own come first in what is read of its tensor
-    ordered = [(network.output, network.output), *((position, network.nodes[position].input) for position in taken)]
-    made = {key: tight(t, out[key]) for key, t in ordered}
+    made = {OUTPUT: tight(network.output, out[OUTPUT])}
+    for position in taken:
+        node = network.nodes[position]
+        assert isinstance(node, Breakpoints | Max)
+        made[position] = tight(node.input, out[position])
     return {key: made[key] for key in out}
 
 

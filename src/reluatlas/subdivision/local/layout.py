@@ -21,7 +21,7 @@ from reluatlas.arithmetic.floats import mantissas
 from reluatlas.domain import Box, Slice
 from reluatlas.network.operators import Dense
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
-from reluatlas.subdivision.local.compose import Rows, entries_of
+from reluatlas.subdivision.local.compose import OUTPUT, Rows, entries_of
 from reluatlas.subdivision.program.error_bounds import EACH_LEVEL, Edge, roundings, staged
 from reluatlas.subdivision.program.layout import (
     M_CERTAIN,
@@ -94,7 +94,7 @@ class LocalGraph:
             self._add_cut(cut, bool(is_exact[t]))
             at[t] = len(self._nodes) - 1
             self._sources.append(at[t])
-        self._add_affine(rows[whole.output], done[whole.output], is_exact[whole.output])
+        self._add_affine(rows[OUTPUT], done[whole.output], is_exact[whole.output])
         self.network = Graph(tuple(self._nodes), len(self._nodes) - 1, classes=None)
         self._lay_out()
 

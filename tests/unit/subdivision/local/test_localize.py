@@ -11,7 +11,7 @@ import pytest
 import reluatlas as ra
 from reluatlas.network.build import Builder
 from reluatlas.subdivision.local import localize
-from reluatlas.subdivision.local.compose import composed
+from reluatlas.subdivision.local.compose import OUTPUT, composed
 from reluatlas.subdivision.program.layout import M_OUT
 from reluatlas.subdivision.program.lower import lower
 from reluatlas.testing import zoo
@@ -86,6 +86,31 @@ def test_weights_that_float64_cannot_hold_make_no_local_network():
     box, on = ra.Box(-1, 1, dim=2), np.ones(8, dtype=np.int64)
     none = dict.fromkeys(chain(1.0).cuts, np.zeros(0, dtype=np.int64))
     rows = composed(chain(0.5), box, on, none)
-    assert rows is not None and np.array_equal(rows[chain(0.5).output].weight[:2], np.eye(2) / 16)
+    assert rows is not None and np.array_equal(rows[OUTPUT].weight[:2], np.eye(2) / 16)
     assert composed(chain(2.0**-280), box, on, none) is None
     assert composed(chain(2.0**280), box, on, none) is None
+
+
+def without_last_sum(net):
+    """Return a network that ends where another one cuts for the last time."""
+    last = net.cuts[-1]
+    return ra.Network(net.nodes[: last + 1], last, source="ends with a cut", classes=None)
+
+
+@pytest.mark.parametrize("family", zoo.FAMILIES)
+def test_networks_that_end_with_a_cut(family, monkeypatch):
+    for seed in (0, 1, 2, 4):
+        net, box = without_last_sum(zoo.FAMILIES[family](seed)), zoo.domain_for(seed)
+        for here in (box, part_of(box, seed)):
+            found = {}
+            for mode in ("off", "on", "items"):
+                monkeypatch.setattr(localize, "mode", mode)
+                found[mode] = ra.enumerate_cells(net, here, jobs=1)
+                assert ra.count_cells(net, here, jobs=1).n_cells == found[mode].n_cells
+            patterns, nodes = [set(map(tuple, cx.patterns.tolist())) for cx in found.values()], to_nodes(net)
+            assert patterns[0] == patterns[1] == patterns[2]
+            cx = found["on"]
+            for cell in range(min(cx.n_cells, 8)):
+                forms = map_along(nodes, net.output, 2, cx.patterns[cell].tolist())
+                np.testing.assert_allclose(cx.affine.A[cell], [[float(c) for c in f[:2]] for f in forms], atol=1e-9)
+                np.testing.assert_allclose(cx.affine.b[cell], [float(f[2]) for f in forms], atol=1e-9)

@@ -73,9 +73,9 @@ def assert_within(net: Graph, pattern: np.ndarray, kept: Mapping[int, np.ndarray
         exactly_composed(net, pattern, kept), names(net, kept), roundings(net), 0,
     )  # fmt: skip
     for key, rows in found.items():
-        node = net.nodes[key]
-        t, entries = key, np.arange(rows.weight.shape[1])
-        if key != net.output or isinstance(node, Breakpoints | Max):
+        t, entries = net.output, np.arange(rows.weight.shape[1])
+        if key != compose.OUTPUT:
+            node = net.nodes[key]
             assert isinstance(node, Breakpoints | Max)
             t = node.input
             entries = kept[key] if isinstance(node, Breakpoints) else compose.entries_of(node, kept[key])
@@ -167,6 +167,8 @@ def test_in_deep_networks_errors_are_followed_and_far_smaller(make):
         few = {t: own if isinstance(net.nodes[t], Max) or t in net.cuts[-2:] else own[:2] for t, own in kept.items()}
         plainly, followed = both(net, pattern, few)
         assert assert_within(net, pattern, few, followed) > 100
-        ratio = plainly[net.output].size / np.where(plainly[net.output].size > 0, followed[net.output].size, np.inf)
+        ratio = plainly[compose.OUTPUT].size / np.where(
+            plainly[compose.OUTPUT].size > 0, followed[compose.OUTPUT].size, np.inf
+        )
         gains.append(ratio.max(initial=0.0))
     assert max(gains) > 5
