@@ -57,6 +57,16 @@ def test_the_address_comes_and_ctrl_c_ends_it(model):
         assert viewing.process.returncode == 0 and "Traceback" not in err and out == ""
 
 
+def settled(browser):
+    """Wait until the same window stands there, complete, for half a second: on the way others may."""
+    seen, since = None, time.monotonic()
+    while seen is None or time.monotonic() - since < 0.5:
+        now = browser.run("JSON.stringify([document.querySelector('#atlas').dataset, reluatlas.complex.told.window])")
+        if now != seen or json.loads(now)[0]["last"] != "true":
+            seen, since = now, time.monotonic()
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(not find_browser(), reason="no chromium: the page cannot be opened in a browser")
 def test_what_is_seen_at_a_depth_is_the_engines_answer(model):
     net = ra.load(model[0])
@@ -77,6 +87,7 @@ def test_what_is_seen_at_a_depth_is_the_engines_answer(model):
                 f"(({{ dataset }}) => dataset.last === 'true' && dataset.window !== {json.dumps(before)})"
                 "(document.querySelector('#atlas'))", seconds=60,
             )  # fmt: skip
+            settled(browser)
             x0, y0, x1, y1 = browser.run("reluatlas.complex.told.window")
             there = ra.enumerate_cells(net, ra.Slice(plane.origin, plane.basis, box=ra.Box([x0, y0], [x1, y1])))
             assert browser.run("reluatlas.complex.n") == there.n_cells >= 2

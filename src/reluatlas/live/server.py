@@ -152,7 +152,7 @@ def require_installed() -> None:
     MissingDependencyError
         When starlette, uvicorn or websockets is not installed.
     """
-    if not all(find_spec(name) for name in ("starlette", "uvicorn", "websockets")):
+    if not (find_spec("starlette") and find_spec("uvicorn") and find_spec("websockets")):
         raise MissingDependencyError(
             "`reluatlas view` needs starlette, uvicorn and websockets. Run `pip install 'reluatlas[view]'`."
         )

@@ -121,7 +121,7 @@ def _lines(value: Any, margin: str) -> str:
 
 
 def _text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
