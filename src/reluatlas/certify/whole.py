@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from reluatlas.deadline import look
 from reluatlas.domain import Domain, Slice
 from reluatlas.network.operators import Convolution, Dense, Gather
 from reluatlas.network.record import Affine, Breakpoints, Max
@@ -99,9 +100,17 @@ def matrix_of(operator: Any) -> tuple[Any, int]:
             run = slice(sparse.indptr[i], sparse.indptr[i + 1])
             table[i, sparse.indices[run]] = sparse.values[run]
         denominator = sparse.denominator
-    pairs = [float(v).as_integer_ratio() for v in table.reshape(-1)]
-    shared = max((d for _, d in pairs), default=1)
-    return fmpz_mat(table.shape[0], table.shape[1], [n * (shared // d) for n, d in pairs]), shared * denominator
+    # powers of two: the largest denominator is a multiple of all
+    shared, rows = 1, []
+    for row in table:
+        look()
+        rows.append([value.as_integer_ratio() for value in row.tolist()])
+        shared = max(shared, max((d for _, d in rows[-1]), default=1))
+    whole_rows = []
+    for pairs in rows:
+        look()
+        whole_rows.append([n * (shared // d) for n, d in pairs])
+    return fmpz_mat(table.shape[0], table.shape[1], [n for row in whole_rows for n in row]), shared * denominator
 
 
 def affine(node: Affine, tensors: dict[int, Tensor], k: int) -> Tensor:

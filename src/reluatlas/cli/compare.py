@@ -184,7 +184,8 @@ def _show(
     rows = [("time", words.seconds(numbers["seconds"]))]
     if "n_cells" in numbers:
         so_far = "" if numbers["is_complete"] else "  (INCOMPLETE)"
-        ends = [("largest |f - g|", f"{numbers['lower']:.9g} to {numbers['upper']:.9g}")] if numbers["boxes"] else []
+        upper = "no bound found in time" if numbers["upper"] is None else f"{numbers['upper']:.9g}"
+        ends = [("largest |f - g|", f"{numbers['lower']:.9g} to {upper}")] if numbers["boxes"] else []
         parts = [("boxes", f"{numbers['boxes']['n_boxes']:,}")] if numbers["boxes"] else []
         found = [
             ("cells", f"{numbers['n_cells']:,} of the common refinement{so_far}"),

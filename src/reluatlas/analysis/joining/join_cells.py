@@ -86,6 +86,8 @@ def join_cells(
         changes, or both or none of it and `n_pieces` are given; when there are fewer linear regions than `n_pieces`.
     DomainError
         When the domain is a `Space`.
+    TimeLimitError
+        When the time was over before the linear regions were known.
 
     Guarantees
     ----------
@@ -133,7 +135,9 @@ def join_cells(
         return _answer(ground, labels, maps, deviations, None, method, "")
     wanted = None if tolerance is None else checked_tolerance(tolerance)
     tell: Any = progress
-    joining, stopped = Joining(ground), ""
+    deadline, stopped = Deadline.after(max_seconds), ""
+    with under(deadline):
+        joining = Joining(ground)  # of linear regions, which are found first
     if wanted is not None and 0 < wanted < joining.errors[0]:
         raise ArgumentError(
             f"`tolerance={tolerance!r}` is below {joining.errors[0]:.3g}, what rounding the linear regions' maps to "
@@ -142,7 +146,7 @@ def join_cells(
     pieces = joining.pieces
     if wanted != 0:
         limit = np.inf if wanted is None else wanted
-        with under(Deadline.after(max_seconds)):
+        with under(deadline):
             try:
                 joining.run(1 if n_pieces is None else int(n_pieces), limit, tell)
             except TimeLimitError:
