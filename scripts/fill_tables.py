@@ -31,7 +31,7 @@ from scripts.tables.engines import (
     solids,
 )
 from scripts.tables.mnist import mnist_accuracy, mnist_small, mnist_study, one_center, one_center_epochs
-from scripts.tables.points import affine_maps, cell_at, trace
+from scripts.tables.points import affine_maps, cell_at, limits, trace
 from scripts.tables.smaller import compare, joining, simplify, standalone
 from scripts.tables.words import Record
 
@@ -61,6 +61,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "joining": joining,
     "simplify": simplify,
     "compare": compare,
+    "limits": limits,
     "atlas": atlas,
     "live": live,
 }

@@ -46,3 +46,17 @@ def trace(record: Record) -> str:
         "exactly.\n"
     )
     return table(head, lines) + checked + made(record["machine"])
+
+
+def limits(record: Record) -> str:
+    """Return the table of what ended when its time was over."""
+    rows = [
+        [
+            row["model"], f"`{row['verb']}`" if row["verb"].startswith("reluatlas") else row["verb"],
+            f"{row['limit']:g}" + (f" x {row['limits_within']}" if row["limits_within"] > 1 else ""),
+            f"{row['took']:.1f}", f"{row['processor']:.1f}", "yes" if row["kept"] else "**no**",
+        ]
+        for row in record["rows"]
+    ]  # fmt: skip
+    head = ["network", "what", "limit, s", "took, s", "processor, s", "kept to 1 s and a tenth"]
+    return table(head, rows) + made(record["machine"]).rstrip(".\n") + f", load {record['load']:.1f}.\n"
