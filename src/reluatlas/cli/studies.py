@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from reluatlas.cli.help import Grouped
-from reluatlas.cli.options import (
+from reluatlas.cli.options import Jobs, Json, Out, Quiet
+from reluatlas.cli.study_options import (
     Cache,
     DataDir,
     Epochs,
@@ -13,14 +14,10 @@ from reluatlas.cli.options import (
     Film,
     FirstSeed,
     ImageData,
-    Jobs,
-    Json,
     KeepMaps,
     Net,
     Networks,
-    Out,
     Problem,
-    Quiet,
     Seeds,
     SeedsOfEach,
     TrainOn,
