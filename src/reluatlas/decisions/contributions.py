@@ -146,7 +146,7 @@ def contributions(
         factors = np.zeros((rows.shape[0], net.n_outputs))
         for i, outputs in enumerate(found):
             question = asked(net, outputs, against, output)
-            factors[i, list(question.factors)] = list(question.factors.values())
+            factors[i] = question.row(net.n_outputs)
             labels[batch.start + i] = question.label
             others[batch.start + i] = -1 if question.against is None else question.against
         maps = margin_maps(net, factors, known.choice, rows.shape[0])

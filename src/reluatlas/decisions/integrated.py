@@ -71,7 +71,7 @@ class IntegratedGradients(Shown):
         start, way = self.baseline.reshape(-1), (self.x - self.baseline).reshape(-1)
         points = Points(self.network, start + middle[:, None] * way)
         chooser, total = Chooser(self.network, points, perturb=True), np.zeros(self.network.n_inputs)
-        factors = _factors(self.network, self.question)
+        factors = self.question.row(self.network.n_outputs)[None]
         for batch in _batches(self.network, n_steps):
             choice = chooser(batch).choice
             total += margin_maps(self.network, factors, choice, batch.stop - batch.start).weights.sum(axis=0)
@@ -164,7 +164,7 @@ def integrated_gradients(
             f"the path from the baseline was traced up to t = {path.reached:.3g} of 1 only, stopped by "
             f"{path.stopped_by}. Allow more seconds."
         )
-    factors, lengths, patterns = _factors(net, question), np.diff(path.edges), path.patterns
+    factors, lengths, patterns = question.row(net.n_outputs)[None], np.diff(path.edges), path.patterns
     total = np.zeros(net.n_inputs)
     for batch in _batches(net, path.n_pieces):
         look()
@@ -176,12 +176,6 @@ def integrated_gradients(
         net, rows.reshape(shape), start.reshape(shape), question, parts.reshape(shape),
         float(factors[0] @ (ends[1] - ends[0])), path.n_pieces,
     )  # fmt: skip
-
-
-def _factors(net: Network, question: Question) -> FloatArray:
-    out = np.zeros((1, net.n_outputs))
-    out[0, list(question.factors)] = list(question.factors.values())
-    return out
 
 
 def _batches(net: Network, n: int) -> list[slice]:

@@ -32,6 +32,12 @@ class Question(NamedTuple):
     against: int | None
     output: int | None
 
+    def row(self, n_outputs: int) -> FloatArray:
+        """Return what each output is multiplied with, shape (n_outputs,)."""
+        out = np.zeros(n_outputs)
+        out[list(self.factors)] = list(self.factors.values())
+        return out
+
     def words(self, network: Network) -> str:
         """Return what is explained, for a sentence."""
         if self.output is not None:

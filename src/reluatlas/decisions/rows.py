@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.bounded import Bounded, exactly, plus, scaled, take
-from reluatlas.deadline import look
-from reluatlas.network.interpret import Choice, pull, slopes_of, winners_of
+from reluatlas.network.interpret import Choice, outcome, pull
 from reluatlas.network.maps.compose import FloatRows
-from reluatlas.network.network import Affine, Breakpoints, Input, Network
-from reluatlas.network.values.bounded import FloatBounds
+from reluatlas.network.network import Network
+from reluatlas.network.values.bounded import AlongPieces, FloatBounds
 from reluatlas.typing import FloatArray
 
 
@@ -43,26 +42,8 @@ def margin_maps(network: Network, factors: NDArray[np.floating], choice: Choice,
 
 def bounded_outputs(network: Network, rows: FloatArray, choice: Choice, bounds: FloatBounds) -> Bounded:
     """Return the outputs (N, m) at points (N, n_inputs) whose pieces are known, with bounds on their errors."""
-    done: list[Bounded] = []
     with np.errstate(all="ignore"):
-        for t, node in enumerate(network.nodes):
-            look()
-            if isinstance(node, Input):
-                done.append(exactly(rows))
-            elif isinstance(node, Affine):
-                total = exactly(np.broadcast_to(node.bias, (rows.shape[0], node.bias.size)).copy())
-                for source, operator in zip(node.inputs, node.operators, strict=True):
-                    total = plus(bounds.apply(operator, done[source]), total)
-                done.append(total)
-            elif isinstance(node, Breakpoints):
-                unit, piece = np.arange(node.knots.shape[0]), choice[t]
-                bent = scaled(done[node.input], slopes_of(node, piece))
-                done.append(plus(bent, node.intercepts[unit, piece]))
-            else:
-                chosen, source = winners_of(node, choice[t]), done[node.input]
-                picked = (np.take_along_axis(part, chosen, axis=1) for part in source)
-                done.append(Bounded(*picked))
-    return done[network.output]
+        return outcome(network, exactly(rows), AlongPieces(bounds, choice, rows.shape[0]))
 
 
 def bounded_sums(outputs: Bounded, factors: FloatArray) -> tuple[FloatArray, FloatArray]:

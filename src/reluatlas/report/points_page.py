@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reluatlas.network.network import Network
 
 _ROWS, _CELLS, _FACETS = 200, 12, 10
-_IMAGES, _OUTPUTS, _LEAST_SIDE = 4, 12, 4
+_IMAGES, _OUTPUTS = 4, 12
 _VECTOR = 12  # numbers of a vector that are written out
 _WIDTH = 8.6
 _CHECK = """import reluatlas as ra
@@ -81,6 +81,7 @@ def write_points_report(
 
 def _draw(net: Network, points: Sequence[PointFacts], drawn: Mapping[str, Cell]) -> Iterator[Drawing]:
     from reluatlas.figures import plot
+    from reluatlas.figures.contributions import picture_shape
 
     if not drawn:
         return
@@ -88,8 +89,8 @@ def _draw(net: Network, points: Sequence[PointFacts], drawn: Mapping[str, Cell])
     png, svg = png_and_svg(partial(on_one, partial(_facets, plot.facet_distances, drawn), size))
     yield Drawing("facets", "How far the facets are", _facets_caption(points, drawn), png, svg, is_wide=True)
     with_maps = [point for point in points if point.cells]
-    shape = net.input_shape if len(net.input_shape) < 3 or net.input_shape[0] != 1 else net.input_shape[1:]
-    if len(shape) == 2 and min(shape) >= _LEAST_SIDE and with_maps and net.n_outputs <= _OUTPUTS:
+    shape = picture_shape(net.input_shape)
+    if shape is not None and with_maps and net.n_outputs <= _OUTPUTS:
         png, svg = png_and_svg(partial(_images, plot.affine_images, with_maps[:_IMAGES], shape, net.n_outputs))
         yield Drawing("maps", "The affine maps, as pictures", _images_caption(), png, svg, is_wide=True)
 
