@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import numpy as np
 import pytest
@@ -111,10 +112,16 @@ def test_stops_by_time_and_interrupts_lose_and_repeat_nothing(does, jobs, tmp_pa
         if len(evaluated) > before + 60:
             raise KeyboardInterrupt
 
+    def dawdling(n_cells, share):
+        if len(evaluated) > before + 60:
+            time.sleep(some)
+
     stops, before = [], 0
-    # many pieces of work long, however busy the machine: cells of a first piece may come in another order
-    some = {"max_seconds": 0.1 * whole.seconds}
-    for limits in (some, {"progress": interrupting}, some):
+    # the limit is many pieces of work long, however busy the machine, and comes after some of them: cells of a first
+    # piece that is cut short may come in another order
+    some = max(1.0, 2 * whole.seconds)
+    timed = {"max_seconds": some, "progress": dawdling}
+    for limits in (timed, {"progress": interrupting}, timed):
         before = len(evaluated)
         part = work(does, shape, side, jobs=jobs, checkpoint=tmp_path / "run", **limits)
         assert part.n_cells < whole.n_cells
