@@ -125,11 +125,11 @@ class Search:
 
     def run(self, points: Sequence[Point], told: Callback | None) -> None:
         """Look at points until all are done, the time that holds here is over, or an interrupt comes."""
-        from threadpoolctl import threadpool_limits
+        from reluatlas.network.batches import one_blas_thread
 
         deadline = current()
         try:
-            with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for one another
+            with one_blas_thread():  # small matrices: more threads only wait for one another
                 for point in points:
                     if deadline.is_over() or not self._looked(point, deadline):
                         self.stopped_by = "max_seconds"

@@ -145,13 +145,12 @@ def _require_inside_of_cells(net: Network, points: Sequence[Point], domain: Box 
 def _search(
     net: Network, points: Sequence[Point], goal: Point | None, domain: Box | Space, asked: Asked, *, quiet: bool
 ) -> Exploration:
-    from threadpoolctl import threadpool_limits
-
     from reluatlas.cells.explore import explore as explore_
+    from reluatlas.network.batches import one_blas_thread
 
     with (
         console.progress(quiet=quiet) as told,
-        threadpool_limits(1, user_api="blas"),
+        one_blas_thread(),
         under(current().share(_FOR_CELLS)),
     ):
         return explore_(

@@ -27,12 +27,12 @@ class Along:
 
     def __call__(self, points: FloatArray, patterns: NDArray[np.integer]) -> Bounded:
         """Return the outputs (N, m) at points (N, k), along patterns (N, units)."""
-        from threadpoolctl import threadpool_limits
+        from reluatlas.network.batches import one_blas_thread
 
         choice = {t: patterns[:, at].astype(np.intp) for t, at in self._slices.items()}
         along = AlongPieces(self._bounds, choice, len(points))
         # products are small, and the threads of the machine are at work on cells
-        with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             return outcome(self._network, self._inputs(points), along)
 
     def _inputs(self, points: FloatArray) -> Bounded:

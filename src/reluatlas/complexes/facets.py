@@ -22,7 +22,7 @@ from reluatlas.errors import InternalError
 from reluatlas.shown import Shown
 from reluatlas.subdivision.path.composition import new_state
 from reluatlas.subdivision.path.exact_rows import line_reference, split_reference
-from reluatlas.subdivision.path.pieces import piece_key
+from reluatlas.subdivision.program.keys import piece_key
 from reluatlas.subdivision.program.layout import BREAK, M_K, Lowered
 
 SIDE, UNEXPLORED, _OPEN = -1, -2, -3

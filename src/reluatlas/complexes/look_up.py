@@ -21,7 +21,7 @@ from reluatlas.network.maps.affine_at import pattern_type
 from reluatlas.network.patterns.certain import Walk
 from reluatlas.network.patterns.decide import Chooser
 from reluatlas.network.point_shapes import require_order
-from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.subdivision.program.keys import pattern_key
 from reluatlas.typing import FloatArray, IntArray
 
 _FEW = 16  # points below which nothing is prepared for many

@@ -199,9 +199,9 @@ def _traced(net: Network, segments: list[Segment], limits: Limits) -> list[Path]
 def _in_threads(sweep, n: int, stop: Stop, limits: Limits, state) -> list[Swept]:
     from concurrent.futures import wait
 
-    from threadpoolctl import threadpool_limits
+    from reluatlas.network.batches import one_blas_thread
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(limits.n_jobs, n)) as executor:
+    with one_blas_thread(), ThreadPoolExecutor(min(limits.n_jobs, n)) as executor:
         futures = [executor.submit(sweep, k) for k in range(n)]
         waiting = set(futures)
         while waiting:

@@ -132,14 +132,12 @@ def in_blocks(
     stage: str,
 ) -> None:
     """Call `work(block, output)` for all blocks in order, the outputs of one block on several threads."""
-    from threadpoolctl import threadpool_limits
-
-    from reluatlas.network.batches import available_cores
+    from reluatlas.network.batches import available_cores, one_blas_thread
 
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int | np.integer) or jobs < 1):
         raise ArgumentError(f"`jobs={jobs!r}` must be a whole number of at least 1, or None for all cores.")
     threads = min(int(jobs) if jobs else available_cores(), outputs)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
+    with one_blas_thread(), ThreadPoolExecutor(threads) as executor:
         for block in blocks(n, size):
             list(executor.map(work, [block] * outputs, range(outputs)))
             if progress is not None:

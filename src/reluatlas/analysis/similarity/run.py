@@ -206,10 +206,10 @@ class _Fitting:
         self.ranks = np.array([known.rank for known in self._all])
 
     def _each(self, work: Callable[[int], T]) -> list[T]:
-        from threadpoolctl import threadpool_limits
+        from reluatlas.network.batches import one_blas_thread
 
         threads = min(self._options.jobs or available_cores(), self._outputs)
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
+        with one_blas_thread(), ThreadPoolExecutor(threads) as executor:
             return list(executor.map(work, range(self._outputs)))
 
     def _square(self, name: str, output: int, part: str) -> FloatArray:

@@ -13,7 +13,6 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from reluatlas.answers.limits import StoppedBy
 from reluatlas.comparison.exact import ExactAt
@@ -26,6 +25,7 @@ from reluatlas.comparison.refinement import Refinement
 from reluatlas.deadline import current
 from reluatlas.domain import Box, Slice
 from reluatlas.errors import TimeLimitError
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.typing import FloatArray
 
 CLOSE = 5e-10
@@ -92,7 +92,7 @@ class Search:
         """Search until both ends meet or a limit is reached; return which limit."""
         pool = ThreadPoolExecutor(self.jobs) if self.jobs > 1 else None
         try:
-            with threadpool_limits(1, user_api="blas"):
+            with one_blas_thread():
                 self._look_at_whole()
                 self.witnesses.begin()
                 while not self.is_done:

@@ -23,6 +23,7 @@ from reluatlas.network.operators import Dense
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max, Node
 from reluatlas.subdivision.local.compose import OUTPUT, Rows, entries_of
 from reluatlas.subdivision.program.error_bounds import EACH_LEVEL, Edge, roundings, staged
+from reluatlas.subdivision.program.keys import keys_of_one
 from reluatlas.subdivision.program.layout import (
     M_CERTAIN,
     M_K,
@@ -182,8 +183,9 @@ def laid_out(graph: LocalGraph, domain: Box | Slice, whole: Program) -> Program:
     rows0 = np.zeros((k + 1, int(graph.off[-1])))
     rows0[:, : k + 1] = np.eye(k + 1)
     in_man, in_exp = mantissas(rows0[:, : k + 1])
-    column = [whole.pat_off[i] + own for i, own in zip(graph.levels, graph.kept, strict=True)]
     none = [np.zeros(0, dtype=np.int64)]
+    column = np.concatenate(none + [whole.pat_off[i] + own for i, own in zip(graph.levels, graph.kept, strict=True)])
+    column = column.astype(np.int64)
     meta = np.zeros_like(whole.meta)
     meta[M_CERTAIN], meta[M_ROW_LIMBS], meta[M_LOCAL] = whole.meta[M_CERTAIN], whole.meta[M_ROW_LIMBS], 1
     meta[M_TENSORS], meta[M_LEVELS] = len(graph.network.nodes), len(graph.cuts)
@@ -193,7 +195,7 @@ def laid_out(graph: LocalGraph, domain: Box | Slice, whole: Program) -> Program:
         **levels, **edges_of(bounds), **nodes_of(bounds), **exact_of(bounds), **sides,
         rows0=rows0, in_man=in_man, in_exp=in_exp,
         err_g=np.ascontiguousarray(graph.error[:, 0]), err_c=np.ascontiguousarray(graph.error[:, 1]),
-        n_terms=graph.n_terms, column=np.concatenate(none + column).astype(np.int64), w_size=graph.size,
+        n_terms=graph.n_terms, column=column, key=keys_of_one(column), w_size=graph.size,
         to_level=np.array(graph.levels, dtype=np.int64),
         to_unit=np.concatenate(none + graph.kept).astype(np.int64), meta=meta,
     )  # fmt: skip

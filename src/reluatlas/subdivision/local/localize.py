@@ -38,8 +38,9 @@ _ITEM_GAIN = 10.0
 _CORNERS = 5
 """Vertices at which a row is evaluated when a cell is entered, about."""
 
-_LOOKS, _PER_NUMBER, _PER_ENTRY = 150, 20, 5
-"""What finding a local network takes: so many columns, each with so many operations for a number and for a weight."""
+_LOOKS, _PER_NUMBER, _PER_ENTRY, _PER_TENSOR = 150, 20, 5, 1e6
+"""What finding a local network takes: so many columns, each with so many operations for a number and for a weight, and
+for each tensor a millisecond."""
 
 _FIRST_OPERATIONS, _FEWEST = 2.0**24, 4
 """Of a first item: operations of composing its cells, and cells at the least."""
@@ -68,7 +69,7 @@ def is_worth_a_look(lowered: Lowered, n_cells: int, n_visits: int, share: float,
     program, levels = lowered.program, max(1, lowered.program.cut.size)
     each = operations(program) * n_visits / max(1, n_cells * levels)
     entries = operations(program) / (int(program.meta[M_K]) + 1)
-    look_at_all = _LOOKS * (_PER_NUMBER * int(program.off[-1]) + _PER_ENTRY * entries)
+    look_at_all = _LOOKS * (_PER_NUMBER * int(program.off[-1]) + _PER_ENTRY * entries) + _PER_TENSOR * program.off.size
     return max(n_cells, n_cells / max(share, 1e-9)) * each > gain * look_at_all
 
 

@@ -13,7 +13,7 @@ from reluatlas.compiled.structs import Pack, pack
 from reluatlas.errors import InternalError
 from reluatlas.subdivision.items import Found, Item
 from reluatlas.subdivision.path.composition import S_COUNTER, State
-from reluatlas.subdivision.path.pieces import pattern_key
+from reluatlas.subdivision.program.keys import pattern_key
 from reluatlas.subdivision.program.layout import Program
 from reluatlas.typing import IntArray
 

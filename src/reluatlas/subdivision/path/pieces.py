@@ -6,32 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.constants import EPSILON, SLACK_ONCE
-from reluatlas.compiled.jit import inner, kernel
+from reluatlas.compiled.jit import inner
+from reluatlas.subdivision.program.keys import pattern_key, piece_key
 from reluatlas.subdivision.program.layout import M_LEVELS, M_OUT, Lowered
 
 BELOW, ABOVE, ACROSS, DOUBTFUL = range(4)
 WINDOW = -1  # knot of a cutter that is a max window
-
-
-@kernel
-def piece_key(unit, piece):
-    """Return the 64-bit key of a unit's piece (splitmix64); piece 0 has key 0."""
-    if piece == 0:
-        return np.uint64(0)
-    z = np.uint64(unit) * np.uint64(1024) + np.uint64(piece)
-    z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@kernel
-def pattern_key(pieces, n):
-    """Return the hash of the first n pieces of a pattern."""
-    total = np.uint64(0)
-    for unit in range(n):
-        total ^= piece_key(unit, pieces[unit])
-    return total
 
 
 def path_key(lowered: Lowered, pieces: NDArray[np.int32]) -> np.uint64:
@@ -147,15 +127,32 @@ def close(P, S, level):
 
 
 @inner
+def _ones_hashed(keys, piece, settled):
+    total = np.uint64(0)
+    for j in range(keys.size):
+        total ^= keys[j] if (settled[j] != 0) & (piece[j] == 1) else np.uint64(0)
+    return total
+
+
+@inner
+def _hashed(column, piece, settled):
+    total = np.uint64(0)
+    for j in range(column.size):
+        if settled[j]:
+            total ^= piece_key(column[j], piece[j])
+    return total
+
+
+@inner
 def rehash(P, S, W, level, entering):
     """Update the hash of the path: settled pieces on entering a level, the others on closing it."""
-    at = P.pat_off[level]
-    total = np.uint64(0)
+    t, at = P.cut[level], P.pat_off[level]
     if entering:
-        for j in range(P.size[P.cut[level]]):
-            if S.settled[at + j]:
-                total ^= piece_key(P.column[at + j], S.piece[at + j])
-        W.settled_hash[level] = total
+        end = at + P.size[t]
+        if P.relu[t]:
+            W.settled_hash[level] = _ones_hashed(P.key[at:end], S.piece[at:end], S.settled[at:end])
+        else:
+            W.settled_hash[level] = _hashed(P.column[at:end], S.piece[at:end], S.settled[at:end])
         return
     total = W.settled_hash[level]
     if level > 0:

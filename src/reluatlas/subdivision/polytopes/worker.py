@@ -16,9 +16,10 @@ from reluatlas.geometry.vertices.polytope import FREE, Corners, new_corners
 from reluatlas.geometry.vertices.volume import new_scratch, volume
 from reluatlas.subdivision.items import BUDGET, Found, Item, coarse_radius
 from reluatlas.subdivision.path.composition import State, new_state, restore_path
-from reluatlas.subdivision.path.pieces import path_key, pattern_key
+from reluatlas.subdivision.path.pieces import path_key
 from reluatlas.subdivision.polytopes import cuts, tree
 from reluatlas.subdivision.polytopes.buffers import Cells, Work, exact_limbs, new_cells, new_work
+from reluatlas.subdivision.program.keys import pattern_key
 from reluatlas.subdivision.program.layout import M_K, Lowered
 
 _ROOM = 1 << 12

@@ -95,6 +95,7 @@ class Program(NamedTuple):
     | `anc` | (D,) | tensors that a tensor depends on, ascending | `levels_of` |
     | `side_val`, `side_man`, `side_exp` | (2 * k,) | ends of the domain, low and high in turn | `sides_of` |
     | `column` | (U,) | column of patterns of each unit of all levels | `levels_of` |
+    | `key` | (U,) | key of each unit's piece 1 in hashes of patterns | `keys_of_one` |
     | `w_size` | (LC,) | local: size of what each weight is the sum of | `laid_out` |
     | `to_level` | (LL,) | local: level of the whole network | `laid_out` |
     | `to_unit` | (LU,) | local: unit of the whole network | `laid_out` |
@@ -169,6 +170,7 @@ class Program(NamedTuple):
     side_man: NDArray[np.int64]
     side_exp: NDArray[np.int32]
     column: NDArray[np.int64]
+    key: NDArray[np.uint64]
     w_size: NDArray[np.float64]
     to_level: NDArray[np.int64]
     to_unit: NDArray[np.int64]

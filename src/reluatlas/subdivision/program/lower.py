@@ -31,6 +31,7 @@ from reluatlas.network.operators import as_sparse, denominator
 from reluatlas.network.point_shapes import require_order
 from reluatlas.subdivision.program.blocks import RowBlocks, row_blocks
 from reluatlas.subdivision.program.error_bounds import RowBounds
+from reluatlas.subdivision.program.keys import keys_of_one
 from reluatlas.subdivision.program.layout import (
     AFFINE,
     BREAK,
@@ -107,11 +108,11 @@ def _lowered(network: Network, domain: Domain, certain: bool) -> Lowered:
     bounds.run()
     sides, side_limbs = sides_of(domain)
     levels = levels_of(bounds)
-    none = np.zeros(0, dtype=np.int64)
+    none, column = np.zeros(0, dtype=np.int64), np.arange(levels["pat_off"][-1])
     program = Program(
         **levels, **edges_of(bounds), **nodes_of(bounds), **_input(bounds), **exact_of(bounds), **sides,
         err_g=np.ascontiguousarray(bounds.error[:, 0]), err_c=np.ascontiguousarray(bounds.error[:, 1]),
-        n_terms=bounds.n_terms, column=np.arange(levels["pat_off"][-1]), w_size=np.zeros(0), to_level=none,
+        n_terms=bounds.n_terms, column=column, key=keys_of_one(column), w_size=np.zeros(0), to_level=none,
         to_unit=none, meta=np.zeros(12, dtype=np.int64),
     )  # fmt: skip
     meta, n_units = program.meta, int(program.pat_off[-1])

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.deadline import flagged, under
 from reluatlas.domain import Domain, Space
 from reluatlas.errors import TimeLimitError
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS
 from reluatlas.subdivision.program.layout import Lowered
@@ -82,7 +82,7 @@ def run(
         measure = not collect or take is not None or limits.progress is not None or file is not None
         crew = Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
-        with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
+        with one_blas_thread():  # sums in the same order, whatever the machine
             stopped_by = _work(frontier, crew, limits, lowered.domain)
         frontier.finish(kind.cells)
     finally:
