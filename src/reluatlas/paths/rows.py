@@ -25,6 +25,8 @@ _FLOOR = 2.0**-450  # least size that enters an error bound, so that no bound un
 _LEAST_WEIGHT = 2.0**-400
 """More than a product loses by underflow."""
 _NO_BIT = 4096
+_TOGETHER = 4
+"""Neighbors that share a bound, so that one product bounds them all: they differ in few units."""
 _SINGLE_FROM = 2**11  # weights from which on error bounds are multiplied in float32
 _LEAST_SINGLE = np.float32(2.0**-60)
 
@@ -179,14 +181,15 @@ def _pushed(rows: Rows, factor: Factor) -> Rows:
     size = rows.size()
     bound = size * rounding
     bound += rows.error * noise if rounding else rows.error
-    error = factor.magnitude(bound)
-    error *= SLACK
+    quiet = np.flatnonzero(~rows.error.any(axis=1)) if factor.may_be_exact else []
     once = factor.rounding == 0
+    together = 1 if len(quiet) or once.any() else _TOGETHER
+    error = _magnitude(factor, bound, together)
+    error *= SLACK
     if once.any():
         error[:, once] = factor.magnitude(rows.error)[:, once] * (noise * SLACK)
     if factor.smallest < _LEAST_WEIGHT or _is_tiny(size) or _is_tiny(bound):
         error += LOST_IN_SUMS
-    quiet = np.flatnonzero(~rows.error.any(axis=1)) if factor.may_be_exact else []
     if len(quiet):
         # All terms are multiples of 2^q and no partial sum passes 2^(53 + q): nothing is rounded.
         q = low_bits(rows.both[quiet]).min(axis=(1, 2), initial=_NO_BIT)[:, None] + factor.low
@@ -194,6 +197,14 @@ def _pushed(rows: Rows, factor: Factor) -> Rows:
         exact = (factor.magnitude(size[quiet]) * SLACK <= limit) & (q >= -1074)
         error[quiet] = np.where(exact, 0.0, error[quiet])
     return Rows(both, error)
+
+
+def _magnitude(factor: Factor, bound: FloatArray, together: int) -> FloatArray:
+    """Return the operator's absolute values times bounds, or times the largest of so many neighbors each."""
+    if together == 1:
+        return factor.magnitude(bound)
+    most = np.maximum.reduceat(bound, np.arange(0, bound.shape[0], together), axis=0)
+    return np.repeat(factor.magnitude(most), together, axis=0)[: bound.shape[0]]
 
 
 def _is_tiny(bound: FloatArray) -> bool:
