@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from reluatlas.domain import Domain, Space
 
 FIRST_BUDGET, BUDGET, COUNT_BUDGET = 64, 4096, 1 << 15
+DONE, NO_ROOM, NO_OUTPUT_ROOM = 0, 1, 2
+"""How a kernel ends; those of polytopes have more ways."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,11 @@ class Item:
     @property
     def farthest(self) -> float:
         """How far the vertices may be from where they are, in each coordinate."""
+        raise NotImplementedError
+
+    @property
+    def measure(self) -> float:
+        """Its volume, in the domain's coordinates."""
         raise NotImplementedError
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.polygon import keep_side
+from reluatlas.subdivision.items import DONE, NO_OUTPUT_ROOM, NO_ROOM
 from reluatlas.subdivision.path.composition import complete_block, copy_run, prepare_block
 from reluatlas.subdivision.path.exact_rows import line_reference
 from reluatlas.subdivision.path.pieces import WINDOW, close, rehash, write_cell
@@ -25,7 +26,6 @@ from reluatlas.subdivision.polygons.signs import bounded_signs, cut_edges, polyg
 from reluatlas.subdivision.program.layout import BREAK, M_K, M_LEVELS, M_MAX_SIZE, M_UNITS, Program
 
 F_LEVEL, F_NEXT, F_CHOICE, F_LOW, F_HIGH, F_POOL, F_END, F_OPEN, F_OPEN_END, F_FREE = range(10)
-DONE, NO_ROOM, NO_OUTPUT_ROOM = 0, 1, 2
 
 
 class Work(NamedTuple):

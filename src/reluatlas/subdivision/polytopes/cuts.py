@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from reluatlas.compiled.jit import inner
 from reluatlas.geometry.vertices.polytope import crossed_edges, free_bit, sides_alive
+from reluatlas.subdivision.items import DONE, NO_OUTPUT_ROOM, NO_ROOM
 from reluatlas.subdivision.polytopes.signs import make_vertices, polytope_signs
 from reluatlas.subdivision.program.layout import M_K
 
-DONE, NO_ROOM, NO_OUTPUT_ROOM, NO_BITS, NO_ROWS = range(5)
+NO_BITS, NO_ROWS = NO_OUTPUT_ROOM + 1, NO_OUTPUT_ROOM + 2
 
 
 @inner

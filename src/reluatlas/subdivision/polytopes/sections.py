@@ -12,8 +12,9 @@ import numpy as np
 from reluatlas.arithmetic.bits import ONE_BIT, WORD
 from reluatlas.compiled.jit import inner
 from reluatlas.geometry.vertices.polytope import FREE
+from reluatlas.subdivision.items import DONE, NO_ROOM
 from reluatlas.subdivision.path.exact_rows import line_reference
-from reluatlas.subdivision.polytopes.cuts import DONE, NO_ROOM, find_cut, polytope_sides
+from reluatlas.subdivision.polytopes.cuts import find_cut, polytope_sides
 
 _LOW, _HIGH, _FACETS, _END, _POOL, _COUNT, _NEXT = range(7)
 

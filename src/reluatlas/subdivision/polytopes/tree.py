@@ -13,6 +13,7 @@ from reluatlas.arithmetic.bits import EMPTY, ONE_BIT, WORD, lowest_bit
 from reluatlas.compiled.jit import inner, kernel
 from reluatlas.geometry.vertices.extremes import extremes
 from reluatlas.geometry.vertices.polytope import keep_facets, keep_part
+from reluatlas.subdivision.items import DONE, NO_OUTPUT_ROOM, NO_ROOM
 from reluatlas.subdivision.path.composition import (
     S_DOUBTFUL_VISITS,
     S_DOUBTS,
@@ -36,7 +37,7 @@ from reluatlas.subdivision.path.pieces import (
     settle,
     write_cell,
 )
-from reluatlas.subdivision.polytopes.cuts import DONE, NO_OUTPUT_ROOM, NO_ROOM, find_cut, polytope_sides
+from reluatlas.subdivision.polytopes.cuts import find_cut, polytope_sides
 from reluatlas.subdivision.polytopes.sections import count_parts
 from reluatlas.subdivision.polytopes.signs import polytope_signs
 from reluatlas.subdivision.program.layout import BREAK, M_INFINITE, M_K, M_LEVELS
