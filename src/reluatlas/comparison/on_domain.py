@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,6 +20,7 @@ from reluatlas.comparison.exact import ExactAt, nearest_inside
 from reluatlas.comparison.largest import Largest, largest
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.paired.find import BoxSearch, Searched, find
+from reluatlas.comparison.proof import proving
 from reluatlas.comparison.record import ClassPair, DifferingPieces, Witness
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.comparison.runtime import runtime_error
@@ -56,6 +59,7 @@ class Wanted:
     notices: tuple[str, ...] = ()
     method: Method | None = None
     eps: float | None = None
+    certificate: str | PathLike[str] | None = None
 
 
 def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
@@ -70,13 +74,14 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
     start = time.monotonic()
     if wanted.method == "boxes":
         return _by_boxes(both, domain, wanted, limits, start)
-    with under(limits.deadline) as deadline:
+    with under(limits.deadline) as deadline, proving(wanted.certificate, both, domain) as proof:
         lowered = lower(both.network, domain)
-        totals = Totals(both, lowered, wanted.norm, wanted.means)
+        totals = Totals(both, lowered, proof, wanted.norm, wanted.means)
         # bounds on what is not looked at take about as long as this took
         stopped_by, exactness, share = _found(totals, domain, limits, time.monotonic() - start)
         with _after(deadline, stopped_by):
             equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
+            proof.holds = equal is True
             # of what is not complete, both ends are for boxes to find
             top, every = _largest(both, totals, domain, deadline.share(_SHARE_OF_VERTICES) if stopped_by else deadline)
             rest = None
@@ -281,6 +286,7 @@ def _answer(
         f_tied=tied.get("f"),
         g_tied=tied.get("g"),
         is_equal=equal,
+        certificate=Path(wanted.certificate) if equal and wanted.certificate is not None else None,
         n_cells=totals.n_cells,
         n_pieces=totals.n_pieces,
         stopped_by=stopped_by,
@@ -314,7 +320,7 @@ def _witness(
         return None, None
     made = Witness(
         to_floats(top.vertex), to_floats(top.values.f), to_floats(top.values.g), x.reshape(both.f.input_shape),
-        to_floats(here.f), to_floats(here.g),
+        to_floats(here.f), to_floats(here.g), to_floats(here.difference),
     )  # fmt: skip
     return made, runtime_error(both.f, both.g, x, here.difference)
 

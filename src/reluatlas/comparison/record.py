@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -83,6 +84,8 @@ class Witness(Shown):
         The float64 input next to it, within the domain's box of coordinates.
     f, g : ndarray, shape (m,)
         What f and g are at `x` exactly, rounded once.
+    difference : ndarray, shape (m,)
+        What f - g is at `x` exactly, rounded once.
     """
 
     vertex: FloatArray
@@ -91,6 +94,7 @@ class Witness(Shown):
     x: FloatArray
     f: FloatArray
     g: FloatArray
+    difference: FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,6 +132,7 @@ class ComparisonRecord(Shown):
     notices: tuple[str, ...] = ()
     eps: float | None = None
     boxes: BoxSearch | None = None
+    certificate: Path | None = None
 
     @property
     def is_complete(self) -> bool:

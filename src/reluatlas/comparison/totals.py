@@ -28,6 +28,7 @@ from reluatlas.comparison.kernels import (
     new_room,
 )
 from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.proof import Proof
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.compiled.structs import pack
 from reluatlas.complexes.linear_regions import ExactMaps, as_keys, errors_of
@@ -114,6 +115,8 @@ class Totals:
     both : Refinement
     lowered : Lowered
         Its network on the domain.
+    proof : Proof
+        Is given the cells, too.
     norm : Norm
         Of the difference over the outputs.
     means : bool
@@ -122,6 +125,7 @@ class Totals:
 
     both: Refinement
     lowered: Lowered
+    proof: Proof
     norm: Norm
     means: bool
     parts: list[Part] = field(default_factory=list)
@@ -147,6 +151,7 @@ class Totals:
         cells = _shape(found.cells, self.k)
         part = self._part(cells)
         self.parts.append(part)
+        self.proof.add(cells.pattern, is_different=self.is_different)
 
     def _part(self, cells: Shape) -> Part:
         m, c = self.m, len(cells.pattern)
