@@ -176,7 +176,7 @@ def check_equal(f: Graph, g: Graph, path: str | PathLike[str], *, progress: Prog
 
     References
     ----------
-    As for `check_tree`.
+    [Rump2010], [MotzkinEtAl1953], as for `check_tree`.
 
     Examples
     --------

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
     from reluatlas.comparison.answer import Comparison, PointComparison
-    from reluatlas.comparison.replay import Runtime
+    from reluatlas.comparison.replay import Replay
     from reluatlas.network.network import Network
 
 _FOR_CELLS = 0.7  # of the time; the rest is for figures
@@ -109,7 +108,7 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
     limits = {**budget.keywords, "max_seconds": None}
     with console.progress(quiet=quiet) as told, under(share), _as_options():
         answer: Any = compare_(f, g, **where, norm=asked.norm_value, progress=told, **limits)
-    runs = [answer.replay(runtime) for runtime in _installed()] if asked.proofs.replay else []
+    runs = _replays(answer) if asked.proofs.replay else []
     numbers = {
         **facts.of_command("compare", source.model, common.seed),
         "other_model": other,
@@ -141,8 +140,8 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
     return exit_code(numbers)
 
 
-def _installed() -> list[Runtime]:
-    """Return the runtimes that are installed.
+def _replays(answer: Comparison) -> list[Replay]:
+    """Return what the runtimes that are installed give at the witness.
 
     Raises
     ------
@@ -151,7 +150,10 @@ def _installed() -> list[Runtime]:
     """
     from reluatlas.comparison.replay import RUNTIMES
 
-    found: list[Runtime] = [runtime for runtime in RUNTIMES if find_spec(runtime) is not None]
+    found = []
+    for runtime in RUNTIMES:
+        with suppress(MissingDependencyError):
+            found.append(answer.replay(runtime))
     if not found:
         raise MissingDependencyError(
             "`--replay` needs onnxruntime or torch, and neither is installed. Install one: `pip install onnxruntime`."
