@@ -66,6 +66,8 @@ class Comparison(ComparisonRecord):
         What the difference was asked to be at most; see `is_within`.
     boxes : BoxSearch or None
         What the search over parts of the domain took; None where all was found from cells.
+    exact_means : ExactMeans or None
+        Means and shares in fractions; None when they were not asked for, or it is not complete.
     certificate : Path or None
         The file that proves `is_equal`; None when none was asked for, or they are not equal.
     """
@@ -165,6 +167,7 @@ class Comparison(ComparisonRecord):
                 }
                 for p in self.pairs
             ],
+            "exact_means": None if self.exact_means is None else self.exact_means.to_dict(),
             "f_tied": self.f_tied,
             "g_tied": self.g_tied,
             "n_cells": self.n_cells,

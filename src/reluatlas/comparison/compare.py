@@ -37,8 +37,8 @@ def compare(
 def compare(
     f: Network, g: Network, where: Box | Slice, *, norm: NormName = ..., classes: bool | None = ...,
     means: bool = ..., method: Method | None = ..., eps: float | None = ...,
-    certificate: str | PathLike[str] | None = ..., max_cells: int | None = ..., max_seconds: float | None = ...,
-    jobs: int | None = ..., progress: Progress = ...,
+    exact: bool = ..., certificate: str | PathLike[str] | None = ..., max_cells: int | None = ...,
+    max_seconds: float | None = ..., jobs: int | None = ..., progress: Progress = ...,
 ) -> Comparison: ...  # fmt: skip
 @overload
 def compare(
@@ -62,6 +62,7 @@ def compare(
     means: bool = True,
     method: Method | None = None,
     eps: float | None = None,
+    exact: bool = False,
     certificate: str | PathLike[str] | None = None,
     max_cells: int | None = None,
     max_seconds: float | None = None,
@@ -101,6 +102,9 @@ def compare(
         cells, and by boxes for the rest of the time when these are too many.
     eps : float, optional
         On a domain: whether |f - g| is at most that, in `is_within`; boxes stop as soon as it is certain.
+    exact : bool
+        On a domain: whether means and shares are also told in fractions, in `exact_means`. Takes some milliseconds for
+        each cell of a plane, ten times that for one of a solid; the numbers have the digits of all cells together.
     certificate : path, optional
         A file, such as `equal.cert`, that proves to anyone that f and g are equal on the domain:
         `reluatlas.certify.check_equal` and `reluatlas verify` check it by code that shares nothing with this. From
@@ -158,7 +162,7 @@ def compare(
         )
     if X is None and (segments is not None or planes is not None):
         raise ArgumentError("`segments` and `planes` go by the numbers of points. Pass the points as `X=`.")
-    _require_way(method, eps, certificate, on_domain=X is None and (isinstance(where, Box | Slice)))
+    _require_way(method, eps, exact, certificate, on_domain=X is None and (isinstance(where, Box | Slice)))
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     both, kind = refinement(f, g, classes=classes), checked_norm(norm)
     with under(limits.deadline):
@@ -169,11 +173,12 @@ def compare(
             return _along(both, lines, Wanted(kind, means), limits)
         require_bounded(both.network, where, method)
         assert isinstance(where, Box | Slice)
-        return compare_on(both, where, Wanted(kind, means, notices_of(f, g, where), method, eps, certificate), limits)
+        wanted = Wanted(kind, means, notices_of(f, g, where), method, eps, certificate, exact)
+        return compare_on(both, where, wanted, limits)
 
 
-def _require_way(method: object, eps: object, certificate: object, *, on_domain: bool) -> None:
-    """Raise unless `method`, `eps` and `certificate` make sense.
+def _require_way(method: object, eps: object, exact: bool, certificate: object, *, on_domain: bool) -> None:
+    """Raise unless these arguments make sense together.
 
     Raises
     ------
@@ -186,6 +191,10 @@ def _require_way(method: object, eps: object, certificate: object, *, on_domain:
         raise ArgumentError(f"`eps={eps!r}` must be a number of at least 0, or None.")
     if (method is not None or eps is not None) and not on_domain:
         raise ArgumentError("`method` and `eps` are for a `Box` or a `Slice`. Leave them out, or pass one as `where`.")
+    if exact and (not on_domain or method == "boxes"):
+        raise ArgumentError(
+            "`exact=True` is from all cells of a `Box` or a `Slice`. Leave it out, or pass one of them."
+        )
     if certificate is not None and not on_domain:
         raise ArgumentError(
             "`certificate` proves that networks are equal on all of a `Box` or a `Slice`. Leave it out, or pass one as "

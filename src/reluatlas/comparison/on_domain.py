@@ -17,6 +17,7 @@ from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.comparison.answer import Comparison
 from reluatlas.comparison.exact import ExactAt, nearest_inside
+from reluatlas.comparison.exact_means import ExactSums
 from reluatlas.comparison.largest import Largest, largest
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.paired.find import BoxSearch, Searched, find
@@ -60,6 +61,7 @@ class Wanted:
     method: Method | None = None
     eps: float | None = None
     certificate: str | PathLike[str] | None = None
+    exact: bool = False
 
 
 def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
@@ -76,7 +78,8 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
         return _by_boxes(both, domain, wanted, limits, start)
     with under(limits.deadline) as deadline, proving(wanted.certificate, both, domain) as proof:
         lowered = lower(both.network, domain)
-        totals = Totals(both, lowered, proof, wanted.norm, wanted.means)
+        sums = ExactSums(both, domain, means=wanted.means) if wanted.exact else None
+        totals = Totals(both, lowered, proof, wanted.norm, wanted.means, sums)
         # bounds on what is not looked at take about as long as this took
         stopped_by, exactness, share = _found(totals, domain, limits, time.monotonic() - start)
         with _after(deadline, stopped_by):
@@ -286,6 +289,7 @@ def _answer(
         f_tied=tied.get("f"),
         g_tied=tied.get("g"),
         is_equal=equal,
+        exact_means=None if stopped_by or totals.exact is None else totals.exact.finish(),
         certificate=Path(wanted.certificate) if equal and wanted.certificate is not None else None,
         n_cells=totals.n_cells,
         n_pieces=totals.n_pieces,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import StoppedBy
+from reluatlas.comparison.exact_means import ExactMeans
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.paired.find import BoxSearch, closes
 from reluatlas.domain import Box, Segment, Slice
@@ -133,6 +134,7 @@ class ComparisonRecord(Shown):
     eps: float | None = None
     boxes: BoxSearch | None = None
     certificate: Path | None = None
+    exact_means: ExactMeans | None = None
 
     @property
     def is_complete(self) -> bool:
