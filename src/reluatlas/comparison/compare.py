@@ -14,9 +14,10 @@ from reluatlas.comparison.answer import Comparison, PointComparison, SegmentComp
 from reluatlas.comparison.at_points import chosen, compare_at, points_of
 from reluatlas.comparison.norms import checked_norm
 from reluatlas.comparison.notices import notices_of
-from reluatlas.comparison.on_domain import Method, Wanted, compare_on, require_bounded
+from reluatlas.comparison.on_domain import compare_on, require_bounded
 from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
+from reluatlas.comparison.wanted import Method, Wanted
 from reluatlas.deadline import look, under
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import ArgumentError, DimensionError, TimeLimitError

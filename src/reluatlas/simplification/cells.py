@@ -42,13 +42,9 @@ def by_cells(net: Network, domain: Box | Slice | Segment, deadline: Deadline, kn
     try:
         with under(deadline):
             outcome = run(lower(net, domain), Limits(MOST_CELLS, None, None, None), collect=True, take=seen.take)
-    except _NothingIsLeft:
-        return
-    except TimeLimitError:
-        known.is_complete = False
+    except (_NothingIsLeft, TimeLimitError):
         return
     if outcome.stopped_by:
-        known.is_complete = outcome.stopped_by == "max_cells"
         return
     for t, found in known.possible.items():
         was_open = is_open(found)
