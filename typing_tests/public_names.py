@@ -132,6 +132,7 @@ def certificates(net: ra.Network, proof: ra.certify.CellCertificate) -> None:
     assert_type(ra.certify.check_file(net, "cells.npz"), list[ra.certify.CheckReport])
     ra.certify.save_certificates("cells.npz", ra.Space(2), [proof])
     assert_type(ra.certify.check_tree(net, "run.cert", progress=True), ra.certify.TreeReport)
+    assert_type(ra.certify.check_equal(net, net, "equal.cert"), ra.certify.TreeReport)
     ra.certify.save_tree("run.cert", net, ra.Box(0, 1, dim=2), [[0, 1]], claims=["zero"])
     _, proofs = ra.certify.load_certificates("cells.npz")
     assert_type(proofs, list[ra.certify.CellCertificate])

@@ -72,6 +72,15 @@ def test_a_limit_gives_exit_code_3_and_both_ends(command, model, other, points):
     assert outcome.numbers["lower"] < outcome.numbers["upper"]
 
 
+def test_the_witness_is_replayed(command, model, other, points):
+    outcome = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--replay")
+    assert outcome.code == 0 and "onnxruntime gives f = " in outcome.out and "it shows the difference" in outcome.out
+    numbers = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--replay", "--json").numbers
+    assert numbers["replays"][0]["runtime"] == "onnxruntime" and numbers["replays"][0]["shows_it"]
+    assert np.abs(numbers["replays"][0]["difference"]).max() == pytest.approx(numbers["upper"], rel=1e-4)
+    refused(command, "compare", model, other, "--data", "X.npy", "--replay", says=["not for points"])
+
+
 def test_bad_input(command, model, other, points):
     refused(command, "compare", model, other, says=["nothing was given to compare at"])
     refused(command, "compare", model, other, "--data", "X.npy", "--box", "-1,1", says=["`--data` and `--box`"])

@@ -68,6 +68,35 @@ def test_what_cannot_be_proved_is_refused(command, plane, tmp_path):
     assert not (tmp_path / "no.cert").exists()
 
 
+def test_equal_models_are_proved(command, plane, tmp_path):
+    (first, c), (second, d), last = dense_layers((2, 8, 8, 1))
+    order = np.random.default_rng(0).permutation(8)
+    same = write_onnx(tmp_path / "same.onnx", [(2 * first[order], 2 * c[order]), (second[:, order] / 2, d), last])
+    outcome = command("compare", plane, same, "--box", "-1,1", "--certificate", "equal.cert")
+    assert outcome.code == 0 and "exactly zero" in outcome.out
+    assert f"`reluatlas verify equal.cert {plane} {same}` checks it" in outcome.err
+    checked = command("verify", "equal.cert", plane, same)
+    assert checked.code == 0 and checked.err == "" and "equal on the whole domain" in checked.out
+    numbers = command("verify", "equal.cert", plane, same, "--json").numbers
+    assert numbers["is_ok"] and numbers["claims"] == ["zero"] and numbers["other_model"] == str(same)
+    other = write_onnx(tmp_path / "other.onnx", [(first, c + np.float32(0.1)), (second, d), last])
+    apart = command("compare", plane, other, "--box", "-1,1", "--certificate", "no.cert")
+    assert apart.code == 0 and "no.cert was not written: the models differ" in apart.err
+    assert not (tmp_path / "no.cert").exists()
+    assert command("compare", plane, plane, "--box", "-1,1", "--certificate", "self.cert", "--json").numbers["is_equal"]
+    assert command("cells", plane, "--box", "-1,1", "--count-only", "--certificate", "run.cert").code == 0
+    for arguments, says in {
+        ("verify", "equal.cert", same, plane): "is the certificate of another network",
+        ("verify", "equal.cert", plane, other): "is the certificate of another network",
+        ("verify", "run.cert", plane, same): "cells of 16 units",
+        ("verify", "equal.cert", plane): "cells of 32 units",
+        ("compare", plane, same, "--data", "X.npy", "--certificate", "no.cert"): "not for points",
+        ("compare", plane, same, "--box", "-1,1", "--method", "boxes", "--certificate", "no.cert"): "Leave one out",
+    }.items():
+        refused = command(*arguments)
+        assert refused.code == 2 and says in refused.err and refused.err.count("\n") == 1, refused
+
+
 def test_a_stopped_count_has_no_certificate(command, tmp_path):
     deep = write_onnx(tmp_path / "deep.onnx", dense_layers((2, 40, 40, 40, 1)))
     outcome = command(

@@ -25,6 +25,7 @@ PAGES = [
     "docs/files.md",
     "docs/cli.md",
     "docs/any-dimension.md",
+    "docs/compare.md",
     "docs/atlas.md",
     "docs/figures.md",
     "docs/how-to.md",

@@ -28,9 +28,11 @@ def pair(family: str, seed: int) -> tuple[Network, Network]:
     raise AssertionError
 
 
-def assert_as_oracle(f: Network, g: Network, domain: ra.Box | ra.Slice) -> ra.Comparison:
+def assert_as_oracle(
+    f: Network, g: Network, domain: ra.Box | ra.Slice, *, in_fractions: bool = False
+) -> ra.Comparison:  # fmt: skip
     """Compare two networks, and compare that with the oracle."""
-    found = ra.compare(f, g, domain, jobs=1)
+    found = ra.compare(f, g, domain, jobs=1, exact=in_fractions)
     truth = two_networks.compare(to_problem(f, domain), to_problem(g, domain), f.n_outputs)
     assert found.is_complete
     assert found.is_equal == truth.is_equal
@@ -58,6 +60,12 @@ def assert_as_oracle(f: Network, g: Network, domain: ra.Box | ra.Slice) -> ra.Co
     assert all(abs(p.share - shares[p.f_class, p.g_class]) <= 1e-12 for p in found.pairs)
     assert abs(found.f_tied - truth.f_tied) <= 1e-12
     assert abs(found.g_tied - truth.g_tied) <= 1e-12
+    if in_fractions:
+        means = found.exact_means
+        assert means is not None
+        assert (means.mean_difference, means.mean_square) == (truth.mean, truth.mean_square)
+        assert (means.pairs, means.disagreement) == (shares, truth.disagreement)
+        assert (means.f_tied, means.g_tied) == (truth.f_tied, truth.g_tied)
     return found
 
 
@@ -65,6 +73,12 @@ def assert_as_oracle(f: Network, g: Network, domain: ra.Box | ra.Slice) -> ra.Co
 def test_pairs_match_the_oracle(family):
     for seed in SEEDS:
         assert_as_oracle(*pair(family, seed), domain_for(seed))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_means_and_shares_are_the_oracles_fractions(family):
+    for seed in range(3):
+        assert_as_oracle(*pair(family, seed), domain_for(seed), in_fractions=True)
 
 
 @pytest.mark.parametrize("family", ["generic", "duplicate", "eight_bit", "residual", "concat"])

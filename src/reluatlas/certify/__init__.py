@@ -9,7 +9,7 @@ from __future__ import annotations
 from reluatlas.certify.archive import check_file, load_certificates, save_certificates
 from reluatlas.certify.check import CheckReport, check_certificate
 from reluatlas.certify.form import CellCertificate
-from reluatlas.certify.tree import TreeReport, check_tree
+from reluatlas.certify.tree import TreeReport, check_equal, check_tree
 from reluatlas.certify.tree_write import save_tree
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CheckReport",
     "TreeReport",
     "check_certificate",
+    "check_equal",
     "check_file",
     "check_tree",
     "load_certificates",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from reluatlas.certify.tree_exact import Exact
 from reluatlas.certify.tree_form import ZERO, TreeFile, opening_tree, require_network
+from reluatlas.certify.tree_pair import difference_of
 from reluatlas.certify.tree_parts import Parts, joined, kept, signs, whole_box
 from reluatlas.certify.tree_path import Local, Path
 from reluatlas.certify.tree_rows import Rows, Tensor
@@ -134,13 +135,76 @@ def check_tree(net: Graph, path: str | PathLike[str], *, progress: Progress = No
     >>> report.is_ok, report.n_cells, report.n_nodes
     (True, 4, 7)
     """
-    tell: Any = progress
+    return _checked(net, path, progress, "the network", "")
+
+
+@tells("cells", "share")
+def check_equal(f: Graph, g: Graph, path: str | PathLike[str], *, progress: Progress = None) -> TreeReport:
+    """Return what is wrong with the certificate that two networks are equal on a domain; nothing, when they are.
+
+    Parameters
+    ----------
+    f, g : Network
+        The networks that were compared, in this order.
+    path : path
+        What `compare(f, g, ..., certificate=path)` wrote.
+    progress : bool or callable(what, done, share), optional
+        As for `check_tree`.
+
+    Returns
+    -------
+    TreeReport
+        Is true when nothing is wrong: then f(x) = g(x) for each x of its `domain`.
+
+    Raises
+    ------
+    ResultFileError
+        When the file cannot be read, or is the certificate of other networks.
+    DimensionError
+        When the networks have other inputs, outputs or units than those that were compared.
+
+    Guarantees
+    ----------
+    Exact, as `check_tree`: accepted only when the tree's leaves are the cells of f - g on the domain, each once, and
+    f - g is composed to 0, without rounding, on each. The difference of both is joined here anew. Shares nothing with
+    the search.
+
+    Cost
+    ----
+    As `check_tree`. Of two networks that are equal but written differently, all rows of one are multiples of rows of
+    the other, so that many signs are settled in whole numbers.
+
+    References
+    ----------
+    [Rump2010], [MotzkinEtAl1953], as for `check_tree`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> f = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])  # relu(x) + relu(y)
+    >>> g = ra.load([(np.eye(2)[::-1] * 2, np.zeros(2)), (np.ones((1, 2)) / 2, np.zeros(1))])  # relu(2 y) / 2 + ...
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     answer = ra.compare(f, g, ra.Box(-1, 1, dim=2), certificate=Path(folder) / "equal.cert")
+    ...     report = ra.certify.check_equal(f, g, Path(folder) / "equal.cert")
+    >>> report.is_ok, report.claims
+    (True, ['zero'])
+    """
+    return _checked(difference_of(f, g), path, progress, "the difference of the two networks", ZERO)
+
+
+def _checked(net: Graph, path: str | PathLike[str], tell: Any, of: str, claim: str) -> TreeReport:
+    """Return what is wrong with a certificate of a network, which is to have a claim."""
     begin, report = time.monotonic(), TreeReport()
     refused: ReluAtlasError | None = None
     with opening_tree(path) as file:
         try:
-            require_network(file, net, path)
+            require_network(file, net, path, of=of)
             _check(net, file, report, tell)
+            if claim and claim not in file.claims:
+                report.problems.append("it proves a number of cells, and does not claim that the outputs are 0.")
         except ReluAtlasError as error:  # no fault of the file: said outside, where nobody takes it for one
             refused = error
             file.arrays.leave()

@@ -122,38 +122,38 @@ def opening_tree(path: str | PathLike[str]) -> Iterator[TreeFile]:
         yield TreeFile(domain, str(head["network"]), n_units, n_cells, n_nodes, n_blocks, head["claims"], last, arrays)
 
 
-def require_network(file: TreeFile, net: Graph, path: str | PathLike[str]) -> None:
-    """Refuse a file whose cells are those of a network of another form.
+def require_network(file: TreeFile, net: Graph, path: str | PathLike[str], *, of: str = "the network") -> None:
+    """Refuse a file whose cells are those of a network of another form, or of another one.
 
     Raises
     ------
-    DimensionError
+    DimensionError, ResultFileError
     """
     n_units = sum(prod(net.nodes[t].shape) for t in net.cuts)
     if file.domain.n_inputs != net.n_inputs or file.n_units != n_units:
         raise DimensionError(
-            f"`{path}` has cells of {file.n_units} units in {file.domain.n_inputs} inputs but the network has "
-            f"{n_units} units and {net.n_inputs} inputs. Pass the network that they belong to."
+            f"`{path}` has cells of {file.n_units} units in {file.domain.n_inputs} inputs but {of} has {n_units} units "
+            f"and {net.n_inputs} inputs. Pass {of} that they belong to."
         )
     if file.network != network_digest(net):
         raise ResultFileError(
-            f"`{path}` is the certificate of another network of this form. Pass the network that was counted, from "
-            "the same file, loaded with the same options."
+            f"`{path}` is the certificate of another network of this form. Pass {of} that was counted, from the same "
+            "file, loaded with the same options."
         )
 
 
-def network_digest(net: Graph) -> str:
-    """Return a SHA-256 of all numbers that a network computes with."""
+def digest(values: tuple[Any, ...], *left_out: str) -> str:
+    """Return a SHA-256 of all numbers in some nodes of a network, but for fields of these names."""
     total = hashlib.sha256()
 
     def add(value: Any) -> None:
         if isinstance(value, np.ndarray):
             total.update(f"{value.dtype.str}{value.shape}".encode())
-            total.update(np.ascontiguousarray(value).tobytes())
+            total.update(np.ascontiguousarray(value + 0).tobytes())  # -0.0 is 0.0
         elif is_dataclass(value):
             total.update(type(value).__name__.encode())
             for f in fields(value):
-                if f.name not in ("name", "parts"):
+                if f.name not in left_out:
                     add(getattr(value, f.name))
         elif isinstance(value, tuple):
             total.update(f"({len(value)}".encode())
@@ -162,6 +162,11 @@ def network_digest(net: Graph) -> str:
         else:
             total.update(f"{value!r};".encode())
 
-    add(net.nodes)
-    add(net.output)
+    for value in values:
+        add(value)
     return total.hexdigest()
+
+
+def network_digest(net: Graph) -> str:
+    """Return a SHA-256 of all numbers that a network computes with."""
+    return digest((net.nodes, net.output), "name", "parts")

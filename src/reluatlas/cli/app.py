@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reluatlas._version import __version__
-from reluatlas.cli.groups import Budget, Common, grouped
+from reluatlas.cli.groups import Budget, Common, Proofs, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
 from reluatlas.cli.options import (
@@ -51,6 +51,7 @@ from reluatlas.cli.options import (
     Reshape,
     Resume,
     SearchCells,
+    SecondModel,
     Seed,
     SettleSeconds,
     Target,
@@ -204,18 +205,19 @@ def _view(
     )
 
 
-@app.command(cls=Grouped, name="verify", short_help="Check the certificate of a count against the model.")
+@app.command(cls=Grouped, name="verify", short_help="Check a certificate against the model, or both models.")
 @grouped
-def _verify(*, file: ProofFile, source: Source, jobs: OneJob = None, common: Common) -> int:
-    """Check what `reluatlas cells --certificate` wrote, from the model's weights, sharing no code with the search.
+def _verify(*, file: ProofFile, source: Source, other: SecondModel = None, jobs: OneJob = None, common: Common) -> int:
+    """Check what --certificate wrote, from the weights alone, sharing no code with the search.
 
-    Exit code 0: the number of cells is right. 2: it is not proved, and what does not hold is said.
+    With MODEL: that the number of cells is right. With MODEL and OTHER, as compared: that both are equal there.
+    Exit code 0: it is proved. 2: it is not, and what does not hold is said.
 
     Example: reluatlas verify run.cert model.onnx
     """
     from reluatlas.cli.verify import verify
 
-    return verify(file, source, common)
+    return verify(file, source, other, common)
 
 
 @app.command(cls=Grouped, name="trace", short_help="Find the breakpoints on a straight path between inputs.")
@@ -411,6 +413,7 @@ def _compare(
     norm: NormName = "inf",
     method: CompareMethod = None,
     eps: Eps = None,
+    proofs: Proofs,
     reshape: Reshape = False,
     units: PointUnits,
     budget: Budget,
@@ -421,14 +424,13 @@ def _compare(
     """Say how two models differ, exactly: on a box or a plane, or at points; where classes differ, and by how much.
 
     MODEL is f, OTHER is g; options of the model are of both. A box or plane has up to six dimensions; with --method
-    boxes, which only tells how far apart the outputs are, any number. With --out:
-    report.html, comparison.json (all numbers), and of a plane a figure of f, g and their difference.
+    boxes, which only tells how far apart outputs are, any number. With --out: a report with all numbers and a figure.
 
     Example: reluatlas compare model.onnx pruned.onnx --box -1,1 --out result
     """
     from reluatlas.cli.compare import Asked, compare
 
-    asked = Asked(data or [], box or [], through or [], margin, norm, reshape, units, method, eps)
+    asked = Asked(data or [], box or [], through or [], margin, norm, reshape, units, method, eps, proofs)
     with under(Deadline.after(budget.max_seconds)):
         return compare(source, other, asked, budget, common, typed=context.obj)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,16 @@ from reluatlas.cli import console
 from reluatlas.cli.answer import line
 from reluatlas.cli.domains import Asked as AskedDomain
 from reluatlas.cli.exit_codes import exit_code
-from reluatlas.cli.groups import Budget, Common
+from reluatlas.cli.groups import Budget, Common, Proofs
 from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point, PointUnits, read_files
 from reluatlas.deadline import current, under
-from reluatlas.errors import ArgumentError, DimensionError, DomainError
+from reluatlas.errors import ArgumentError, DimensionError, DomainError, MissingDependencyError
 from reluatlas.report import facts, words
 
 if TYPE_CHECKING:
     from reluatlas.comparison.answer import Comparison, PointComparison
+    from reluatlas.comparison.replay import Replay
     from reluatlas.network.network import Network
 
 _FOR_CELLS = 0.7  # of the time; the rest is for figures
@@ -49,6 +50,7 @@ class Asked:
     units: PointUnits = field(default_factory=PointUnits)
     method: str | None = None
     eps: float | None = None
+    proofs: Proofs = field(default_factory=Proofs)
 
     def __post_init__(self) -> None:
         named = [
@@ -72,11 +74,15 @@ class Asked:
             raise ArgumentError(
                 "`--method` and `--eps` are for `--box` and `--through`, not for points. Leave them out."
             )
+        if self.data and (self.proofs.certificate is not None or self.proofs.replay):
+            raise ArgumentError(
+                "`--certificate` and `--replay` are for `--box` and `--through`, not for points. Leave them out."
+            )
 
     @property
     def ways(self) -> dict[str, Any]:
         """What was said of how to compare, as arguments of `compare`."""
-        given = {"method": self.method, "eps": self.eps}
+        given = {"method": self.method, "eps": self.eps, "certificate": self.proofs.certificate}
         return {name: value for name, value in given.items() if value is not None}
 
     @property
@@ -102,6 +108,7 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
     limits = {**budget.keywords, "max_seconds": None}
     with console.progress(quiet=quiet) as told, under(share), _as_options():
         answer: Any = compare_(f, g, **where, norm=asked.norm_value, progress=told, **limits)
+    runs = _replays(answer) if asked.proofs.replay else []
     numbers = {
         **facts.of_command("compare", source.model, common.seed),
         "other_model": other,
@@ -109,6 +116,7 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
         "g": facts.of_network(g),
         **more,
         **_finite(answer.to_dict()),
+        **({"replays": [_finite(run.to_dict()) for run in runs]} if asked.proofs.replay else {}),
         "seconds": round(time.monotonic() - start, 4),
     }
     if out is not None:
@@ -124,8 +132,33 @@ def compare(source: Source, other: str, asked: Asked, budget: Budget, common: Co
         write_comparison_report(answer, out, numbers, about)
     if numbers.get("left_out"):
         console.notice(words.left_out(numbers["left_out"]), quiet=quiet)
-    _show(answer, numbers, f, g, as_json=common.json, out=out, quiet=quiet)
+    if asked.proofs.certificate is not None:
+        console.notice(
+            words.equality(str(asked.proofs.certificate), source.model, other, numbers["is_equal"]), quiet=quiet
+        )
+    _show(answer, numbers, f, g, [run.words for run in runs], as_json=common.json, out=out, quiet=quiet)
     return exit_code(numbers)
+
+
+def _replays(answer: Comparison) -> list[Replay]:
+    """Return what the runtimes that are installed give at the witness.
+
+    Raises
+    ------
+    MissingDependencyError
+        When there is none.
+    """
+    from reluatlas.comparison.replay import RUNTIMES
+
+    found = []
+    for runtime in RUNTIMES:
+        with suppress(MissingDependencyError):
+            found.append(answer.replay(runtime))
+    if not found:
+        raise MissingDependencyError(
+            "`--replay` needs onnxruntime or torch, and neither is installed. Install one: `pip install onnxruntime`."
+        )
+    return found
 
 
 @contextmanager
@@ -144,7 +177,7 @@ def _as_options() -> Iterator[None]:
 def _where(f: Network, asked: Asked, *, quiet: bool) -> tuple[dict[str, Any], str, facts.Facts]:
     """Return where to compare as arguments of `compare`, the Python of the call, and what is told of it."""
     more = "" if asked.norm == "inf" else f", norm={asked.norm}"
-    more += "".join(f", {name}={value!r}" for name, value in asked.ways.items())
+    more += "".join(f", {name}={value!r}" for name, value in asked.ways.items() if name != "certificate")
     if asked.data:
         points: list[Point] = read_files(asked.data, f.input_shape, "--data", units=asked.units, quiet=quiet)
         if not points:
@@ -167,8 +200,8 @@ def _finite(value: Any) -> Any:
 
 
 def _show(
-    answer: Comparison | PointComparison, numbers: facts.Facts, f: Network, g: Network, *, as_json: bool,
-    out: Path | None, quiet: bool,
+    answer: Comparison | PointComparison, numbers: facts.Facts, f: Network, g: Network, more: Sequence[str], *,
+    as_json: bool, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     if as_json:
         from reluatlas.report.write import as_json as to_json
@@ -178,7 +211,7 @@ def _show(
     console.result(console.one_line(f"f = {Path(f.source).name}: {words.network(f)}."))
     console.result(console.one_line(f"g = {Path(g.source).name}: {words.network(g)}."))
     console.result()
-    for sentence in answer.words:
+    for sentence in (*answer.words, *more):
         console.result(sentence)
     console.result()
     rows = [("time", words.seconds(numbers["seconds"]))]

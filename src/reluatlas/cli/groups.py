@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from reluatlas.cli.options import Jobs, Json, MaxCells, MaxSeconds, Out, Quiet, Seed
+from reluatlas.cli.options import EqualCertificate, Jobs, Json, MaxCells, MaxSeconds, Out, Quiet, Replayed, Seed
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class Budget:
     def keywords(self) -> dict[str, Any]:
         """The arguments of `enumerate_cells`, `count_cells` and `trace`."""
         return {"max_cells": self.max_cells, "max_seconds": self.max_seconds, "jobs": self.jobs}
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What is to be shown to others of how two models differ."""
+
+    certificate: EqualCertificate = None
+    replay: Replayed = False
 
 
 def grouped(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -199,8 +199,29 @@ Certificate = Annotated[
 ]  # fmt: skip
 ProofFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE", show_default=False, help="What `reluatlas cells --certificate FILE` wrote."),
+    typer.Argument(
+        metavar="FILE", show_default=False, help="What `--certificate FILE` of `reluatlas cells` or `compare` wrote."
+    ),
+]  # fmt: skip
+SecondModel = Annotated[
+    str | None,
+    typer.Argument(metavar="[OTHER]", show_default=False, help="Of `compare`: the model that MODEL was compared with."),
 ]
+EqualCertificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate", metavar="FILE", show_default=False,
+        help="Write what proves to anyone that both models are equal there, when they are: `reluatlas verify FILE "
+        "MODEL OTHER` checks it by code that shares nothing with the search.",
+    ),
+]  # fmt: skip
+Replayed = Annotated[
+    bool,
+    typer.Option(
+        "--replay", help="Run both models in float32 where the difference is largest, by onnxruntime and torch where "
+        "installed, and say whether they show it.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Out = Annotated[
     Path | None,

@@ -1,7 +1,8 @@
-"""Does a certificate prove its count? `reluatlas verify`."""
+"""Does a certificate prove its count, or that two models are equal? `reluatlas verify`."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from reluatlas.cli import console
@@ -13,16 +14,21 @@ from reluatlas.report.write import as_json as to_json
 from reluatlas.report.write import write_numbers
 
 
-def verify(file: Path, source: Source, common: Common) -> int:
+def verify(file: Path, source: Source, other: str | None, common: Common) -> int:
     """Walk the tree of a certificate again, by code that shares nothing with the search, and say what was found."""
-    from reluatlas.certify.tree import check_tree
+    from reluatlas.certify.tree import check_equal, check_tree
 
     out = common.folder
     net = source.load()
+    second = None if other is None else replace(source, model=other).load()
     with console.progress(quiet=common.quiet) as callback:
-        report = check_tree(net, file, progress=callback)
+        if second is None:
+            report = check_tree(net, file, progress=callback)
+        else:
+            report = check_equal(net, second, file, progress=callback)
     numbers = {
         **facts.of_command("verify", source.model, common.seed),
+        **({} if other is None else {"other_model": other}),
         "certificate": str(file),
         "domain": None if report.domain is None else facts.of_domain(report.domain),
         "is_ok": report.is_ok,
@@ -43,7 +49,8 @@ def verify(file: Path, source: Source, common: Common) -> int:
         console.result(to_json(numbers))
     else:
         said = "all leaves are cells, each once" if report.is_ok else "DOES NOT HOLD"
-        zero = [("outputs", "0 on the whole domain")] if report.is_ok and report.claims else []
+        zero = [("outputs", "0 on the whole domain" if second is None else "equal on the whole domain")]
+        zero = zero if report.is_ok and report.claims else []
         console.pairs(
             [
                 ("certificate", f"{file}: {said}"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from reluatlas.comparison import words
 from reluatlas.comparison.record import ComparisonRecord, PointRecord, SegmentRecord
+from reluatlas.comparison.replay import Replay, Runtime, replay
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Comparison(ComparisonRecord):
         What the difference was asked to be at most; see `is_within`.
     boxes : BoxSearch or None
         What the search over parts of the domain took; None where all was found from cells.
+    exact_means : ExactMeans or None
+        Means and shares in fractions; None when they were not asked for, or it is not complete.
+    certificate : Path or None
+        The file that proves `is_equal`; None when none was asked for, or they are not equal.
     """
 
     @cached_property
@@ -74,6 +79,29 @@ class Comparison(ComparisonRecord):
         from reluatlas.network.join import side_by_side
 
         return enumerate_cells(side_by_side(self.f, self.g), self.domain)
+
+    def replay(self, runtime: Runtime = "onnxruntime") -> Replay:
+        """Return what a runtime gives for f and g at the witness, in float32.
+
+        Both are written as `save_onnx` or `to_torch` do, in float32, and run there.
+
+        Parameters
+        ----------
+        runtime : {"onnxruntime", "torch"}
+
+        Returns
+        -------
+        Replay
+            The values, and in `shows_it` whether the difference is more than the runtime is itself off by.
+
+        Raises
+        ------
+        MissingDependencyError
+            When it is not installed.
+        ArgumentError
+            When `runtime` is another; when there is no witness.
+        """
+        return replay(self, runtime)
 
     @property
     def words(self) -> list[str]:
@@ -104,6 +132,7 @@ class Comparison(ComparisonRecord):
                 "stopped_by": self.boxes.stopped_by,
             },
             "is_equal": self.is_equal,
+            "certificate": None if self.certificate is None else str(self.certificate),
             "norm": self.norm,
             "lower": self.lower,
             "upper": self.upper,
@@ -119,6 +148,7 @@ class Comparison(ComparisonRecord):
                 "x": found.x.reshape(-1).tolist(),
                 "f": found.f.tolist(),
                 "g": found.g.tolist(),
+                "difference": found.difference.tolist(),
             },
             "runtime_error": self.runtime_error,
             "mean_difference": _listed(self.mean_difference),
@@ -137,6 +167,7 @@ class Comparison(ComparisonRecord):
                 }
                 for p in self.pairs
             ],
+            "exact_means": None if self.exact_means is None else self.exact_means.to_dict(),
             "f_tied": self.f_tied,
             "g_tied": self.g_tied,
             "n_cells": self.n_cells,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import Any, Literal, overload
 
 from numpy.typing import ArrayLike
@@ -13,9 +14,10 @@ from reluatlas.comparison.answer import Comparison, PointComparison, SegmentComp
 from reluatlas.comparison.at_points import chosen, compare_at, points_of
 from reluatlas.comparison.norms import checked_norm
 from reluatlas.comparison.notices import notices_of
-from reluatlas.comparison.on_domain import Method, Wanted, compare_on, require_bounded
+from reluatlas.comparison.on_domain import compare_on, require_bounded
 from reluatlas.comparison.on_segments import compare_along
 from reluatlas.comparison.refinement import Refinement, refinement
+from reluatlas.comparison.wanted import Method, Wanted
 from reluatlas.deadline import look, under
 from reluatlas.domain import Box, Segment, Slice
 from reluatlas.errors import ArgumentError, DimensionError, TimeLimitError
@@ -35,7 +37,8 @@ def compare(
 @overload
 def compare(
     f: Network, g: Network, where: Box | Slice, *, norm: NormName = ..., classes: bool | None = ...,
-    means: bool = ..., method: Method | None = ..., eps: float | None = ..., max_cells: int | None = ...,
+    means: bool = ..., method: Method | None = ..., eps: float | None = ...,
+    exact: bool = ..., certificate: str | PathLike[str] | None = ..., max_cells: int | None = ...,
     max_seconds: float | None = ..., jobs: int | None = ..., progress: Progress = ...,
 ) -> Comparison: ...  # fmt: skip
 @overload
@@ -60,6 +63,8 @@ def compare(
     means: bool = True,
     method: Method | None = None,
     eps: float | None = None,
+    exact: bool = False,
+    certificate: str | PathLike[str] | None = None,
     max_cells: int | None = None,
     max_seconds: float | None = None,
     jobs: int | None = None,
@@ -98,6 +103,13 @@ def compare(
         cells, and by boxes for the rest of the time when these are too many.
     eps : float, optional
         On a domain: whether |f - g| is at most that, in `is_within`; boxes stop as soon as it is certain.
+    exact : bool
+        On a domain: whether means and shares are also told in fractions, in `exact_means`. Takes some milliseconds for
+        each cell of a plane, ten times that for one of a solid; the numbers have the digits of all cells together.
+    certificate : path, optional
+        A file, such as `equal.cert`, that proves to anyone that f and g are equal on the domain:
+        `reluatlas.certify.check_equal` and `reluatlas verify` check it by code that shares nothing with this. From
+        cells; written only where `is_equal` is true.
     max_cells, max_seconds, jobs, progress
         As for `enumerate_cells`. Of boxes, `max_cells` counts these.
 
@@ -114,6 +126,8 @@ def compare(
         When `where` is unbounded, or has more than six dimensions and `method` is not "boxes".
     ArgumentError
         When an argument makes no sense; when neither or both of `where` and `X` are given.
+    ResultFileError
+        When the certificate cannot be written there.
 
     Guarantees
     ----------
@@ -149,7 +163,7 @@ def compare(
         )
     if X is None and (segments is not None or planes is not None):
         raise ArgumentError("`segments` and `planes` go by the numbers of points. Pass the points as `X=`.")
-    _require_way(method, eps, on_domain=X is None and (isinstance(where, Box | Slice)))
+    _require_way(method, eps, exact, certificate, on_domain=X is None and (isinstance(where, Box | Slice)))
     limits = Limits(max_cells, max_seconds, jobs, progress)  # type: ignore[arg-type]
     both, kind = refinement(f, g, classes=classes), checked_norm(norm)
     with under(limits.deadline):
@@ -160,11 +174,12 @@ def compare(
             return _along(both, lines, Wanted(kind, means), limits)
         require_bounded(both.network, where, method)
         assert isinstance(where, Box | Slice)
-        return compare_on(both, where, Wanted(kind, means, notices_of(f, g, where), method, eps), limits)
+        wanted = Wanted(kind, means, notices_of(f, g, where), method, eps, certificate, exact)
+        return compare_on(both, where, wanted, limits)
 
 
-def _require_way(method: object, eps: object, *, on_domain: bool) -> None:
-    """Raise unless `method` and `eps` make sense.
+def _require_way(method: object, eps: object, exact: bool, certificate: object, *, on_domain: bool) -> None:
+    """Raise unless these arguments make sense together.
 
     Raises
     ------
@@ -177,6 +192,17 @@ def _require_way(method: object, eps: object, *, on_domain: bool) -> None:
         raise ArgumentError(f"`eps={eps!r}` must be a number of at least 0, or None.")
     if (method is not None or eps is not None) and not on_domain:
         raise ArgumentError("`method` and `eps` are for a `Box` or a `Slice`. Leave them out, or pass one as `where`.")
+    if exact and (not on_domain or method == "boxes"):
+        raise ArgumentError(
+            "`exact=True` is from all cells of a `Box` or a `Slice`. Leave it out, or pass one of them."
+        )
+    if certificate is not None and not on_domain:
+        raise ArgumentError(
+            "`certificate` proves that networks are equal on all of a `Box` or a `Slice`. Leave it out, or pass one as "
+            "`where`."
+        )
+    if certificate is not None and method == "boxes":
+        raise ArgumentError('`certificate` is made from cells, not with `method="boxes"`. Leave one out.')
 
 
 def _are_segments(things: Sequence[Any]) -> bool:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
-from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.comparison.answer import Comparison
-from reluatlas.comparison.exact import ExactAt, nearest_inside
+from reluatlas.comparison.domain_answer import answer_of, witness_of, witnesses_of
+from reluatlas.comparison.exact import ExactAt
+from reluatlas.comparison.exact_means import ExactSums
 from reluatlas.comparison.largest import Largest, largest
 from reluatlas.comparison.norms import Norm, norm_of
-from reluatlas.comparison.paired.find import BoxSearch, Searched, find
-from reluatlas.comparison.record import ClassPair, DifferingPieces, Witness
+from reluatlas.comparison.paired.find import Searched, find
+from reluatlas.comparison.proof import proving
 from reluatlas.comparison.refinement import Refinement
-from reluatlas.comparison.runtime import runtime_error
-from reluatlas.comparison.totals import Pieces, Totals
+from reluatlas.comparison.totals import Totals
+from reluatlas.comparison.wanted import Method, Wanted
 from reluatlas.comparison.zero import is_equal
 from reluatlas.deadline import Deadline, current, grace, under
 from reluatlas.domain import Box, Slice, Space
@@ -40,22 +39,7 @@ _FOR_BOXES = 0.9  # of what is left after cells
 _BOXES_AFTER_MAX_CELLS = 256
 _AFTER_S, _AFTER_SHARE = 0.7, 0.05
 """How much longer it may take what should be told: one exact vertex, a bound on what was not looked at."""
-_TRIED = 20
 _SHARE_OF_VERTICES = 0.2
-
-
-Method = Literal["cells", "boxes"]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of a domain, beside the largest difference."""
-
-    norm: Norm = "inf"
-    means: bool = True
-    notices: tuple[str, ...] = ()
-    method: Method | None = None
-    eps: float | None = None
 
 
 def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Limits) -> Comparison:
@@ -70,13 +54,15 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
     start = time.monotonic()
     if wanted.method == "boxes":
         return _by_boxes(both, domain, wanted, limits, start)
-    with under(limits.deadline) as deadline:
+    with under(limits.deadline) as deadline, proving(wanted.certificate, both, domain) as proof:
         lowered = lower(both.network, domain)
-        totals = Totals(both, lowered, wanted.norm, wanted.means)
+        sums = ExactSums(both, domain, means=wanted.means) if wanted.exact else None
+        totals = Totals(both, lowered, proof, wanted.norm, wanted.means, sums)
         # bounds on what is not looked at take about as long as this took
         stopped_by, exactness, share = _found(totals, domain, limits, time.monotonic() - start)
         with _after(deadline, stopped_by):
             equal = is_equal(totals, both, domain, is_complete=not stopped_by, deadline=deadline)
+            proof.holds = equal is True
             # of what is not complete, both ends are for boxes to find
             top, every = _largest(both, totals, domain, deadline.share(_SHARE_OF_VERTICES) if stopped_by else deadline)
             rest = None
@@ -85,7 +71,7 @@ def compare_on(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Li
                     _unseen(both, domain, wanted.norm),
                     _rest(both, domain, wanted, limits, top, stopped_by, deadline),
                 )
-            return _answer(
+            return answer_of(
                 both, domain, wanted, totals, top, every, rest, equal, stopped_by, exactness, share,
                 time.monotonic() - start,
             )  # fmt: skip
@@ -118,7 +104,7 @@ def _by_boxes(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Lim
     with under(limits.deadline) as deadline:
         found = find(both, domain, wanted.norm, limits, eps=wanted.eps)
         with _after(deadline, found.search.stopped_by):
-            witness, error = _witness(both, domain, found.top, ExactAt(both, domain))
+            witness, error = witness_of(both, domain, found.top, ExactAt(both, domain))
     return Comparison(
         f=both.f,
         g=both.g,
@@ -129,7 +115,7 @@ def _by_boxes(both: Refinement, domain: Box | Slice, wanted: Wanted, limits: Lim
         max_lower=found.each_lower,
         max_difference=found.each_upper,
         found=witness,
-        witnesses=_witnesses(both, domain, found.points),
+        witnesses=witnesses_of(both, domain, found.points),
         mean_difference=None,
         mean_difference_error=None,
         mean_square=None,
@@ -224,154 +210,3 @@ def _unseen(both: Refinement, domain: Box | Slice, norm: Norm) -> tuple[float, F
     m = both.m
     bounds = np.maximum(np.abs(found.low[2 * m :]), np.abs(found.high[2 * m :]))
     return float(norm_of(bounds, norm)) * (1.0 + 1e-9 * (norm != "inf")), bounds
-
-
-def _answer(
-    both: Refinement, domain: Box | Slice, wanted: Wanted, totals: Totals, top: Largest, every: list[Largest],
-    rest: tuple[tuple[float, FloatArray] | None, Searched | None] | None, equal: bool | None,
-    stopped_by: StoppedBy, exactness: Exactness,
-    share: float, seconds: float,
-) -> Comparison:  # fmt: skip
-    upper, max_upper = top.upper, np.array([one.upper for one in every])
-    max_lower = np.array([one.lower for one in every])
-    points = [one.point for one in every]
-    boxes: BoxSearch | None = None
-    if rest is not None:
-        bounds, searched = rest
-        upper, max_upper = bounds if bounds is not None else (float("inf"), np.full(both.m, np.inf))
-        if searched is not None:
-            boxes = searched.search
-            upper, max_upper = min(upper, searched.top.upper), np.minimum(max_upper, searched.each_upper)
-            top = searched.top if searched.top.lower > top.lower else top
-            better = searched.each_lower > max_lower
-            points = [new if b else old for b, new, old in zip(better, searched.points, points, strict=True)]
-            max_lower = np.maximum(max_lower, searched.each_lower)
-            is_all = not wanted.means and both.columns is None
-            if is_all and not boxes.stopped_by and equal is not None:  # nothing is left that was asked for
-                stopped_by = ""
-    if equal:
-        upper, max_upper = 0.0, np.zeros(both.m)
-    exact = ExactAt(both, domain)
-    witness, error = _witness(both, domain, top, exact)
-    volume = domain.box.volume * (share if stopped_by else 1.0)
-    means = _means(totals, volume) if wanted.means and volume > 0 else (None,) * 4
-    pairs, pieces, disagreement = _disagreement(both, domain, totals, volume, exact)
-    tied = {
-        name: sum(part.tied[name][0] for part in totals.parts) / volume if volume > 0 else 0.0 for name in ("f", "g")
-    } if both.columns is not None else {}  # fmt: skip
-    return Comparison(
-        f=both.f,
-        g=both.g,
-        domain=domain,
-        norm=wanted.norm,
-        lower=top.lower,
-        upper=upper,
-        max_lower=max_lower,
-        max_difference=max_upper,
-        found=witness,
-        witnesses=_witnesses(both, domain, points),
-        mean_difference=means[0],
-        mean_difference_error=means[1],
-        mean_square=means[2],
-        mean_square_error=means[3],
-        disagreement=None if disagreement is None else disagreement[0],
-        disagreement_error=None if disagreement is None else disagreement[1],
-        pairs=pairs,
-        pieces=pieces,
-        f_tied=tied.get("f"),
-        g_tied=tied.get("g"),
-        is_equal=equal,
-        n_cells=totals.n_cells,
-        n_pieces=totals.n_pieces,
-        stopped_by=stopped_by,
-        share_done=share,
-        exactness=exactness,
-        seconds=seconds,
-        runtime_error=error,
-        notices=wanted.notices,
-        eps=wanted.eps,
-        boxes=boxes,
-    )
-
-
-def _witnesses(both: Refinement, domain: Box | Slice, points: list[FloatArray | None]) -> FloatArray | None:
-    """Return the inputs next to points of the domain, where there are any."""
-    there = [_input(both, domain, p) for p in points if p is not None]
-    return np.stack(there) if there else None
-
-
-def _witness(
-    both: Refinement, domain: Box | Slice, top: Largest, exact: ExactAt
-) -> tuple[Witness | None, float | None]:  # fmt: skip
-    """Return the point where the difference is largest, and what a float32 forward pass is off by there."""
-    if top.vertex is None or top.values is None:
-        return None, None
-    u = nearest_inside(top.vertex, domain.box.low, domain.box.high)
-    x = np.asarray(domain.embed(u)).reshape(-1)
-    try:
-        here = exact.at_point(x)
-    except TimeLimitError:
-        return None, None
-    made = Witness(
-        to_floats(top.vertex), to_floats(top.values.f), to_floats(top.values.g), x.reshape(both.f.input_shape),
-        to_floats(here.f), to_floats(here.g),
-    )  # fmt: skip
-    return made, runtime_error(both.f, both.g, x, here.difference)
-
-
-def _input(both: Refinement, domain: Box | Slice, u: FloatArray) -> FloatArray:
-    inside = np.clip(u, domain.box.low, domain.box.high)
-    return np.asarray(domain.embed(inside)).reshape(both.f.input_shape)
-
-
-def _means(totals: Totals, volume: float) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    slack = 1.0 + 1e-9
-    absolute, square = totals.sum_of("absolute"), totals.sum_of("square")
-    return (
-        absolute / volume,
-        slack * (totals.sum_of("absolute_error") + 1e-14 * absolute) / volume,
-        square / volume,
-        slack * (totals.sum_of("square_error") + 1e-14 * square) / volume,
-    )
-
-
-def _disagreement(
-    both: Refinement, domain: Box | Slice, totals: Totals, volume: float, exact: ExactAt
-) -> tuple[tuple[ClassPair, ...], DifferingPieces | None, tuple[float, float] | None]:
-    """Return the pairs of classes that differ, the pieces themselves, and the share with its error."""
-    if both.columns is None:
-        return (), None, None
-    sums: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
-    for part in totals.parts:
-        for pair, found in part.pairs.items():
-            sums.setdefault(pair, []).append(found)
-    pieces = totals.pieces()
-    pairs = []
-    for (a, b), rows in sorted(sums.items()):
-        size = sum(v for v, _, _ in rows)
-        witness = _differing(both, domain, pieces, (a, b), exact)
-        pairs.append(ClassPair(a, b, size / volume if volume > 0 else 0.0, sum(n for _, _, n in rows), witness))
-    error = sum(e for rows in sums.values() for _, e, _ in rows)
-    total = sum(v for rows in sums.values() for v, _, _ in rows)
-    shown = DifferingPieces(
-        pieces.points, pieces.offsets, pieces.f_class, pieces.g_class, pieces.volume * domain.unit_volume
-    )  # fmt: skip
-    if volume <= 0:
-        return (), shown, (0.0, 0.0)
-    return tuple(pairs), shown, (total / volume, (1.0 + 1e-9) * (error + 1e-14 * total) / volume)
-
-
-def _differing(
-    both: Refinement, domain: Box | Slice, pieces: Pieces, pair: tuple[int, int], exact: ExactAt
-) -> FloatArray | None:
-    """Return a float64 input in one of the largest pieces where the classes are, exactly, these two."""
-    mine = np.flatnonzero((pieces.f_class == pair[0]) & (pieces.g_class == pair[1]))
-    for i in mine[np.argsort(-pieces.volume[mine], kind="stable")][:_TRIED].tolist():
-        middle = pieces.points[pieces.offsets[i] : pieces.offsets[i + 1]].mean(axis=0)
-        x = _input(both, domain, middle)
-        try:
-            if exact.at_point(x.reshape(-1)).classes(both.f, both.g) == pair:
-                return x
-        except TimeLimitError:
-            return None
-    return None

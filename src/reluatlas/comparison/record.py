@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import StoppedBy
+from reluatlas.comparison.exact_means import ExactMeans
 from reluatlas.comparison.norms import Norm, norm_of
 from reluatlas.comparison.paired.find import BoxSearch, closes
 from reluatlas.domain import Box, Segment, Slice
@@ -83,6 +85,8 @@ class Witness(Shown):
         The float64 input next to it, within the domain's box of coordinates.
     f, g : ndarray, shape (m,)
         What f and g are at `x` exactly, rounded once.
+    difference : ndarray, shape (m,)
+        What f - g is at `x` exactly, rounded once.
     """
 
     vertex: FloatArray
@@ -91,6 +95,7 @@ class Witness(Shown):
     x: FloatArray
     f: FloatArray
     g: FloatArray
+    difference: FloatArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,6 +133,8 @@ class ComparisonRecord(Shown):
     notices: tuple[str, ...] = ()
     eps: float | None = None
     boxes: BoxSearch | None = None
+    certificate: Path | None = None
+    exact_means: ExactMeans | None = None
 
     @property
     def is_complete(self) -> bool:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.constants import ROUNDED_VERTEX
 from reluatlas.arithmetic.rationals import to_floats
 from reluatlas.comparison.along import Along
+from reluatlas.comparison.exact_means import ExactSums
 from reluatlas.comparison.kernels import (
     SLACK,
     Measures,
@@ -28,7 +28,9 @@ from reluatlas.comparison.kernels import (
     new_room,
 )
 from reluatlas.comparison.norms import Norm, norm_of
+from reluatlas.comparison.proof import Proof
 from reluatlas.comparison.refinement import Refinement
+from reluatlas.comparison.shape import Shape, shape_of
 from reluatlas.compiled.structs import pack
 from reluatlas.complexes.linear_regions import ExactMaps, as_keys, errors_of
 from reluatlas.geometry.vertices.volume import new_scratch
@@ -59,19 +61,6 @@ class Candidate(NamedTuple):
     point: FloatArray
     lines: IntArray
     pattern: NDArray[np.integer]
-
-
-class Shape(NamedTuple):
-    """Cells of one piece of work, polygons or polytopes alike."""
-
-    pattern: NDArray[np.integer]
-    affine: FloatArray
-    offsets: IntArray
-    points: FloatArray
-    radius: FloatArray
-    mask: NDArray[np.uint64]
-    n_facets: IntArray
-    lines: IntArray  # (V, k): rows that meet in each vertex
 
 
 class Pieces(NamedTuple):
@@ -114,16 +103,22 @@ class Totals:
     both : Refinement
     lowered : Lowered
         Its network on the domain.
+    proof : Proof
+        Is given the cells, too.
     norm : Norm
         Of the difference over the outputs.
     means : bool
         Whether integrals are asked for.
+    exact : ExactSums or None
+        Is given the cells, too.
     """
 
     both: Refinement
     lowered: Lowered
+    proof: Proof
     norm: Norm
     means: bool
+    exact: ExactSums | None = None
     parts: list[Part] = field(default_factory=list)
     is_different: bool = False
     doubtful: dict[bytes, NDArray[np.integer]] = field(default_factory=dict)
@@ -144,9 +139,10 @@ class Totals:
         """Take what one item of the subdivision gave."""
         if found.n_cells == 0:
             return
-        cells = _shape(found.cells, self.k)
+        cells = shape_of(found.cells, self.k)
         part = self._part(cells)
         self.parts.append(part)
+        self.proof.add(cells.pattern, is_different=self.is_different)
 
     def _part(self, cells: Shape) -> Part:
         m, c = self.m, len(cells.pattern)
@@ -163,6 +159,8 @@ class Totals:
         f_class, g_class = self._classes(cells)
         differ = f_class != g_class
         tied = self._tied(cells, f_class, g_class)
+        if self.exact is not None:
+            self.exact.add(cells, f_class, g_class, tied)
         wanted = np.ones(c, dtype=bool) if self.means else differ | np.any(list(tied.values()), axis=0)
         self._measure(cells, wanted, packed)
         candidates, beyond = self._candidates(cells, out)
@@ -378,27 +376,6 @@ class Totals:
             np.concatenate([p.g_class for p in parts]),
             np.concatenate([p.volume for p in parts]),
         )
-
-
-def _shape(cells: object, k: int) -> Shape:
-    """Return what the engine gave, of polygons and of polytopes alike."""
-    offsets = np.concatenate([[0], np.cumsum(cells.n_vertices)]).astype(np.int64)  # type: ignore[attr-defined]
-    if hasattr(cells, "mask"):
-        points, radius = np.ascontiguousarray(cells.x[:, :k]), cells.radius.copy()  # type: ignore[attr-defined]
-        far = ~np.isfinite(radius)  # exact vertices so far out are rounded like any others; see `complexes.join`
-        radius[far] = ROUNDED_VERTEX * np.abs(points[far]).max(axis=1, initial=0.0)
-        return Shape(
-            cells.pattern, cells.affine, offsets, points, radius, cells.mask, cells.n_facets, cells.rows,  # type: ignore[attr-defined]
-        )  # fmt: skip
-    points = np.stack([cells.x, cells.y], axis=1)  # type: ignore[attr-defined]
-    n = len(points)
-    before = np.arange(-1, n - 1)
-    before[offsets[:-1]] = offsets[1:] - 1
-    lines = np.stack([cells.line[before], cells.line], axis=1)  # type: ignore[attr-defined]
-    none = np.zeros((0, 1), dtype=np.uint64)
-    return Shape(
-        cells.pattern, cells.affine, offsets, points, cells.radius, none, cells.n_vertices, lines,  # type: ignore[attr-defined]
-    )  # fmt: skip
 
 
 def _runs(patterns: NDArray[np.integer]) -> tuple[int, tuple[bytes, ...]]:

@@ -141,6 +141,15 @@ def certificate(file: str, model: str, is_complete: bool) -> str:
     return f"{file} proves the number of cells: `{shlex.join(['reluatlas', 'verify', file, model])}` checks it."
 
 
+def equality(file: str, model: str, other: str, is_equal: bool | None) -> str:
+    """Return what proves that two models are equal, and how it is checked."""
+    if not is_equal:
+        why = "the models differ" if is_equal is False else "whether the models are equal was not settled"
+        return f"{file} was not written: {why}."
+    check = shlex.join(["reluatlas", "verify", file, model, other])
+    return f"{file} proves that the models are equal there: `{check}` checks it."
+
+
 def exactness(facts: dict[str, Any]) -> str:
     """Return how the decisions behind an answer were made."""
     escalated, uncertain = facts["n_escalated"], facts["n_uncertain"]

@@ -23,6 +23,7 @@ from reluatlas.geometry.programs.highs import Program
 from reluatlas.network.interpret import last_uses, sources
 from reluatlas.network.record import Affine, Breakpoints, Graph, Input, Max
 from reluatlas.network.values.float64 import values
+from reluatlas.simplification.removals import METHODS
 from reluatlas.stable import enclosure, knots, windows
 from reluatlas.stable.enclosure import ROUNDOFF, SLACK, TINY, Enclosure
 from reluatlas.stable.walk import Possible, frame_of, possibilities
@@ -41,8 +42,8 @@ class Known:
     ----------
     possible : dict
         What units and windows can do, by node.
-    by_program : dict
-        Which of them linear programs had to settle, by node.
+    how : dict
+        By node, what settled each of them: a place in `METHODS`.
     n_programs : int
         Linear programs that were solved.
     is_complete : bool
@@ -50,7 +51,7 @@ class Known:
     """
 
     possible: dict[int, Possible] = field(default_factory=dict)
-    by_program: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    how: dict[int, NDArray[np.int8]] = field(default_factory=dict)
     n_programs: int = 0
     is_complete: bool = True
 
@@ -67,7 +68,7 @@ def closer_possibilities(net: Graph, domain: Box | Slice | Segment, deadline: De
             return known
         if isinstance(found, Possible):
             known.possible[found.node] = found
-    n_bent = sum(int(_is_open(found).sum()) for found in known.possible.values())
+    n_bent = sum(int(is_open(found).sum()) for found in known.possible.values())
     k = frame_of(domain)[2].size
     widest = max(prod(node.shape) for node in net.nodes)
     if not n_bent or (1 + k + n_bent) * widest > MOST_NUMBERS:
@@ -77,7 +78,8 @@ def closer_possibilities(net: Graph, domain: Box | Slice | Segment, deadline: De
     return _with_programs(net, domain, deadline.share(max(0.5, 1.0 - kept / left) if left > 0 else 0.0), known)
 
 
-def _is_open(found: Possible) -> NDArray[np.bool_]:
+def is_open(found: Possible) -> NDArray[np.bool_]:
+    """Return which units have more than one piece, or windows more than one winner, that they may need."""
     return np.add.reduceat(found.needed.astype(np.int64), found.offsets[:-1]) > 1
 
 
@@ -220,7 +222,8 @@ def _closer(
     known.possible[t] = Possible(
         t, np.arange(n + 1, dtype=np.int64) * n_pieces, possible.reshape(-1), needed.reshape(-1), z.low, z.high
     )
-    known.by_program[t] = ~before & (pieces.first_needed == pieces.last_needed)
+    by_program = ~before & (pieces.first_needed == pieces.last_needed)
+    known.how[t] = np.where(by_program, METHODS.index("linear program"), 0).astype(np.int8)
     return z, pieces
 
 

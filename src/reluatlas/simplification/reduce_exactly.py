@@ -14,6 +14,7 @@ from reluatlas.network.network import Network
 from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints, Graph
 from reluatlas.simplification.bounds import Known, closer_possibilities
+from reluatlas.simplification.cells import by_cells
 from reluatlas.simplification.draft import Draft, as_network, begin, unrolled
 from reluatlas.simplification.fold import folded
 from reluatlas.simplification.join import joined
@@ -27,6 +28,7 @@ from reluatlas.typing import FloatArray
 Objective = Literal["units", "numbers"]
 MOST_ENTRIES = 2**24
 """Entries of all convolutions together, for their rows to be written out."""
+_FOR_CELLS = 0.3  # of the time that is left
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,7 @@ def candidates(net: Network, domain: Box | Slice | Segment, effort: Effort) -> I
     yield Candidate(first, net, size_of(net), ())
     has_convolutions = any(isinstance(o, Convolution) for n in net.nodes if isinstance(n, Affine) for o in n.operators)
     known = closer_possibilities(net, domain, effort.deadline)
+    by_cells(net, domain, effort.deadline.share(_FOR_CELLS), known)
     effort.n_programs, effort.is_complete = known.n_programs, known.is_complete
     yield _reduced(net, domain, first, known, effort, by_unit=True)
     if has_convolutions and not effort.is_over():
@@ -119,15 +122,15 @@ def _reduced(
     net: Network, domain: Box | Slice | Segment, draft: Draft, known: Known, effort: Effort, *, by_unit: bool
 ) -> Candidate:
     gone: list[Removal] = []
-    possible, by_program = known.possible, known.by_program
+    possible, how = known.possible, known.how
     while True:
-        draft = settled(draft, possible if by_unit else _whole_channels(draft, possible), by_program, gone)
+        draft = settled(draft, possible if by_unit else _whole_channels(draft, possible), how, gone)
         before = draft.n_units
         draft = tidied(draft, gone, effort)
         if not by_unit or draft.n_units in (0, before) or effort.is_over():
             break
         # what units went by their coefficients alone: bounds may tell more of the others now
-        possible, by_program = _by_bounds(as_network(draft, net), domain), {}
+        possible, how = _by_bounds(as_network(draft, net), domain), {}
     network = as_network(draft, net)
     return Candidate(draft, network, size_of(network), tuple(gone))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Reason = Literal["off", "on", "constant", "one winner", "unread", "equal", "opposite", "proportional", "approximated"]
-Method = Literal["bounds", "linear program", "coefficients"]
+Method = Literal["bounds", "linear program", "cells", "coefficients"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 WORDS: dict[str, str] = {
     "off": "always off: it gives 0",
@@ -34,7 +35,8 @@ class Removal(NamedTuple):
     low, high : float
         Certain bounds on what it reads (of a window: on its value); infinite where they are not what proves it.
     method : str
-        "bounds", "linear program", or "coefficients": of the network, which are compared exactly.
+        "bounds", "linear program", "cells": all of them on the domain, exactly; or "coefficients": of the network,
+        which are compared exactly.
     other : int
         The unit that is kept in its place, as a column of patterns; -1 where there is none.
     """

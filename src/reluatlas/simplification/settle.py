@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from reluatlas.network.record import Affine, Breakpoints, Max
 from reluatlas.simplification.draft import Draft, Writer, placed
-from reluatlas.simplification.removals import Method, Reason, Removal
+from reluatlas.simplification.removals import METHODS, Method, Reason, Removal
 from reluatlas.stable.walk import Possible
 from reluatlas.typing import FloatArray, IntArray
 
 
 def settled(
-    draft: Draft, found: Mapping[int, Possible], closer: Mapping[int, NDArray[np.bool_]], gone: list[Removal]
+    draft: Draft, found: Mapping[int, Possible], how: Mapping[int, NDArray[np.int8]], gone: list[Removal]
 ) -> Draft:
     """Return a draft in which units with one function are affine, and others have no piece or candidate too many.
 
@@ -28,8 +28,8 @@ def settled(
     draft : Draft
     found : dict
         What units and windows can do on the domain, by node.
-    closer : dict
-        Which of them linear programs had to settle, by node.
+    how : dict
+        By node, what settled each of them: a place in `METHODS`; where there is none, bounds.
     gone : list
         Takes up what was removed.
     """
@@ -38,10 +38,10 @@ def settled(
         if t not in found:
             writer.keep(draft, t)
         elif isinstance(node, Breakpoints):
-            _units(writer, draft, t, node, found[t], closer.get(t), gone)
+            _units(writer, draft, t, node, found[t], how.get(t), gone)
         else:
             assert isinstance(node, Max)
-            _windows(writer, draft, t, node, found[t], closer.get(t), gone)
+            _windows(writer, draft, t, node, found[t], how.get(t), gone)
     return writer.finish(draft.output)
 
 
@@ -51,7 +51,7 @@ def _units(
     t: int,
     node: Breakpoints,
     found: Possible,
-    closer: NDArray[np.bool_] | None,
+    how: NDArray[np.int8] | None,
     gone: list[Removal],
 ) -> None:
     n, n_pieces = node.slopes.shape
@@ -68,7 +68,7 @@ def _units(
         gone.append(
             Removal(
                 int(draft.origins[t][i]), reason, int(first[i]), float(found.low[i]), float(found.high[i]),
-                _method(closer, i),
+                _method(how, i),
             )
         )  # fmt: skip
     split(writer, draft, t, node, Kept(kept, first, last), slope, np.where(is_one, shift, 0.0))
@@ -106,8 +106,8 @@ def split(
     writer.home[t] = writer.affine(inputs, operators, np.where(is_kept, 0.0, shift), node.shape, node.name)
 
 
-def _method(closer: NDArray[np.bool_] | None, i: int) -> Method:
-    return "linear program" if closer is not None and closer[i] else "bounds"
+def _method(how: NDArray[np.int8] | None, i: int) -> Method:
+    return METHODS[0 if how is None else int(how[i])]
 
 
 def _fewer_pieces(node: Breakpoints, source: int, kept: IntArray, first: IntArray, last: IntArray) -> Breakpoints:
@@ -132,7 +132,7 @@ def _windows(
     t: int,
     node: Max,
     found: Possible,
-    closer: NDArray[np.bool_] | None,
+    how: NDArray[np.int8] | None,
     gone: list[Removal],
 ) -> None:
     n = node.n_windows
@@ -149,7 +149,7 @@ def _windows(
         gone.append(
             Removal(
                 int(draft.origins[t][i]), "one winner", int(place[i]), float(found.low[i]), float(found.high[i]),
-                _method(closer, i),
+                _method(how, i),
             )
         )  # fmt: skip
     inputs, operators = [], []

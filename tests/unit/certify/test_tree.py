@@ -238,24 +238,24 @@ def stated(patterns):
     }
 
 
-def leave_out(rng, net, domain, patterns, path):
+def leave_out(rng, net, domain, patterns, path, **claims):
     n = int(rng.integers(1, min(3, len(patterns))))
-    save_tree(path, net, domain, np.delete(patterns, rng.choice(len(patterns), n, replace=False), axis=0))
+    save_tree(path, net, domain, np.delete(patterns, rng.choice(len(patterns), n, replace=False), axis=0), **claims)
 
 
-def double(rng, net, domain, patterns, path):
+def double(rng, net, domain, patterns, path, **claims):
     """Invent a cell beside one that there is."""
     known = {tuple(p) for p in patterns.tolist()}
     while True:
         new = patterns[rng.integers(len(patterns))].copy()
         new[rng.integers(new.size)] ^= 1
         if tuple(new.tolist()) not in known:
-            return save_tree(path, net, domain, np.concatenate([patterns, new[None]]))
+            return save_tree(path, net, domain, np.concatenate([patterns, new[None]]), **claims)
 
 
-def exchange(rng, net, domain, patterns, path):
+def exchange(rng, net, domain, patterns, path, **claims):
     """State of some leaves the patterns of others."""
-    save_tree(path, net, domain, patterns)
+    save_tree(path, net, domain, patterns, **claims)
     arrays = dict(np.load(path))
     told = patterns[np.lexsort(patterns.T[::-1])]
     i, j = rng.choice(len(told), 2, replace=False)
@@ -264,9 +264,9 @@ def exchange(rng, net, domain, patterns, path):
         np.savez(file, **renewed(arrays | stated(told)))
 
 
-def move(rng, net, domain, patterns, path):
+def move(rng, net, domain, patterns, path, **claims):
     """Let a node cut by another unit, or its children change places."""
-    save_tree(path, net, domain, patterns)
+    save_tree(path, net, domain, patterns, **claims)
     arrays = dict(np.load(path))
     if rng.random() < 0.7:
         nodes = arrays["nodes_0"].copy()

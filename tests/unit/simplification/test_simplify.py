@@ -12,7 +12,7 @@ import reluatlas as ra
 from reluatlas.errors import ArgumentError, DimensionError, DomainError
 from reluatlas.network.build import Builder
 from reluatlas.network.network import Convolution
-from reluatlas.simplification import bounds
+from reluatlas.simplification import bounds, reduce_exactly
 from reluatlas.simplification.certificate import Certificate
 from reluatlas.testing import zoo
 from tests.architectures import ARCHITECTURES, SHAPE, architecture
@@ -23,6 +23,10 @@ from tests.unit.simplification import planted
 from tests.unit.simplification.exactly import largest_difference, outputs_at, points_of
 
 MAKERS = {"dense": planted.dense, "residual": planted.residual, "convolutional": planted.convolutional}
+
+
+def without_cells(*_):
+    """Settle nothing."""
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -174,6 +178,7 @@ def test_channels_that_are_multiples_of_one_are_read_as_one():
 
 
 def test_linear_programs_settle_what_bounds_leave_open(monkeypatch):
+    monkeypatch.setattr(reduce_exactly, "by_cells", without_cells)
     rng = np.random.default_rng(2)
     n_fewer = 0
     for _ in range(20):
@@ -188,6 +193,46 @@ def test_linear_programs_settle_what_bounds_leave_open(monkeypatch):
             n_fewer += ra.simplify(net, domain).after.units - closer.after.units
         assert all(r.method != "linear program" or r.low >= 0 or r.high <= 0 for r in closer.removed)
     assert n_fewer > 0
+
+
+def test_cells_settle_what_bounds_and_programs_leave_open(monkeypatch):
+    """What the rational oracle's cells have on one piece goes, and nothing that has two stays away."""
+    rng, n_by_cells, n_fewer = np.random.default_rng(3), 0, 0
+    for _ in range(10):
+        layers = [(rng.normal(size=(m, n)), rng.normal(size=m) * 0.5) for n, m in ((2, 9), (9, 9), (9, 9), (9, 2))]
+        net, domain = ra.load(layers), ra.Box(-0.5, 0.5, dim=2)
+        patterns = np.array([c.pattern for c in rational.enumerate_cells(to_problem(net, domain))])
+        never_bends = np.flatnonzero((patterns == patterns[0]).all(axis=0))
+        found = ra.simplify(net, domain)
+        assert {r.unit for r in found.removed} >= set(never_bends.tolist())
+        by_cells = [r for r in found.removed if r.method == "cells"]
+        assert {r.unit for r in by_cells} <= set(never_bends.tolist())
+        assert all(r.piece == patterns[0, r.unit] for r in by_cells)
+        n_by_cells += len(by_cells)
+        assert largest_difference(net, found.network, points_of(domain, 25)) == 0
+        with monkeypatch.context() as m:
+            m.setattr(reduce_exactly, "by_cells", without_cells)
+            without = ra.simplify(net, domain)
+        assert all(r.method != "cells" for r in without.removed)
+        n_fewer += without.after.units - found.after.units
+    assert n_by_cells > 0 and n_fewer > 0
+
+
+def test_cells_settle_windows_and_slices():
+    rng, n_by_cells = np.random.default_rng(0), 0
+    for _ in range(10):
+        b = Builder((3,))
+        h = b.relu(b.dense(0, rng.normal(size=(9, 3)), rng.normal(size=9) / 2))
+        h = b.dense(h, rng.normal(size=(9, 9)), rng.normal(size=9))
+        h = b.max_windows(h, np.arange(9).reshape(3, 3), shape=(3,))
+        net = b.finish(b.dense(h, rng.normal(size=(2, 3)), np.zeros(2)))
+        plane = ra.Slice(rng.normal(size=3) / 4, rng.normal(size=(2, 3)), box=ra.Box(-0.5, 0.5, dim=2))
+        found = ra.simplify(net, plane)
+        patterns = np.array([c.pattern for c in rational.enumerate_cells(to_problem(net, plane))])
+        assert {r.unit for r in found.removed} >= set(np.flatnonzero((patterns == patterns[0]).all(axis=0)).tolist())
+        n_by_cells += sum(r.method == "cells" for r in found.removed)
+        assert largest_difference(net, found.network, points_of(plane, 25)) == 0
+    assert n_by_cells > 0
 
 
 @pytest.mark.parametrize("seed", range(5))
