@@ -1,0 +1,1 @@
+"""The room of one question: does a property hold on boxes of inputs, for certain?"""
