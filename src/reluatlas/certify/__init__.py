@@ -1,4 +1,4 @@
-"""Certificates of cells, of counts and of properties: their form, their files, and checks that share nothing with the search.
+"""Certificates of cells, counts and properties: their form, files, and checks that share nothing with the search.
 
 `Cell.certificate()` gives one, and `Cell.check()` checks it at once; what is here reads only a network, a domain and
 a file, so that a certificate can be checked by others, at any time.

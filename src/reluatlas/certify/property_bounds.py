@@ -55,6 +55,7 @@ class Boxes:
         self.lines: dict[int, Lines] = {}
         self.size: dict[int, FloatArray] = {0: np.maximum(np.abs(low), np.abs(high))}
         self.reach: dict[int, FloatArray] = {}  # of affine nodes: sums of sizes of all that is added up
+        self.is_empty = np.zeros(len(low), dtype=bool)  # certainly without a point
 
 
 class Bounder:
@@ -74,7 +75,9 @@ class Bounder:
             for t, node in enumerate(self.net.nodes):
                 look()
                 if isinstance(node, Affine):
-                    reach = sum((_times(boxes.size[s], m) for s, _, m, _ in self._matrices[t]), np.abs(node.bias))
+                    reach = np.tile(np.abs(node.bias), (len(low), 1))
+                    for s, _, sizes, _ in self._matrices[t]:
+                        reach = reach + _times(boxes.size[s], sizes)
                     boxes.reach[t] = boxes.size[t] = (reach + TINY) * SLACK
                 elif isinstance(node, Breakpoints):
                     self._bend(t, node, boxes, given[t])
@@ -82,7 +85,7 @@ class Bounder:
 
     def _bend(self, t: int, node: Breakpoints, boxes: Boxes, given: tuple[FloatArray, FloatArray]) -> None:
         least, most = given[0].copy(), given[1].copy()
-        asked = np.flatnonzero(bending(node, least, most).any(axis=0))
+        asked = np.flatnonzero((bending(node, least, most) | np.isinf(least) | np.isinf(most)).any(axis=0))
         if asked.size:
             rows = np.zeros((2 * asked.size, prod(node.shape)))
             rows[np.arange(asked.size), asked] = 1.0
@@ -90,7 +93,8 @@ class Bounder:
             found = self.least({node.input: rows}, np.zeros(2 * asked.size), np.zeros(2 * asked.size), boxes)
             least[:, asked] = np.fmax(least[:, asked], found[:, : asked.size])
             most[:, asked] = np.fmin(most[:, asked], -found[:, asked.size :])
-        # a part without points may have a range turned round; all is true of it
+        # a part without points may have a range turned round: all is true of it
+        boxes.is_empty |= (least > most).any(axis=1)
         most = np.fmax(least, most)
         boxes.ranges[t] = least, most
         far = np.fmax(np.abs(least), np.abs(most))

@@ -214,7 +214,7 @@ class _Tree:
                 if self.tree.node[part.at] != -1:
                     stack += self._children(part)
             at = [i for i, part in enumerate(parts) if self.tree.node[part.at] == -1]
-            refuted = self._refuted(boxes, at)
+            refuted = self._refuted(boxes, at) | boxes.is_empty[at][:, None]
             for i, fine in zip(at, refuted, strict=True):
                 part = parts[i]
                 self.report.n_leaves += 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from typing import Any
 
@@ -35,8 +36,7 @@ def exact_output(net: Graph, x: Sequence[Fraction]) -> Row:
             assert isinstance(node, Max)
             source = values[node.input]
             ends, candidates = node.offsets.tolist(), node.candidates.tolist()
-            windows = zip(ends[:-1], ends[1:], strict=True)
-            values.append([max(source[j] for j in candidates[start:end]) for start, end in windows])
+            values.append([max(source[j] for j in candidates[start:end]) for start, end in pairwise(ends)])
     return values[net.output]
 
 
@@ -106,7 +106,7 @@ def _applied(operator: Any, x: Row) -> Row:
         return [Fraction(int(v), scale * shared) for v in product.entries()]
     sparse, out = as_sparse(operator), []
     ends, indices, factors = sparse.indptr.tolist(), sparse.indices.tolist(), sparse.values.tolist()
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         look()
         out.append(sum((Fraction(factors[g]) * x[indices[g]] for g in range(start, end)), Fraction(0)))
     return [v / denominator(sparse) for v in out]

@@ -1,1 +1,1 @@
-"""The room of one question: does a property hold on boxes of inputs, for certain?"""
+"""The room of one question: whether a property holds on boxes of inputs, for certain."""

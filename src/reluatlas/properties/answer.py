@@ -116,7 +116,7 @@ class PropertyAnswer(Shown):
 
     def __repr__(self) -> str:
         what = {
-            "holds": f"a certificate of {0 if self.certificate is None else self.certificate.n_leaves:,} parts, checked",
+            "holds": f"proved in {0 if self.certificate is None else self.certificate.n_leaves:,} parts",
             "violated": "at `.witness.x`",
             "open": f"{len(self.left):,} parts left",
         }[self.verdict]

@@ -92,8 +92,8 @@ def check_property(
 
     References
     ----------
-    [ZhangWengChenHsiehDaniel2018], [SinghGehrPueschelVechev2019]: the linear bounds; [KatzBarrettDillJulianKochenderfer2017]:
-    the question, and that deciding it is NP-complete; [WangEtAl2021]: weights for the sides of units.
+    [KatzBarrettDillJulianKochenderfer2017]: the question, and that it is NP-complete. [ZhangWengChenHsiehDaniel2018],
+    [SinghGehrPueschelVechev2019]: the linear bounds. [WangEtAl2021]: weights for the sides of units.
 
     Examples
     --------

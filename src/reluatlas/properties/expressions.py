@@ -1,4 +1,4 @@
-"""What does a text of s-expressions say? `read_expressions`: lists of lists and words, each with its line and column."""
+"""What does a text of s-expressions say? `read_expressions`: lists and words, each with its line and column."""
 
 from __future__ import annotations
 

@@ -51,6 +51,8 @@ class Known:
     ranges : dict
         By cut node: bounds (B, units) each on what its units read.
     lines : dict of Lines
+    is_empty : ndarray of bool, shape (B,)
+        Whether no point is there: a unit would have to read less than it reads at least.
     shares : dict
         By cut node: units whose ranges were looked for, and what each input adds to them, (B, units, n).
     """
@@ -59,6 +61,7 @@ class Known:
     high: FloatArray
     ranges: dict[int, tuple[FloatArray, FloatArray]]
     lines: dict[int, Lines]
+    is_empty: NDArray[np.bool_]
     shares: dict[int, tuple[IntArray, FloatArray]] = field(default_factory=dict)
 
     def one(self, i: int) -> Known:
@@ -69,6 +72,7 @@ class Known:
             self.high[at],
             {t: (low[at], high[at]) for t, (low, high) in self.ranges.items()},
             {t: Lines(*(line[at] for line in lines)) for t, lines in self.lines.items()},
+            self.is_empty[at],
             {t: (units, shares[at]) for t, (units, shares) in self.shares.items()},
         )
 
@@ -131,14 +135,14 @@ class Walker:
         Ranges are widened by what float64 may have lost, roughly; with `care` (B,) by a power of ten more.
         """
         slack = _CLOSE * 10.0 ** (np.zeros(len(low)) if care is None else care)[:, None]
-        known = Known(low, high, {}, {})
+        known = Known(low, high, {}, {}, np.zeros(len(low), dtype=bool))
         for t in self.net.cuts:
             look()
             node = self.net.nodes[t]
             assert isinstance(node, Breakpoints)
             least, most = given[t]
-            # a unit that has one piece on each of the boxes needs no better range
-            asked = np.flatnonzero(_bends(node, least, most).any(axis=0))
+            # a unit that has one piece on each of the boxes needs no better range, but needs one
+            asked = np.flatnonzero((_bends(node, least, most) | np.isinf(least) | np.isinf(most)).any(axis=0))
             if asked.size:
                 q = asked.size
                 weights = np.zeros((2 * q, prod(node.shape)))
@@ -152,6 +156,8 @@ class Walker:
                 least, most = least.copy(), most.copy()
                 least[:, asked] = np.maximum(least[:, asked], found[:, :q])
                 most[:, asked] = np.minimum(most[:, asked], -found[:, q:])
+            known.is_empty |= (least > most).any(axis=1)
+            most = np.maximum(least, most)
             known.ranges[t] = least, most
             known.lines[t] = lines_around(node, least, most)
         return known
@@ -182,8 +188,10 @@ class Walker:
                 rises, falls = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
                 costs = _along(rises, lines.low_shift) + _along(falls, lines.high_shift)
                 if blame is not None:
-                    cost = -(rises * lines.low_shift[:, None] + falls * lines.high_shift[:, None])
-                    blame[t] = np.where(_bends(node, *known.ranges[t])[:, None], cost, 0.0)
+                    low, high = known.ranges[t]
+                    slope, shift = lines.high_slope - lines.low_slope, lines.high_shift - lines.low_shift
+                    gap = slope * (low / 2 + high / 2) + shift
+                    blame[t] = np.abs(rows) * np.where(_bends(node, low, high), gap, 0.0)[:, None]
                 constants += costs
                 part = rises * lines.low_slope[:, None] + falls * lines.high_slope[:, None]
                 held[node.input] = held[node.input] + part if node.input in held else part
@@ -235,7 +243,11 @@ def lines_around(node: Breakpoints, low: FloatArray, high: FloatArray) -> Lines:
         best[0], best[1] = np.where(better, slope, best[0]), np.where(better, below, best[1])
         better = slope * middle + above < best[2] * middle + best[3]
         best[2], best[3] = np.where(better, slope, best[2]), np.where(better, above, best[3])
-    return Lines(*best)
+    only = ~_bends(node, low, high)
+    piece = (node.knots <= low[:, :, None]).sum(axis=2)
+    slopes, shifts = node.slopes[unit, piece], node.intercepts[unit, piece]
+    exact = (slopes, shifts, slopes, shifts)
+    return Lines(*(np.where(only, mine, line) for mine, line in zip(exact, best, strict=True)))
 
 
 def _bends(node: Breakpoints, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:

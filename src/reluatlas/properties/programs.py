@@ -41,9 +41,9 @@ def least_largest(coefficients: FloatArray, constants: FloatArray, low: FloatArr
     center = constants + coefficients @ middle
     size = np.abs(center) + np.abs(shares).sum(axis=1)
     size = np.where(size > 0.0, size, 1.0)
-    if not np.isfinite(size).all():
-        return Proposal(-np.inf, middle, np.zeros(q))
     left = np.column_stack([shares / size[:, None], -np.ones(q)])
+    if not (np.isfinite(left).all() and np.isfinite(center).all()):
+        return Proposal(-np.inf, middle, np.zeros(q))
     bounds = [(-1.0, 1.0)] * free.size + [(-2.0, 2.0)]
     goal = np.zeros(free.size + 1)
     goal[-1] = 1.0

@@ -185,7 +185,7 @@ class Search:
         refuted = seen.forms.least[0] > margin
         claims: dict[int, Weights] = {}
         for c, case in enumerate(self.cases):
-            if refuted[self.owner == c].any():
+            if seen.known.is_empty[0] or refuted[self.owner == c].any():
                 continue
             claim = self._claim(part, seen, c, case) if part.cuts or not seen.n_bending else None
             if self.witness is not None:
