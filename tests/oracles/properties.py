@@ -26,7 +26,7 @@ def is_violated(nodes: Sequence[Node], output: int, box: Box, case: Sequence[Ine
 def least_bound(nodes: Sequence[Node], output: int, box: Box, case: Sequence[Inequality]) -> Fraction | None:
     """Return the least bound of the last inequality with which the others can hold; None when they cannot."""
     found = []
-    for k, room, rows in _programs(nodes, output, box, case):
+    for _, room, rows in _programs(nodes, output, box, case):
         *others, (*form, bound) = rows
         value = largest([*room, *others], [-v for v in form])
         if value != "infeasible":

@@ -26,6 +26,7 @@ from reluatlas.typing import FloatArray
 
 UNIT = 2.0**-53
 SLACK = 1.0 + 1e-9  # the rounding of bounds themselves, which are sums of fewer than a million numbers
+_SMALL = 2**16  # numbers of a matrix that is better multiplied whole than by its entries
 TINY = 2.0**-1020  # more than a product loses by underflow
 Ranges = dict[int, tuple[FloatArray, FloatArray]]
 
@@ -224,8 +225,10 @@ def _held(source: int, operator: Any) -> tuple[int, Any, Any, int]:
         return source, operator.weight, np.abs(operator.weight), operator.n_in
     sparse = as_sparse(operator)
     # the quotient is rounded once, which the terms of `reach` hold
-    matrix = sparse.numerators / sparse.denominator
-    return source, matrix, mapped(sparse, np.abs).numerators, operator.n_in
+    matrix, sizes = sparse.numerators / sparse.denominator, mapped(sparse, np.abs).numerators
+    if sparse.n_in * sparse.n_out <= _SMALL:
+        matrix, sizes = matrix.toarray(), sizes.toarray()
+    return source, matrix, sizes, operator.n_in
 
 
 def _times(sizes: FloatArray, matrix: Any) -> FloatArray:

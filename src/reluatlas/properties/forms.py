@@ -22,6 +22,7 @@ from reluatlas.network.record import Affine, Breakpoints, Graph
 from reluatlas.typing import FloatArray, IntArray
 
 _CLOSE = 1e-12
+_SMALL = 2**16  # numbers of a matrix that is better multiplied whole than by its entries
 
 
 class Starts(NamedTuple):
@@ -269,7 +270,8 @@ def _matrix(operator: object) -> object:
     if isinstance(operator, Dense):
         return operator.weight
     sparse = as_sparse(operator)  # type: ignore[arg-type]
-    return sparse.numerators / denominator(sparse)
+    matrix = sparse.numerators / denominator(sparse)
+    return matrix.toarray() if sparse.n_in * sparse.n_out <= _SMALL else matrix
 
 
 def _turned(matrix: object) -> object:

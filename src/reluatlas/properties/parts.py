@@ -36,8 +36,10 @@ class Part:
     ranges : dict
         What units read there, by search; empty: not known.
     cuts : tuple of UnitCut
-    depth, n_halved : int
-        How often it was cut, and of these at an input.
+    depth : int
+        How often it was cut.
+    fewest, stalled : int
+        How few units could bend on what it was cut from, and how often it was halved since that went down.
     care : int
         How often the check did not prove what was claimed of it.
     """
@@ -48,7 +50,8 @@ class Part:
     ranges: Ranges
     cuts: tuple[UnitCut, ...] = ()
     depth: int = 0
-    n_halved: int = 0
+    fewest: int = 2**31
+    stalled: int = 0
     care: int = 0
 
     @property
@@ -89,7 +92,7 @@ class Tree:
             self.value.append(0.0)
             self.low.append(-1)
             self.high.append(-1)
-        child = replace(part, ranges=ranges, depth=part.depth + 1, n_halved=part.n_halved + (node == 0))
+        child = replace(part, ranges=ranges, depth=part.depth + 1)
         out = []
         for at, sign in ((below, 1), (below + 1, -1)):
             if node == 0:

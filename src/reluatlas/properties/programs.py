@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reluatlas.geometry.programs.exact import maximize
+from reluatlas.geometry.programs.highs import Program
 from reluatlas.typing import FloatArray
 
 MOST_EXACT = 12
@@ -32,8 +33,6 @@ def least_largest(coefficients: FloatArray, constants: FloatArray, low: FloatArr
 
     The weights are not negative; the sum of the functions with them is at least `least` on all of the box.
     """
-    from scipy.optimize import linprog
-
     q = constants.size
     free = np.flatnonzero(low < high)
     middle, half = low / 2 + high / 2, high / 2 - low / 2
@@ -44,16 +43,14 @@ def least_largest(coefficients: FloatArray, constants: FloatArray, low: FloatArr
     left = np.column_stack([shares / size[:, None], -np.ones(q)])
     if not (np.isfinite(left).all() and np.isfinite(center).all()):
         return Proposal(-np.inf, middle, np.zeros(q))
-    bounds = [(-1.0, 1.0)] * free.size + [(-2.0, 2.0)]
-    goal = np.zeros(free.size + 1)
-    goal[-1] = 1.0
-    found = linprog(goal, A_ub=left, b_ub=-center / size, bounds=bounds, method="highs")
-    if found.status != 0:
+    n = free.size
+    reach = np.append(np.ones(n), 2.0)
+    found = Program(left, -center / size, -reach, reach).maximize(np.append(np.zeros(n), -1.0))
+    if found.status != "optimal":
         return Proposal(-np.inf, middle, np.zeros(q))
     point = middle.copy()
-    point[free] += half[free] * found.x[:-1]
-    weights = np.maximum(-found.ineqlin.marginals, 0.0)
-    return Proposal(float(found.fun), np.clip(point, low, high), weights / size)
+    point[free] += half[free] * found.point[:-1]
+    return Proposal(float(found.point[-1]), np.clip(point, low, high), found.multipliers / size)
 
 
 def decide(

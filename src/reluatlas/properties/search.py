@@ -31,10 +31,11 @@ from reluatlas.typing import FloatArray
 FEW_INPUTS = 6
 """Boxes of so many inputs that are not fixed are halved; of more, units are cut."""
 _FEW_BEND = 8
-_MOST_HALVED = 60
+_STALLED = 3  # halvings for each input, after which units are cut that every half still bends
 _NUMBERS = 2**22  # of the rows of one tensor, of all parts that are looked at together
 _CLOSE = 1e-12
 _MOST_CARE = 8
+_NEAR = 1e-13
 _CLIMBS, _STARTS = 12, 24
 
 
@@ -268,8 +269,11 @@ class Search:
         mine = np.flatnonzero(self.owner == c)
         worst = int(mine[np.argmax(seen.forms.least[0, mine])]) if mine.size else -1
         ranges = {t: (low[0], high[0]) for t, (low, high) in seen.known.ranges.items()}
-        can_halve = self.free.size <= FEW_INPUTS and part.n_halved < _MOST_HALVED
-        if can_halve and (seen.n_bending > _FEW_BEND or not seen.n_bending):
+        n = seen.n_bending
+        goes_on = n < part.fewest and not part.cuts
+        part = replace(part, fewest=min(n, part.fewest), stalled=0 if goes_on else part.stalled + 1)
+        can_halve = self.free.size <= FEW_INPUTS and part.stalled < _STALLED * self.free.size
+        if can_halve and n > _FEW_BEND:
             scores = self._scores(part, seen, worst)
             for i in np.argsort(-scores).tolist():
                 value = float(part.low[i] / 2 + part.high[i] / 2)
@@ -384,6 +388,9 @@ class Search:
 
     def _is_witness(self, x: FloatArray) -> bool:
         """Return whether a point, moved into the box, is a witness in exact arithmetic."""
+        with np.errstate(all="ignore"):
+            if self._excess(x[None])[0] > _NEAR * (1.0 + np.abs(self._constant).max(initial=0.0)):
+                return False  # far from one; where float64 is that wrong, the program of the last parts decides
         point = [min(max(Fraction(float(v)), a), b) for v, a, b in zip(x, self.low, self.high, strict=True)]
         return self._is_exact_witness(point)
 
