@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -64,6 +65,8 @@ class Bounder:
 
     def __init__(self, net: Graph) -> None:
         self.net = net
+        cuts = [node for node in net.nodes if isinstance(node, Breakpoints)]
+        self.is_continuous = not any(_jumps(node).any() for node in cuts)
         self._matrices: dict[int, list[tuple[int, Any, Any, int]]] = {}
         for t, node in enumerate(net.nodes):
             if isinstance(node, Affine):
@@ -161,6 +164,7 @@ def bending(node: Breakpoints, low: FloatArray, high: FloatArray) -> NDArray[np.
     return inside.any(axis=2)
 
 
+@lru_cache(maxsize=256)
 def _jumps(node: Breakpoints) -> NDArray[np.bool_]:
     """Return the knots at which a unit's pieces do not meet, by the roundings of its numbers."""
     if node.is_relu:

@@ -18,8 +18,8 @@ import numpy as np
 
 from reluatlas.certify.binary import without_max
 from reluatlas.certify.property_bounds import UNIT, Bounder, Boxes, Ranges
-from reluatlas.certify.property_exact import Row, exact_least
-from reluatlas.certify.property_form import PropertyCertificate, PropertyTree, Weights
+from reluatlas.certify.property_exact import Row, exact_least, exact_row
+from reluatlas.certify.property_form import THIN, PropertyCertificate, PropertyTree, Weights
 from reluatlas.certify.statement import Case, Inequality, Property
 from reluatlas.certify.tree_form import network_digest
 from reluatlas.deadline import look
@@ -175,7 +175,7 @@ def malformed(tree: PropertyTree, net: Graph, cases: Sequence[Case]) -> str:
     if (below <= np.tile(inner, 2)).any() or (below >= m).any() or np.unique(below).size != below.size:
         return "its nodes do not make a tree"
     for leaf, case in tree.claims:
-        if not (0 <= leaf < m and tree.node[leaf] == -1 and 0 <= case < len(cases)):
+        if not (0 <= leaf < m and tree.node[leaf] == -1 and THIN <= case < len(cases)):
             return "a claim is of a leaf or a case that there is not"
     return ""
 
@@ -220,7 +220,7 @@ class _Tree:
                 self.report.n_leaves += 1
                 done += part.share
                 left = [c for c in range(len(self.cases)) if not fine[c]]
-                if left and not all(self._claimed(part, c) for c in left):
+                if left and not self._is_thin(part) and not all(self._claimed(part, c) for c in left):
                     self.report.unproved.append((self.number, part.at))
                     continue
                 self.report.n_proved += 1
@@ -295,6 +295,32 @@ class _Tree:
         fine = not _is_broken(boxes) and exact_least(self.net, rows, constant, boxes, part.low, part.high) > 0
         self.report.n_exact += fine
         return fine
+
+    def _is_thin(self, part: _Part) -> bool:
+        """Return whether a leaf has no interior, by its claim."""
+        claim = self.tree.claims.get((part.at, THIN))
+        if claim is None or not self.bounder.is_continuous:
+            return False
+        total = self._sum(part, (), claim)
+        boxes = self._look_at([part])
+        if total is None or _is_broken(boxes):
+            return False
+        if exact_least(self.net, *total, boxes, part.low, part.high) < 0:
+            return False
+        free = [i for i, (low, high) in enumerate(zip(part.low, part.high, strict=True)) if low < high]
+        for which, weight in claim:
+            own = self._sum(part, (), ((which, Fraction(1)),))
+            if own is None or not weight:
+                continue
+            # below the function, and above it: where both are the same, it is that
+            below, least = exact_row(self.net, *own, boxes)
+            turned = {t: [-v for v in row] for t, row in own[0].items()}
+            above, most = exact_row(self.net, turned, -own[1], boxes)
+            is_affine = least == -most and all(a == -b for a, b in zip(below, above, strict=True))
+            if is_affine and any(below[i] for i in free):
+                self.report.n_exact += 1
+                return True
+        return False
 
     def _sum(
         self, part: _Part, rows: Sequence[Inequality], claim: Weights

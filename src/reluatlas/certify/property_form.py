@@ -5,6 +5,10 @@ without windows, `reluatlas.certify.binary`). So the leaves cover the box, whate
 refuted by one of its inequalities, or by a sum, with weights that are not negative, of inequalities of the case and of
 what the units' cuts on the way say: it is positive all over the leaf, where each term would have to be at most 0.
 
+Or a leaf is thin: a sum of what cuts say is nowhere negative, so each of its terms is 0 on the leaf; where one of them
+is an affine function that is not constant, the leaf has no interior. Other leaves, which are closed, then cover the box
+without it.
+
 A part of the check of certificates: shares nothing with the search.
 """
 
@@ -25,6 +29,8 @@ from reluatlas.storage.archive import Archive
 ARCHIVE = Archive("reluatlas property certificate", 1, what="the certificate of a property", again="Check it again")
 Weights = tuple[tuple[int, Fraction], ...]
 """Which, and how often: inequality i of the case is i; cut d of units on the way from the root is -1 - d."""
+THIN = -1
+"""The case of a claim that a leaf is thin: it is about no case, and made of cuts alone."""
 
 
 @dataclass(frozen=True, eq=False)

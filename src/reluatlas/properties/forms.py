@@ -200,6 +200,17 @@ class Walker:
         total = np.zeros((n_boxes, n_rows, n)) if rows is None else np.broadcast_to(rows, (n_boxes, n_rows, n))
         return Forms(total, constants, known.low, known.high)
 
+    def at_points(self, X: FloatArray) -> Known:
+        """Return what is known of points (N, n): all of it."""
+        values = self.values(X)
+        known = Known(X, X, {}, {}, np.zeros(len(X), dtype=bool))
+        for t in self.net.cuts:
+            node = self.net.nodes[t]
+            assert isinstance(node, Breakpoints)
+            z = values[node.input]
+            known.ranges[t], known.lines[t] = (z, z), lines_around(node, z, z)
+        return known
+
     def values(self, X: FloatArray) -> dict[int, FloatArray]:
         """Return the tensors at points (N, n)."""
         out = {0: X}

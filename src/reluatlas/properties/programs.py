@@ -90,6 +90,32 @@ def decide(
     return point, []
 
 
+def thin_weights(
+    rows: Sequence[Sequence[Fraction]], constants: Sequence[Fraction], low: Sequence[Fraction], high: Sequence[Fraction]
+) -> list[Fraction] | None:
+    """Return weights whose sum of functions is nowhere negative on a box; None: somewhere all are negative. Exact."""
+    free = [j for j, (a, b) in enumerate(zip(low, high, strict=True)) if a < b]
+    k = len(free)
+    whole, scales = [], []
+    for row, constant in zip(rows, constants, strict=True):
+        fixed = sum((row[j] * low[j] for j in range(len(low)) if low[j] == high[j]), constant)
+        line = [*(row[j] for j in free), Fraction(1), -fixed]
+        scales.append(lcm(*(v.denominator for v in line)))
+        whole.append(_whole(line))
+    for place, j in enumerate(free):
+        unit = [Fraction(int(place == i)) for i in range(k)]
+        whole.append(_whole([*unit, Fraction(0), high[j]]))
+        whole.append(_whole([*(-v for v in unit), Fraction(0), -low[j]]))
+    answer = maximize(whole, [*([0] * k), 1])
+    if answer.status != "optimal" or answer.point[k] > 0:
+        return None
+    found = [answer.multipliers.get(i) for i in range(len(rows))]
+    return [
+        Fraction(0) if v is None else Fraction(int(v.p), int(v.q)) * scale
+        for v, scale in zip(found, scales, strict=True)
+    ]
+
+
 def _whole(row: Sequence[Fraction]) -> list[int]:
     shared = lcm(*(v.denominator for v in row))
     return [v.numerator * (shared // v.denominator) for v in row]

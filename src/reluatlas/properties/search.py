@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.certify.property_bounds import Bounder
-from reluatlas.certify.property_bounds import bending as certainly_bending
-from reluatlas.certify.property_exact import exact_output, exact_row
-from reluatlas.certify.property_form import Weights
+from reluatlas.certify.property_exact import exact_output
+from reluatlas.certify.property_form import THIN, Weights
 from reluatlas.certify.statement import Case
 from reluatlas.network.record import Breakpoints, Graph
 from reluatlas.properties.forms import Forms, Known, Starts, Walker, bends
 from reluatlas.properties.parts import Part, Ranges, Tree
-from reluatlas.properties.programs import MOST_EXACT, decide, least_largest
+from reluatlas.properties.programs import MOST_EXACT, least_largest
+from reluatlas.properties.ratios import Doubt, Ratios, nearest_knot
 from reluatlas.typing import FloatArray
 
 FEW_INPUTS = 6
@@ -36,6 +36,7 @@ _NUMBERS = 2**22  # of the rows of one tensor, of all parts that are looked at t
 _CLOSE = 1e-12
 _MOST_CARE = 8
 _NEAR = 1e-13
+_THIN = 1e-9
 _CLIMBS, _STARTS = 12, 24
 
 
@@ -105,6 +106,7 @@ class Search:
         enclosing = np.array([_down(v) for v in low]), np.array([-_down(-v) for v in high])
         self.whole = Part(0, *enclosing, {t: (a[0], b[0]) for t, (a, b) in start.items()})
         self.free = np.flatnonzero(self.whole.low < self.whole.high)
+        self.ratios = Ratios(engine.bounder, low, high, self.whole)
         self.tree = Tree()
         self.stack = [self.whole]
         self.stuck: list[Part] = []
@@ -197,69 +199,51 @@ class Search:
                 return self._cut(part, seen, c)
             claims[c] = claim
         self.tree.claims.update({(part.at, c): claim for c, claim in claims.items()})
-        self.leaves[part.at] = replace(part, ranges=part.ranges if part.cuts else self.whole.ranges)
-        self.done += part.share
+        self._close(part)
         return []
 
     def _claim(self, part: Part, seen: _Seen, c: int, case: Case) -> Weights | list[Part] | None:
         """Return weights that refute a case on a part; parts, where units are to be cut for it; None if there are none.
 
-        May find a witness.
+        May find a witness, or that the part is thin: then nothing is left of it.
         """
         n = len(case.inequalities)
         starts, constants = self._with_cuts(part, c)
         forms = self.engine.walker.back(starts, n + len(part.cuts), seen.known)
         forms.shift(constants)
-        proposal = least_largest(forms.coefficients[0], forms.constants[0], part.low, part.high)
+        rows, at_zero = forms.coefficients[0], forms.constants[0]
+        proposal = least_largest(rows, at_zero, part.low, part.high)
         if proposal.least > 100.0 * _CLOSE * 10.0**part.care:
             return _weights([Fraction(float(v)) for v in proposal.weights], n)
         if np.isfinite(proposal.least) and self._is_witness(proposal.point):
             return None
-        if seen.n_bending:
-            return None
-        return self._decide(part, c, case)
+        if self.free.size > MOST_EXACT:
+            if not seen.n_bending:
+                self.stuck.append(part)
+            return None if seen.n_bending else []
+        if part.cuts and not part.care:
+            inside = least_largest(rows[n:], at_zero[n:], part.low, part.high)
+            if inside.least >= -_THIN:
+                weights = self.ratios.thin(part)
+                if weights is not None:
+                    self.tree.claims[part.at, THIN] = _weights(weights, 0)
+                    self._close(part)
+                    return []
+        return None if seen.n_bending else self._decide(part, case)
 
-    def _decide(self, part: Part, c: int, case: Case) -> Weights | list[Part] | None:
+    def _close(self, part: Part) -> None:
+        """Take a part for done."""
+        self.leaves[part.at] = replace(part, ranges=part.ranges if part.cuts else self.whole.ranges)
+        self.done += part.share
+
+    def _decide(self, part: Part, case: Case) -> Weights | list[Part] | None:
         """Decide a part on which each unit has one piece."""
-        net, n = self.engine.plain, len(case.inequalities)
-        low, high = part.exact_ends(self.low, self.high, self.whole)
-        given = self.engine.walker.nothing_known(1)
-        for cut in part.cuts:
-            side = given[cut.node][0 if cut.sign < 0 else 1]
-            side[0, cut.entry] = max(side[0, cut.entry], cut.value) if cut.sign < 0 else min(
-                side[0, cut.entry], cut.value)  # fmt: skip
-        boxes = self.engine.bounder.look_at(part.low[None], part.high[None], given)
-        for t, (least, most) in boxes.ranges.items():
-            node = net.nodes[t]
-            assert isinstance(node, Breakpoints)
-            open_ = np.flatnonzero(certainly_bending(node, least, most)[0])
-            if open_.size:  # not certain to have one piece
-                value = _knot(node, int(open_[0]), float(least[0, open_[0]]), float(most[0, open_[0]]))
-                ranges = {t: (a[0], b[0]) for t, (a, b) in boxes.ranges.items()}
-                return self.tree.cut(part, t, int(open_[0]), value, ranges)
-        free = sum(a < b for a, b in zip(low, high, strict=True))
-        if free > MOST_EXACT:
-            self.stuck.append(part)
-            return []
-        rows, constants = [], []
-        for inequality in case.inequalities:
-            outputs = [inequality.outputs.get(j, Fraction(0)) for j in range(net.n_outputs)]
-            inputs = [inequality.inputs.get(i, Fraction(0)) for i in range(net.n_inputs)]
-            start = {net.output: outputs} if net.output else {0: outputs}
-            row, constant = exact_row(net, start, -inequality.bound, boxes)
-            rows.append([a + b for a, b in zip(row, inputs, strict=True)])
-            constants.append(constant)
-        for cut in part.cuts:
-            node = net.nodes[cut.node]
-            assert isinstance(node, Breakpoints)
-            unit = [Fraction(0)] * prod(node.shape)
-            unit[cut.entry] = Fraction(cut.sign)
-            row, constant = exact_row(net, {node.input: unit}, -cut.sign * Fraction(cut.value), boxes)
-            rows.append(row)
-            constants.append(constant)
-        point, weights = decide(rows, constants, low, high)
+        found = self.ratios.decide(part, case)
+        if isinstance(found, Doubt):
+            return self.tree.cut(part, found.node, found.unit, found.value, found.ranges)
+        point, weights = found
         if point is None:
-            return _weights(weights, n)
+            return _weights(weights, len(case.inequalities))
         if not self._is_exact_witness(point):
             self.stuck.append(part)
         return []
@@ -293,7 +277,7 @@ class Search:
         t, unit = where
         node = self.engine.plain.nodes[t]
         assert isinstance(node, Breakpoints)
-        value = _knot(node, unit, float(ranges[t][0][unit]), float(ranges[t][1][unit]))
+        value = nearest_knot(node, unit, float(ranges[t][0][unit]), float(ranges[t][1][unit]))
         return self.tree.cut(part, t, unit, value, ranges)
 
     def _scores(self, part: Part, seen: _Seen, worst: int) -> FloatArray:
@@ -374,8 +358,7 @@ class Search:
             if self.witness is not None or not len(self.rows) or not self.free.size:
                 return
             with np.errstate(all="ignore"):
-                given = self.engine.walker.nothing_known(len(X))
-                known = self.engine.walker.look_at(X, X, given)
+                known = self.engine.walker.at_points(X)
                 forms = self.engine.walker.back(self._starts, len(self.rows), known)
             forms.shift(self._constant)
             best = np.stack(
@@ -405,13 +388,6 @@ class Search:
 
 def _weights(values: Sequence[Fraction], n: int) -> Weights:
     return tuple((i if i < n else n - 1 - i, value) for i, value in enumerate(values) if value > 0)
-
-
-def _knot(node: Breakpoints, unit: int, low: float, high: float) -> float:
-    """Return the knot of a unit that is nearest to the middle of a range that it is in."""
-    knots = node.knots[unit]
-    inside = knots[(knots >= low) & (knots <= high)]
-    return float(inside[np.argmin(np.abs(inside - (low / 2 + high / 2)))])
 
 
 def _down(value: Fraction) -> float:
