@@ -19,7 +19,7 @@ import numpy as np
 from reluatlas.certify.binary import without_max
 from reluatlas.certify.property_bounds import UNIT, Bounder, Boxes, Ranges
 from reluatlas.certify.property_exact import Row, exact_least, exact_row
-from reluatlas.certify.property_form import THIN, PropertyCertificate, PropertyTree, Weights
+from reluatlas.certify.property_form import THIN, TWICE, PropertyCertificate, PropertyTree, Weights
 from reluatlas.certify.statement import Case, Inequality, Property
 from reluatlas.certify.tree_form import network_digest
 from reluatlas.deadline import look
@@ -175,7 +175,7 @@ def malformed(tree: PropertyTree, net: Graph, cases: Sequence[Case]) -> str:
     if (below <= np.tile(inner, 2)).any() or (below >= m).any() or np.unique(below).size != below.size:
         return "its nodes do not make a tree"
     for leaf, case in tree.claims:
-        if not (0 <= leaf < m and tree.node[leaf] == -1 and THIN <= case < len(cases)):
+        if not (0 <= leaf < m and tree.node[leaf] == -1 and TWICE <= case < len(cases)):
             return "a claim is of a leaf or a case that there is not"
     return ""
 
@@ -220,7 +220,7 @@ class _Tree:
                 self.report.n_leaves += 1
                 done += part.share
                 left = [c for c in range(len(self.cases)) if not fine[c]]
-                if left and not self._is_thin(part) and not all(self._claimed(part, c) for c in left):
+                if left and not self._can_go(part) and not all(self._claimed(part, c) for c in left):
                     self.report.unproved.append((self.number, part.at))
                     continue
                 self.report.n_proved += 1
@@ -293,6 +293,21 @@ class _Tree:
         if (self.bounder.least(floats, *_constants([start], boxes), boxes) > 0.0).all():
             return True
         fine = not _is_broken(boxes) and exact_least(self.net, rows, constant, boxes, part.low, part.high) > 0
+        self.report.n_exact += fine
+        return fine
+
+    def _can_go(self, part: _Part) -> bool:
+        """Return whether a leaf can be left out, by its claim, as others have its points."""
+        return self._is_twice(part) or self._is_thin(part)
+
+    def _is_twice(self, part: _Part) -> bool:
+        """Return whether a leaf that is above a cut is all below it, too."""
+        claim = self.tree.claims.get((part.at, TWICE), ())
+        own = self._sum(part, (), claim)
+        if len(claim) != 1 or own is None or claim[0][1] <= 0 or part.cuts[-1 - claim[0][0]].sign != -1:
+            return False
+        boxes = self._look_at([part])
+        fine = not _is_broken(boxes) and exact_least(self.net, *own, boxes, part.low, part.high) >= 0
         self.report.n_exact += fine
         return fine
 

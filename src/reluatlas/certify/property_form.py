@@ -5,9 +5,11 @@ without windows, `reluatlas.certify.binary`). So the leaves cover the box, whate
 refuted by one of its inequalities, or by a sum, with weights that are not negative, of inequalities of the case and of
 what the units' cuts on the way say: it is positive all over the leaf, where each term would have to be at most 0.
 
-Or a leaf is thin: a sum of what cuts say is nowhere negative, so each of its terms is 0 on the leaf; where one of them
-is an affine function that is not constant, the leaf has no interior. Other leaves, which are closed, then cover the box
-without it.
+Or others have the leaf's points. A leaf is *thin* when a sum of what cuts say is nowhere negative, so that each of its
+terms is 0 on the leaf, and one of them is an affine function that is not constant: the leaf has no interior, and the
+other leaves, which are closed, cover the box without it. A leaf is there *twice* when it is above a cut's value, but on
+all of it the unit reads at most that value: so what is below the cut has its points, too. From above cuts to below
+them one cannot go forever.
 
 A part of the check of certificates: shares nothing with the search.
 """
@@ -31,6 +33,8 @@ Weights = tuple[tuple[int, Fraction], ...]
 """Which, and how often: inequality i of the case is i; cut d of units on the way from the root is -1 - d."""
 THIN = -1
 """The case of a claim that a leaf is thin: it is about no case, and made of cuts alone."""
+TWICE = -2
+"""The case of a claim that a leaf is there twice: it names one cut, of which the leaf is above."""
 
 
 @dataclass(frozen=True, eq=False)

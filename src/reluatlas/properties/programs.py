@@ -28,17 +28,20 @@ class Proposal(NamedTuple):
     weights: FloatArray
 
 
-def least_largest(coefficients: FloatArray, constants: FloatArray, low: FloatArray, high: FloatArray) -> Proposal:
-    """Return where the largest of the functions `coefficients @ x + constants` is least on a box, each scaled to 1.
+def least_largest(
+    coefficients: FloatArray, constants: FloatArray, size: FloatArray, low: FloatArray, high: FloatArray
+) -> Proposal:
+    """Return where the largest of functions `coefficients @ x + constants`, each over its `size`, is least on a box.
 
-    The weights are not negative; the sum of the functions with them is at least `least` on all of the box.
+    The sizes are of what was added up to get them. The weights are not negative; the sum of the functions with them is
+    at least `least` on all of the box.
     """
     q = constants.size
     free = np.flatnonzero(low < high)
     middle, half = low / 2 + high / 2, high / 2 - low / 2
     shares = coefficients[:, free] * half[free]
     center = constants + coefficients @ middle
-    size = np.abs(center) + np.abs(shares).sum(axis=1)
+    size = np.maximum(size, np.abs(center) + np.abs(shares).sum(axis=1))
     size = np.where(size > 0.0, size, 1.0)
     left = np.column_stack([shares / size[:, None], -np.ones(q)])
     if not (np.isfinite(left).all() and np.isfinite(center).all()):

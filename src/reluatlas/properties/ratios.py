@@ -1,4 +1,4 @@
-"""What do ratios say of a part on which float64 leaves it open? Whether a case holds somewhere; whether it is thin.
+"""What do ratios say of a part that float64 leaves open? Whether a case holds there; whether it can be left out.
 
 Lines around units are those of the check's bounds: where a unit has one piece, the line is the unit.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from reluatlas.certify.property_bounds import Bounder, Boxes, bending
 from reluatlas.certify.property_exact import Row, exact_row
+from reluatlas.certify.property_form import THIN, TWICE, Weights
 from reluatlas.certify.statement import Case
 from reluatlas.network.record import Breakpoints
 from reluatlas.properties.parts import Part, Ranges
@@ -61,12 +62,36 @@ class Ratios:
             last.append(constant)
         return decide([*first, *rows], [*last, *constants], *self._ends(part))
 
-    def thin(self, part: Part) -> list[Fraction] | None:
-        """Return weights of a part's cuts that show that it has no interior; None where they do not."""
+    def idle(self, part: Part) -> tuple[int, Weights] | None:
+        """Return the claim by which a part can be left out: that it is thin, or there twice; None where it is not.
+
+        A claim that it is there twice is about its last cut.
+        """
         boxes = self._look_at(part)
         if not all(np.isfinite(line).all() for lines in boxes.lines.values() for line in vars(lines).values()):
             return None
-        return thin_weights(*self._of_cuts(part, boxes), *self._ends(part))
+        low, high = self._ends(part)
+        below = self._of_cuts(part, boxes)
+        last = len(part.cuts) - 1
+        row, constant = below[0][last], below[1][last]
+        ends = zip(row, low, high, strict=True)
+        if part.cuts[last].sign < 0 and constant + sum(a * (lo if a > 0 else hi) for a, lo, hi in ends) >= 0:
+            return TWICE, ((-1 - last, Fraction(1)),)
+        above = self._of_cuts(part, boxes, turned=True)
+        free = [i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a < b]
+        affine = [
+            d
+            for d in range(len(part.cuts))
+            if below[1][d] == -above[1][d]
+            and all(a == -b for a, b in zip(below[0][d], above[0][d], strict=True))
+            and any(below[0][d][i] for i in free)
+        ]
+        if not affine:
+            return None
+        weights = thin_weights([below[0][d] for d in affine], [below[1][d] for d in affine], low, high)
+        if weights is None:
+            return None
+        return THIN, tuple((-1 - d, weight) for d, weight in zip(affine, weights, strict=True) if weight > 0)
 
     def _ends(self, part: Part) -> tuple[list[Fraction], list[Fraction]]:
         return part.exact_ends(self.low, self.high, self.whole)
@@ -84,15 +109,16 @@ class Ratios:
                 least[0, cut.entry] = max(least[0, cut.entry], cut.value)
         return self.bounder.look_at(part.low[None], part.high[None], given)
 
-    def _of_cuts(self, part: Part, boxes: Boxes) -> tuple[list[Row], list[Fraction]]:
-        """Return what each cut says, as functions of the inputs that are at most 0."""
+    def _of_cuts(self, part: Part, boxes: Boxes, *, turned: bool = False) -> tuple[list[Row], list[Fraction]]:
+        """Return functions of the inputs that what is at most 0 by each cut is never below; `turned`, its negative."""
         rows, constants = [], []
         for cut in part.cuts:
             node = self.net.nodes[cut.node]
             assert isinstance(node, Breakpoints)
             unit = [Fraction(0)] * prod(node.shape)
-            unit[cut.entry] = Fraction(cut.sign)
-            row, constant = exact_row(self.net, {node.input: unit}, -cut.sign * Fraction(cut.value), boxes)
+            sign = -cut.sign if turned else cut.sign
+            unit[cut.entry] = Fraction(sign)
+            row, constant = exact_row(self.net, {node.input: unit}, -sign * Fraction(cut.value), boxes)
             rows.append(row)
             constants.append(constant)
         return rows, constants

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from reluatlas.certify.property_bounds import Bounder
 from reluatlas.certify.property_exact import exact_output
-from reluatlas.certify.property_form import THIN, Weights
+from reluatlas.certify.property_form import Weights
 from reluatlas.certify.statement import Case
 from reluatlas.network.record import Breakpoints, Graph
 from reluatlas.properties.forms import Forms, Known, Starts, Walker, bends
@@ -205,14 +205,14 @@ class Search:
     def _claim(self, part: Part, seen: _Seen, c: int, case: Case) -> Weights | list[Part] | None:
         """Return weights that refute a case on a part; parts, where units are to be cut for it; None if there are none.
 
-        May find a witness, or that the part is thin: then nothing is left of it.
+        May find a witness, or that the part can be left out: then nothing is left of it.
         """
         n = len(case.inequalities)
         starts, constants = self._with_cuts(part, c)
         forms = self.engine.walker.back(starts, n + len(part.cuts), seen.known)
         forms.shift(constants)
-        rows, at_zero = forms.coefficients[0], forms.constants[0]
-        proposal = least_largest(rows, at_zero, part.low, part.high)
+        rows, at_zero, size = forms.coefficients[0], forms.constants[0], forms.size[0]
+        proposal = least_largest(rows, at_zero, size, part.low, part.high)
         if proposal.least > 100.0 * _CLOSE * 10.0**part.care:
             return _weights([Fraction(float(v)) for v in proposal.weights], n)
         if np.isfinite(proposal.least) and self._is_witness(proposal.point):
@@ -221,12 +221,12 @@ class Search:
             if not seen.n_bending:
                 self.stuck.append(part)
             return None if seen.n_bending else []
-        if part.cuts and not part.care:
-            inside = least_largest(rows[n:], at_zero[n:], part.low, part.high)
+        if part.cuts:
+            inside = least_largest(rows[n:], at_zero[n:], size[n:], part.low, part.high)
             if inside.least >= -_THIN:
-                weights = self.ratios.thin(part)
-                if weights is not None:
-                    self.tree.claims[part.at, THIN] = _weights(weights, 0)
+                claim = self.ratios.idle(part)
+                if claim is not None:
+                    self.tree.claims[part.at, claim[0]] = claim[1]
                     self._close(part)
                     return []
         return None if seen.n_bending else self._decide(part, case)
