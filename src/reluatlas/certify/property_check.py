@@ -15,6 +15,7 @@ from math import inf, nextafter, prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluatlas.certify.binary import without_max
 from reluatlas.certify.property_bounds import UNIT, Bounder, Boxes, Ranges
@@ -214,13 +215,14 @@ class _Tree:
                 if self.tree.node[part.at] != -1:
                     stack += self._children(part)
             at = [i for i, part in enumerate(parts) if self.tree.node[part.at] == -1]
-            refuted = self._refuted(boxes, at) | boxes.is_empty[at][:, None]
-            for i, fine in zip(at, refuted, strict=True):
+            refuted, best = self._refuted(boxes, at)
+            refuted |= boxes.is_empty[at][:, None]
+            for i, fine, first in zip(at, refuted, best, strict=True):
                 part = parts[i]
                 self.report.n_leaves += 1
                 done += part.share
                 left = [c for c in range(len(self.cases)) if not fine[c]]
-                if left and not self._can_go(part) and not all(self._claimed(part, c) for c in left):
+                if left and not self._can_go(part) and not all(self._claimed(part, c, int(first[c])) for c in left):
                     self.report.unproved.append((self.number, part.at))
                     continue
                 self.report.n_proved += 1
@@ -263,11 +265,12 @@ class _Tree:
             out.append(_Part(child, low, high, ranges, cuts, part.share / 2))
         return out
 
-    def _refuted(self, boxes: Boxes, at: Sequence[int]) -> np.ndarray:
-        """Return which cases a single inequality refutes, by leaf."""
+    def _refuted(self, boxes: Boxes, at: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return which cases a single inequality refutes, by leaf, and which does best; -1 where there is none."""
         fine = np.zeros((len(at), len(self.cases)), dtype=bool)
+        best = np.full(fine.shape, -1, dtype=np.int64)
         if not at or not self.starts:
-            return fine
+            return fine, best
         some = _some(boxes, at)
         starts: dict[int, FloatArray] = {}
         n = len(self.starts)
@@ -276,12 +279,17 @@ class _Tree:
                 starts.setdefault(t, np.zeros((n, len(row))))[q] = [float(v) for v in row]
         least = self.bounder.least(starts, *_constants(self.starts, some), some)
         for c in range(len(self.cases)):
-            fine[:, c] = (least[:, self.owner == c] > 0.0).any(axis=1)
-        return fine
+            mine = least[:, self.owner == c]
+            fine[:, c] = (mine > 0.0).any(axis=1)
+            if mine.shape[1]:
+                best[:, c] = mine.argmax(axis=1)
+        return fine, best
 
-    def _claimed(self, part: _Part, c: int) -> bool:
-        """Return whether a leaf's claim refutes a case."""
+    def _claimed(self, part: _Part, c: int, best: int) -> bool:
+        """Return whether a leaf's claim refutes a case; of one without, whether the best inequality does in ratios."""
         claim = self.tree.claims.get((part.at, c))
+        if claim is None and best >= 0:
+            claim = ((best, Fraction(1)),)
         if claim is None:
             return False
         start = self._sum(part, self.cases[c].inequalities, claim)
