@@ -161,7 +161,7 @@ def bending(node: Breakpoints, low: FloatArray, high: FloatArray) -> NDArray[np.
     jumps = _jumps(node)
     if jumps.any():
         inside |= jumps & (node.knots >= low[:, :, None]) & (node.knots <= high[:, :, None])
-    return inside.any(axis=2)
+    return np.asarray(inside.any(axis=2))
 
 
 @lru_cache(maxsize=256)
@@ -229,7 +229,7 @@ def _held(source: int, operator: Any) -> tuple[int, Any, Any, int]:
         return source, operator.weight, np.abs(operator.weight), operator.n_in
     sparse = as_sparse(operator)
     # the quotient is rounded once, which the terms of `reach` hold
-    matrix, sizes = sparse.numerators / sparse.denominator, mapped(sparse, np.abs).numerators
+    matrix, sizes = sparse.numerators / sparse.denominator, as_sparse(mapped(sparse, np.abs)).numerators
     if sparse.n_in * sparse.n_out <= _SMALL:
         matrix, sizes = matrix.toarray(), sizes.toarray()
     return source, matrix, sizes, operator.n_in

@@ -25,7 +25,7 @@ from reluatlas.certify.statement import Case, Inequality, Property
 from reluatlas.certify.tree_form import network_digest
 from reluatlas.deadline import look
 from reluatlas.network.record import Breakpoints, Graph
-from reluatlas.progress import Searched, tells
+from reluatlas.progress import Progress, Searched, tells
 from reluatlas.shown import Shown
 from reluatlas.typing import FloatArray
 
@@ -87,7 +87,7 @@ class _Part:
 
 @tells("parts", "share")
 def check_property_certificate(
-    net: Graph, prop: Property, given: PropertyCertificate, *, progress: Searched | None = None
+    net: Graph, prop: Property, given: PropertyCertificate, *, progress: Progress = None
 ) -> PropertyReport:
     """Return what is wrong with the certificate of a property; nothing, when it proves that the property holds.
 
@@ -149,7 +149,7 @@ def check_property_certificate(
             if trouble:
                 say(f"tree {i}: {trouble}.")
                 continue
-            _Tree(bounder, tree, cases, report, i, len(areas), progress).check(low, high)
+            _Tree(bounder, tree, cases, report, i, len(areas), progress).check(low, high)  # type: ignore[arg-type]
     if report.unproved:
         say(f"{len(report.unproved):,} of {report.n_leaves:,} parts are not proved; the first is leaf "
             f"{report.unproved[0][1]} of tree {report.unproved[0][0]}.")  # fmt: skip
@@ -297,12 +297,20 @@ class _Tree:
             return False
         rows, constant = start
         boxes = self._look_at([part])
-        floats = {t: np.array([[float(v) for v in row]]) for t, row in rows.items()}
-        if (self.bounder.least(floats, *_constants([start], boxes), boxes) > 0.0).all():
+        if self._is_positive(rows, constant, boxes):
             return True
         fine = not _is_broken(boxes) and exact_least(self.net, rows, constant, boxes, part.low, part.high) > 0
         self.report.n_exact += fine
         return fine
+
+    def _is_positive(self, rows: dict[int, Row], constant: Fraction, boxes: Boxes) -> bool:
+        """Return whether a row is certainly positive by float64 bounds."""
+        try:
+            floats = {t: np.array([[float(v) for v in row]]) for t, row in rows.items()}
+            given = _constants([(rows, constant)], boxes)
+        except OverflowError:  # beyond float64
+            return False
+        return bool((self.bounder.least(floats, *given, boxes) > 0.0).all())
 
     def _can_go(self, part: _Part) -> bool:
         """Return whether a leaf can be left out, by its claim, as others have its points."""

@@ -83,7 +83,7 @@ def exact_row(net: Graph, starts: Mapping[int, Row], constant: Fraction, boxes: 
             parts = [(node.input, part)]
         for s, part in parts:
             held[s] = [a + b for a, b in zip(held[s], part, strict=True)] if s in held else part
-    return held.get(0, [Fraction(0)] * boxes.low.shape[1]), total
+    return held[0] if 0 in held else [Fraction(0)] * boxes.low.shape[1], total
 
 
 def _bent(node: Breakpoints, i: int, z: Fraction) -> Fraction:

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from reluatlas.errors import DimensionError
+from reluatlas.errors import ArgumentError, DimensionError
 from reluatlas.shown import Shown
+
+_LARGEST = 2**500
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ class Property(Shown):
     n_outputs: int
     cases: tuple[Case, ...]
     source: str = "property"
+
+    def __post_init__(self) -> None:
+        for number, case in enumerate(self.cases):
+            what = f"case {number} of the property"
+            if not len(case.low) == len(case.high) == self.n_inputs:
+                raise DimensionError(
+                    f"{what} has {len(case.low)} low and {len(case.high)} high ends; expected {self.n_inputs} each."
+                )
+            numbers: list[object] = [*case.low, *case.high]
+            for row in case.inequalities:
+                numbers += [row.bound, *row.inputs.values(), *row.outputs.values()]
+                if not (
+                    set(row.inputs) <= set(range(self.n_inputs)) and set(row.outputs) <= set(range(self.n_outputs))
+                ):
+                    raise DimensionError(f"{what} names an input or output that there is not; numbers begin with 0.")
+            if not all(isinstance(v, Fraction | int) and abs(v) <= _LARGEST for v in numbers):
+                raise ArgumentError(f"{what} has a number that is no `Fraction` of at most 2**500. Pass `Fraction`s.")
+            at = next((i for i, (a, b) in enumerate(zip(case.low, case.high, strict=True)) if a > b), None)
+            if at is not None:
+                raise ArgumentError(f"{what} has no input: input {at} is above its high end. Exchange the ends.")
+        if not self.cases:
+            raise ArgumentError("`cases` is empty: a property needs one way or more in which it can be violated.")
 
     def areas(self) -> list[tuple[tuple[Fraction, ...], tuple[Fraction, ...], list[Case]]]:
         """Return the boxes of inputs that there are, each with its cases, in order of first appearance."""

@@ -81,7 +81,7 @@ class PropertyAnswer(Shown):
     Attributes
     ----------
     verdict : {"holds", "violated", "open"}
-    property : Property
+    statement : Property
     certificate : PropertyCertificate or None
         Why it holds, where it does.
     report : PropertyReport or None
@@ -99,7 +99,7 @@ class PropertyAnswer(Shown):
     """
 
     verdict: Verdict
-    property: Property
+    statement: Property
     certificate: PropertyCertificate | None
     report: PropertyReport | None
     witness: Violation | None

@@ -130,7 +130,7 @@ def check_property(
     left = [] if witness is not None or proof is not None else run.left()
     return PropertyAnswer(
         verdict="violated" if witness is not None else "holds" if proof is not None else "open",
-        property=prop,
+        statement=prop,
         certificate=proof,
         report=run.report if proof is not None else None,
         witness=witness,

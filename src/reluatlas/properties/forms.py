@@ -232,7 +232,8 @@ def lines_around(node: Breakpoints, low: FloatArray, high: FloatArray) -> Lines:
     """
     unit = np.arange(low.shape[1])
     ends = [low, high, *(np.clip(node.knots[:, q], low, high) for q in range(node.knots.shape[1]))]
-    values, first, last = [], 0, 0
+    values: list[FloatArray] = []
+    first = last = np.zeros(low.shape)
     for i, z in enumerate(ends):
         piece = (z[:, :, None] > node.knots).sum(axis=2)
         values.append(node.slopes[unit, piece] * z + node.intercepts[unit, piece])
@@ -264,7 +265,7 @@ def lines_around(node: Breakpoints, low: FloatArray, high: FloatArray) -> Lines:
 
 def _bends(node: Breakpoints, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
     """Return which units may be on both sides of a knot."""
-    return ((node.knots > low[:, :, None]) & (node.knots < high[:, :, None])).any(axis=2)
+    return np.asarray(((node.knots > low[:, :, None]) & (node.knots < high[:, :, None])).any(axis=2))
 
 
 def bends(net: Graph, known: Known) -> dict[int, NDArray[np.bool_]]:

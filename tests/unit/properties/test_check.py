@@ -142,3 +142,16 @@ def test_bad_arguments(more):
 
 def test_a_case_without_conditions_is_any_input():
     assert ra.check_property(ra.load(ABS), prop_of([-1], [1], [])).verdict == "violated"
+
+
+def test_properties_made_by_hand_are_looked_at():
+    with pytest.raises(ra.errors.DimensionError, match="has 1 low and 2 high ends; expected 2 each"):
+        ra.Property(2, 1, (Case((Fraction(0),), (Fraction(1), Fraction(1)), ()),))
+    with pytest.raises(ra.errors.DimensionError, match="names an input or output"):
+        prop_of([0], [1], [({}, {1: 1}, 0)])
+    with pytest.raises(ArgumentError, match="no `Fraction`"):
+        ra.Property(1, 1, (Case((0.5,), (1.0,), ()),))  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="has no input"):
+        prop_of([1], [0], [({}, {0: 1}, 0)])
+    with pytest.raises(ArgumentError, match="`cases` is empty"):
+        ra.Property(1, 1, ())
