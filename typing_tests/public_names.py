@@ -34,6 +34,8 @@ def a_network(net: ra.Network, X: Floats) -> None:
     assert_type(ra.explain(net, X[0], "cat"), ra.Explanation)
     assert_type(ra.explain(net, X[0], "cat").reach(max_seconds=1.0).radius, float)
     assert_type(ra.contributions(net, X, 3), ra.Contributions)
+    assert_type(ra.load_property("prop.vnnlib", net), ra.Property)
+    assert_type(ra.check_property(net, "prop.vnnlib", max_seconds=1.0, jobs=2), ra.PropertyAnswer)
     assert_type(ra.integrated_gradients(net, X[0], output=0), ra.IntegratedGradients)
     assert_type(net.patterns(X), NDArray[np.integer[Any]])
     assert_type(net.affine_at(X, [0, 1], ties="torch"), ra.AffineMaps)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell_at import cell_at, cells_at
     from reluatlas.cells.exploration import Exploration
     from reluatlas.cells.explore import explore
+    from reluatlas.certify.statement import Property
     from reluatlas.comparison.answer import Comparison
     from reluatlas.comparison.compare import compare
     from reluatlas.comparison.structure.answer import StructureComparison
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
     from reluatlas.paths.trace import trace
+    from reluatlas.properties.answer import PropertyAnswer
+    from reluatlas.properties.check import check_property
+    from reluatlas.properties.load import load_property
     from reluatlas.simplification.answer import Simplification
     from reluatlas.simplification.simplify import simplify
     from reluatlas.stable.answer import Stability
@@ -65,6 +69,8 @@ __all__ = [
     "Path",
     "Paths",
     "PolyhedralComplex",
+    "Property",
+    "PropertyAnswer",
     "ReducedModel",
     "Segment",
     "Simplification",
@@ -78,6 +84,7 @@ __all__ = [
     "cell_at",
     "cells_at",
     "certify",
+    "check_property",
     "compare",
     "compare_structure",
     "contributions",
@@ -93,6 +100,7 @@ __all__ = [
     "load_complex",
     "load_maps",
     "load_points",
+    "load_property",
     "plot",
     "reduce",
     "similarity",
@@ -116,6 +124,8 @@ _HOME_OF_LAZY_NAME = {
     "Explanation": "reluatlas.decisions.explain:Explanation",
     "IntegratedGradients": "reluatlas.decisions.integrated:IntegratedGradients",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
+    "Property": "reluatlas.certify.statement:Property",
+    "PropertyAnswer": "reluatlas.properties.answer:PropertyAnswer",
     "ReducedModel": "reluatlas.analysis.reduction.reduce:ReducedModel",
     "Simplification": "reluatlas.simplification.answer:Simplification",
     "Stability": "reluatlas.stable.answer:Stability",
@@ -125,6 +135,7 @@ _HOME_OF_LAZY_NAME = {
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
+    "check_property": "reluatlas.properties.check:check_property",
     "compare": "reluatlas.comparison.compare:compare",
     "compare_structure": "reluatlas.comparison.structure.compare_structure:compare_structure",
     "contributions": "reluatlas.decisions.contributions:contributions",
@@ -139,6 +150,7 @@ _HOME_OF_LAZY_NAME = {
     "load_complex": "reluatlas.complexes.load:load_complex",
     "load_maps": "reluatlas.network.maps.load:load_maps",
     "load_points": "reluatlas.importers.load_points:load_points",
+    "load_property": "reluatlas.properties.load:load_property",
     "plot": "reluatlas.figures.plot",
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",

@@ -48,6 +48,14 @@ class ModelFileError(ReluAtlasError, ValueError):
     """A model file is missing, empty, truncated, not a model, or not safe to read."""
 
 
+class PropertyError(ReluAtlasError, ValueError):
+    """A property says something that cannot be read: `line` and `column` say where, counted from 1."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
 class DataFileError(ReluAtlasError, ValueError):
     """A file of images or labels is missing, damaged, or not the one that was expected."""
 

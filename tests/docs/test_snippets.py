@@ -32,6 +32,7 @@ PAGES = [
     "docs/joining.md",
     "docs/simplify.md",
     "docs/testing.md",
+    "docs/check.md",
     "docs/why.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}

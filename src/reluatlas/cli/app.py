@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reluatlas._version import __version__
+from reluatlas.cli.check import check
 from reluatlas.cli.groups import Budget, Common, Proofs, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
@@ -84,6 +85,9 @@ app = typer.Typer(
 )
 
 app.add_typer(study, name="study")
+app.command(cls=Grouped, name="check", short_help="Say whether a property of a model holds, for certain.")(
+    grouped(check)
+)
 
 
 def command() -> Any:
