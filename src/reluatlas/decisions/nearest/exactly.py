@@ -12,7 +12,7 @@ import numpy as np
 from reluatlas.arithmetic.rationals import Coordinates, ExactVector, over_one
 from reluatlas.decisions.nearest.relax import Cut, demand_rows
 from reluatlas.decisions.nearest.targets import Target
-from reluatlas.geometry.programs.least_norm import least_norm
+from reluatlas.geometry.programs.least_norm import least_norm, settled
 from reluatlas.geometry.programs.least_square import Polyhedron, least_square
 from reluatlas.network.interpret import Choice
 from reluatlas.network.record import Breakpoints, Graph, Max
@@ -82,7 +82,7 @@ class Exactly:
 
     def nearest(
         self, cuts: Sequence[Cut], choice: Choice, target: Target,
-        guess: tuple[Sequence[int], Mapping[int, int]] = ((), {}),
+        guess: tuple[Sequence[int], Mapping[int, int]] = ((), {}), multipliers: Sequence[float] | None = None,
     ) -> Found | None | bool:  # fmt: skip
         """Return the nearest point where cuts hold and the target is reached, on given pieces; None for none.
 
@@ -102,7 +102,10 @@ class Exactly:
             found = least_square(self._x, within, inverse=self._inverse, guess=guess)
             return None if found is None else Found(fraction(found.square), tuple(map(fraction, found.point)))
         if len(self._x) > FEW:
-            return False
+            if self._basis is not None or multipliers is None:
+                return False
+            known = settled(self._x, within, self._norm, multipliers)
+            return False if known is None else Found(fraction(known[0]), tuple(map(fraction, known[1])))
         told = least_norm(self._x, within, self._norm, self._basis)
         return None if told is None else Found(fraction(told[0]), tuple(map(fraction, told[1])))
 

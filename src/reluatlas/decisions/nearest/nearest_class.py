@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from reluatlas.cells.chart import chart_of
 from reluatlas.cells.coordinates import coordinates_of
-from reluatlas.deadline import Deadline, under
+from reluatlas.deadline import NEVER, Deadline, grace, under
 from reluatlas.decisions.nearest.answer import NearestClass
 from reluatlas.decisions.nearest.ball import Around
 from reluatlas.decisions.nearest.crossing import crosses
@@ -153,7 +153,8 @@ class _Run:
             self._bounds()
         except TimeLimitError:
             self._stopped = "max_seconds"
-        return self._answer()
+        with grace(NEVER):
+            return self._answer()
 
     def _bounds(self) -> None:
         points = self._points

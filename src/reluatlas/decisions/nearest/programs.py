@@ -20,6 +20,7 @@ from reluatlas.typing import FloatArray
 
 _NEWTON = 40
 _FAR = 1e12
+_ROUNDS, _NEARLY = 20, 1e-13
 
 
 class Bound(NamedTuple):
@@ -42,13 +43,26 @@ def joint(around: Around, rows: Rows, radius: float) -> Bound:
     factor = np.where(usable, np.exp2(-np.frexp(scale)[1].astype(np.float64)), 0.0)
     scaled = Rows(np.where(usable[:, None], rows.W, 0.0) * factor[:, None], np.where(usable, rows.at, 0.0) * factor)
     if around.norm == 2:
-        return _euclidean(around, scaled, radius)
-    best = Bound(0.0, np.zeros_like(around.x), np.zeros(len(rows.at)))
-    if around.norm == 1:
-        best = _summed(around, scaled, radius)
-        if best.distance > 0.0:
-            return best
-    return _any(around, scaled, radius) if best.distance < radius else best
+        found = _euclidean(around, scaled, radius)
+    else:
+        found = _summed(around, scaled, radius) if around.norm == 1 else None
+        if found is None or found.distance == 0.0:
+            found = _any(around, scaled, radius)
+    return found._replace(multipliers=found.multipliers * factor)
+
+
+def closest(around: Around, rows: Rows, bound: Bound, radius: float) -> Bound:
+    """Return the best lower bound below a radius, from any: multipliers of one ball after another, as in Newton's way."""
+    if around.norm != np.inf:
+        return bound
+    for _ in range(_ROUNDS):
+        found = joint(around, rows, bound.distance)
+        if not bound.distance * (1.0 + _NEARLY) < found.distance:
+            return found._replace(distance=max(bound.distance, found.distance))
+        bound = found
+        if not bound.distance < radius:
+            break
+    return bound
 
 
 def proven(around: Around, rows: Rows, multipliers: FloatArray, radius: float) -> float:

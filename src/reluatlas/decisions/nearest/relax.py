@@ -305,6 +305,8 @@ class Relaxed:
         first, last = self.pieces(part, t)
         unit = np.arange(low.size)
         slope, shift = node.slopes[unit, first], node.intercepts[unit, first]
+        if node.is_relu:
+            return _relu_lines(low, high, first, last)
         zero = np.zeros(low.size)
         out = _Lines(slope.copy(), shift.copy(), slope.copy(), shift.copy(), zero.copy(), zero.copy())
         bent = np.flatnonzero(first < last)
@@ -371,6 +373,23 @@ class Relaxed:
                 assert isinstance(node, Max)
                 out[t] = np.array([self.candidates_of(part, t, w)[0] for w in range(node.n_windows)], dtype=np.int64)
         return out
+
+
+def _relu_lines(low: FloatArray, high: FloatArray, first: IntArray, last: IntArray) -> _Lines:
+    """Return the lines of ReLUs: the chord above; zero or the identity below, whichever is off by less."""
+    bent = first < last
+    piece = first.astype(np.float64)
+    lo, hi = np.where(bent, low, -1.0), np.where(bent, high, 1.0)
+    chord = hi / (hi - lo)
+    # at both ends the line is not below the ReLU, whatever the slope was rounded to
+    ends = np.maximum(hi - chord * hi, -chord * lo)
+    shift = (ends + 8.0 * UNIT_ROUNDOFF * (np.abs(hi) + np.abs(chord * lo))) + TINY
+    is_on = hi > -lo
+    off = np.zeros(low.size)
+    return _Lines(
+        np.where(bent, chord, piece), np.where(bent, shift, off), np.where(bent, is_on, piece).astype(np.float64), off,
+        np.where(bent, shift, off), np.where(bent, np.minimum(hi, -lo), off),
+    )  # fmt: skip
 
 
 def demand_rows(node: Breakpoints | Max, n: int, cuts: Sequence[Cut]) -> tuple[FloatArray, FloatArray]:

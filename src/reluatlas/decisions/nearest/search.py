@@ -16,7 +16,7 @@ from reluatlas.deadline import look
 from reluatlas.decisions.nearest.ball import Around
 from reluatlas.decisions.nearest.exactly import Exactly, Found, length_up
 from reluatlas.decisions.nearest.points import Points
-from reluatlas.decisions.nearest.programs import joint
+from reluatlas.decisions.nearest.programs import Bound, closest, joint
 from reluatlas.decisions.nearest.relax import Cut, Part, Relaxed, Rows
 from reluatlas.decisions.nearest.targets import Target
 from reluatlas.network.network import Network
@@ -132,21 +132,22 @@ class BallSearch:
             bound = max(bound, s.around.distance(rows.W[0], float(rows.at[0])))
         if bound >= self._end:
             return None
-        step, used = None, None
+        found = Bound(bound, s.around.foot(rows.W[0], float(rows.at[0])), np.ones(1))
+        scores = self._scores(part, blame)
         if part.cuts:
             demands = s.relaxed.demands(part)
-            both = Rows(np.concatenate([rows.W, demands.W]), np.concatenate([rows.at, demands.at]))
-            found = joint(s.around, both, self._end)
-            bound, step, used = max(bound, found.distance), found.step, found.multipliers
+            rows = Rows(np.concatenate([rows.W, demands.W]), np.concatenate([rows.at, demands.at]))
+            found = joint(s.around, rows, self._end)
+            if scores is None and found.distance < self._end:
+                found = closest(s.around, rows, found, self._end)
+            bound = max(bound, found.distance)
             if bound >= self._end:
                 return None
-        scores = self._scores(part, blame)
         if scores is None:
-            self._leaf(part, j, bound, step, used)
+            self._leaf(part, j, bound, found)
             return None
-        if step is not None and self._n % _TAKE == 0:
-            x = s.around.x
-            s.points.take(np.stack([x + np.clip(step, -s.around.down, s.around.up)]))
+        if self._n % _TAKE == 0:
+            s.points.take(np.stack([s.around.x + np.clip(found.step, -s.around.down, s.around.up)]))
         self._n += 1
         return bound, self._n, part, j, scores
 
@@ -173,11 +174,11 @@ class BallSearch:
         assert isinstance(node, Max)
         return [[Cut(t, unit, 0, 0.0, int(w))] for w in self._s.relaxed.candidates_of(part, t, unit)]
 
-    def _leaf(self, part: Part, j: int, bound: float, step: FloatArray | None, used: FloatArray | None) -> None:
+    def _leaf(self, part: Part, j: int, bound: float, guess: Bound) -> None:
         """Settle a part on which the network is affine."""
         s = self._s
         choice = s.relaxed.choice(part)
-        found = s.exact.nearest(part.cuts, choice, s.targets[j], self._guess(step, used))
+        found = s.exact.nearest(part.cuts, choice, s.targets[j], self._guess(guess), guess.multipliers.tolist())
         if isinstance(found, Found):
             # beyond the ball units may change that were taken for certain
             if length_up(found.size, s.norm) <= self.radius:
@@ -185,11 +186,12 @@ class BallSearch:
         elif found is False:
             self._kept = min(self._kept, bound)
 
-    def _guess(self, step: FloatArray | None, used: FloatArray | None) -> tuple[list[int], dict[int, int]]:
-        if step is None or used is None or self._s.norm != 2:
+    def _guess(self, guess: Bound) -> tuple[list[int], dict[int, int]]:
+        """Return the rows and sides that float64 takes to be active, for the Euclidean norm."""
+        if self._s.around.norm != 2:
             return [], {}
-        around = self._s.around
+        around, step = self._s.around, guess.step
         sides = {int(i): 1 for i in np.flatnonzero(step >= around.up)}
         sides.update({int(i): -1 for i in np.flatnonzero(step <= -around.down)})
-        most = used.max(initial=0.0)
-        return np.flatnonzero(used > 1e-9 * most).tolist(), sides
+        most = guess.multipliers.max(initial=0.0)
+        return np.flatnonzero(guess.multipliers > 1e-9 * most).tolist(), sides
