@@ -10,6 +10,7 @@ from reluatlas._version import __version__
 from reluatlas.cli.groups import Budget, Common, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
+from reluatlas.cli.nearest import nearest_app
 from reluatlas.cli.options import (
     Against,
     AnyBox,
@@ -83,6 +84,7 @@ app = typer.Typer(
 )
 
 app.add_typer(study, name="study")
+app.add_typer(nearest_app)
 
 
 def command() -> Any:
