@@ -1,4 +1,4 @@
-"""How far is the nearest other class of MNIST images, and how close do the bounds come in a minute?
+"""How far is the nearest other class of MNIST images, and how close do the bounds come in a minute? Measured here.
 
     python benchmarks/nearest.py [--data DATA] [--images 10] [--seconds 60] [--out benchmarks/records/nearest.json]
 

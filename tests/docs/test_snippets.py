@@ -32,6 +32,7 @@ PAGES = [
     "docs/simplify.md",
     "docs/testing.md",
     "docs/why.md",
+    "docs/nearest.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

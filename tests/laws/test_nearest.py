@@ -94,7 +94,9 @@ def check_answer(found, net, x, norm, domain, truth):
     size = {1: sum(map(abs, step)), 2: sum(s * s for s in step)}.get(norm, max(map(abs, step)))
     assert size == truth
     if domain is not None:
-        assert all(a <= b <= c for a, b, c in zip(fractions(domain.low), found.point, fractions(domain.high), strict=True))
+        assert all(
+            a <= b <= c for a, b, c in zip(fractions(domain.low), found.point, fractions(domain.high), strict=True)
+        )
     nodes = to_nodes(net)
     forms = map_along(nodes, net.output, net.n_inputs, pattern_at(nodes, found.point))
     at = [sum((a * b for a, b in zip(f, [*found.point, Fraction(1)], strict=True)), Fraction(0)) for f in forms]
@@ -153,9 +155,7 @@ def test_slices_are_measured_in_input_units(norm):
         # the same network of the plane's coordinates, with exact rows: one more layer in front
         b, o = [fractions(r) for r in basis], fractions(origin)
 
-        front = plain.Affine(
-            ((0, tuple(tuple((i, b[i][j]) for i in range(2)) for j in range(3))),), tuple(o)
-        )
+        front = plain.Affine(((0, tuple(tuple((i, b[i][j]) for i in range(2)) for j in range(3))),), tuple(o))
         moved = [plain.Input(2), front]
         for node in to_nodes(net)[1:]:
             moved.append(shifted(node))
@@ -174,7 +174,6 @@ def test_slices_are_measured_in_input_units(norm):
 def shifted(node):
     """Return a node that reads what comes one place later."""
     from dataclasses import replace
-
 
     if isinstance(node, plain.Affine):
         return replace(node, terms=tuple((s + 1, rows) for s, rows in node.terms))

@@ -42,8 +42,8 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         "--box", "--domain", metavar="LO,HI", show_default=False,
-        help="Where the other input may be: the box of the inputs from LO to HI, once for all of them (0,1) or once for "
-        "each; the whole input space when left out.",
+        help="Where the other input may be: the box of the inputs from LO to HI, once for all of them (0,1) or once "
+        "for each; the whole input space when left out.",
     ),
 ]  # fmt: skip
 _NORMS = {"1": 1.0, "2": 2.0, "inf": float("inf")}
@@ -97,7 +97,9 @@ class Asked:
         try:
             return int(output), float(value)
         except ValueError:
-            raise ArgumentError(f"`--level {self.level}` must be an output and a value, as in `--level 0,1.5`.") from None
+            raise ArgumentError(
+                f"`--level {self.level}` must be an output and a value, as in `--level 0,1.5`."
+            ) from None
 
     def python(self, source: Source, point: Point, domain: str) -> str:
         """Return the same in Python."""

@@ -63,15 +63,16 @@ def answer(found: NearestClass, label: str) -> str:
         return f"{label}{here}: the nearest, {what(found)}, is {found.upper_bound:.6g} away, exactly."
     if found.point is None:
         return f"{label}{here}: {what(found)} is at least {found.lower_bound:.6g} away; none was found."
-    return (
-        f"{label}{here}: the nearest, {what(found)}, is between {found.lower_bound:.6g} and {found.upper_bound:.6g} away."
-    )
+    between = f"between {found.lower_bound:.6g} and {found.upper_bound:.6g}"
+    return f"{label}{here}: the nearest, {what(found)}, is {between} away."
 
 
 def short(found: NearestClass) -> str:
     """Return both bounds in a few words."""
     if found.is_exact:
-        return "none" if found.point is None else f"{found.upper_bound:.4g} to {what(found).removeprefix('an input of ')}"
+        return (
+            "none" if found.point is None else f"{found.upper_bound:.4g} to {what(found).removeprefix('an input of ')}"
+        )
     if found.point is None:
         return f"at least {found.lower_bound:.4g}"
     return f"{found.lower_bound:.4g} to {found.upper_bound:.4g}, to {what(found).removeprefix('an input of ')}"

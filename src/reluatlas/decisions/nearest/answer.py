@@ -12,7 +12,7 @@ import numpy as np
 from reluatlas.decisions.nearest.exactly import Exactly, length_nearest, length_up
 from reluatlas.decisions.nearest.points import Points
 from reluatlas.decisions.nearest.targets import Target
-from reluatlas.domain import Domain
+from reluatlas.domain import Domain, Space
 from reluatlas.network.decision import class_name
 from reluatlas.network.network import Network
 from reluatlas.shown import Shown
@@ -99,10 +99,9 @@ class NearestClass(Shown):
             assert witness is not None
             far = length_up(exact.size(witness), norm)
         shape = net.input_shape
-        as_input = None if witness is None else np.asarray(domain.embed(witness)).reshape(shape) if not _is_space(
-            domain
-        ) else witness.reshape(shape)
-        here = (u if _is_space(domain) else np.asarray(domain.embed(u))).reshape(shape)
+        here, as_input = _inputs(domain, u).reshape(shape), None
+        if witness is not None:
+            as_input = _inputs(domain, witness).reshape(shape)
         return cls(
             net, here, norm, label, None if against is None or against < 0 else against, lower, upper, is_exact,
             None if best is None else best.size, None if best is None else best.point, as_input, far, rises, n_parts,
@@ -130,7 +129,6 @@ class NearestClass(Shown):
         raise TypeError("a NearestClass is not pickled. Keep its numbers, or ask again.")
 
 
-def _is_space(domain: Domain) -> bool:
-    from reluatlas.domain import Space
-
-    return isinstance(domain, Space)
+def _inputs(domain: Domain, u: FloatArray) -> FloatArray:
+    """Return the inputs of coordinates (k,)."""
+    return u if isinstance(domain, Space) else np.asarray(domain.embed(u))

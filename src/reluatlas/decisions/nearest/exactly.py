@@ -83,7 +83,7 @@ class Exactly:
     def nearest(
         self, cuts: Sequence[Cut], choice: Choice, target: Target,
         guess: tuple[Sequence[int], Mapping[int, int]] = ((), {}), multipliers: Sequence[float] | None = None,
-    ) -> Found | None | bool:  # fmt: skip
+    ) -> Found | bool | None:  # fmt: skip
         """Return the nearest point where cuts hold and the target is reached, on given pieces; None for none.
 
         False where it was not settled: in many coordinates, with norms 1 and inf, float64 may not guess what is active.
@@ -122,7 +122,9 @@ def pieces_at(node: Breakpoints | Max, z: ExactVector) -> Any:
     if node.is_relu:
         return np.array([int(v > 0) for v in z.numbers], dtype=np.int64)
     values = z.fractions
-    return np.array([sum(v > knot for knot in row) for v, row in zip(values, node.knots.tolist(), strict=True)], np.int64)
+    return np.array(
+        [sum(v > knot for knot in row) for v, row in zip(values, node.knots.tolist(), strict=True)], np.int64
+    )
 
 
 def _demand(form: ExactAffine, shift: Fraction) -> tuple[list[Any], Any]:

@@ -14,8 +14,8 @@ from reluatlas.deadline import NEVER, Deadline, grace, under
 from reluatlas.decisions.nearest.answer import NearestClass
 from reluatlas.decisions.nearest.ball import Around
 from reluatlas.decisions.nearest.crossing import crosses
-from reluatlas.decisions.nearest.exactly import Exactly, Found
 from reluatlas.decisions.nearest.everywhere import nearest_of_all
+from reluatlas.decisions.nearest.exactly import Exactly, Found
 from reluatlas.decisions.nearest.points import Points
 from reluatlas.decisions.nearest.search import BallSearch, Search
 from reluatlas.decisions.nearest.targets import targets_of
@@ -122,18 +122,17 @@ class _Run:
         self._u = _coordinates(net, self._domain, x)
         local = self._chart.local
         k = self._u.size
-        is_slice = isinstance(self._domain, Slice)
+        basis = self._domain.basis if isinstance(self._domain, Slice) else None
         if isinstance(self._domain, Space):
             low, high = np.full(k, -np.inf), np.full(k, np.inf)
         else:
             low, high = self._domain.box.low, self._domain.box.high
         self._low, self._high = low, high
-        basis = self._domain.basis if is_slice else None
         up = np.nextafter(high - self._u, np.inf) * (high > self._u)
         down = np.nextafter(self._u - low, np.inf) * (low < self._u)
         up, down = np.where(np.isnan(up), 0.0, up), np.where(np.isnan(down), 0.0, down)
         reach = np.ones(k) if basis is None else _reach(basis, norm)
-        self._around = Around(self._u, up, down, np.inf if is_slice else norm, reach)
+        self._around = Around(self._u, up, down, norm if basis is None else np.inf, reach)
         self._exact = Exactly(local, self._u, low, high, norm, basis)
         here = self._exact.outputs(self._u)
         self._label, self._targets = targets_of(net, here, against, level)
@@ -244,7 +243,7 @@ class _Run:
 
     def _answer(self) -> NearestClass:
         points, local = self._points, self._chart.local
-        witness, rises, length = None, None, points.length
+        witness, rises = None, None
         best = points.best
         if best is not None:
             inner = points.witness()

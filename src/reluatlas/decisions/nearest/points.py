@@ -1,7 +1,7 @@
 """Which points decide otherwise, and are near? Upper bounds: found in float64, told exactly.
 
 From a point the margin's map is followed to the nearest step at which it would be zero, over and over
-[MoosaviDezfooli2016]; where that led across, the way back to x is halved for the first crossing.
+[MoosaviDezfooliEtAl2016]; where that led across, the way back to x is halved for the first crossing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Points:
     ) -> None:  # fmt: skip
         self._network, self._around, self._exact, self._targets = network, around, exact, targets
         self._basis, self._norm = basis, norm
-        self._factors = np.array([t.row(network.n_outputs) for t in targets])
+        self._factors = np.stack([t.row(network.n_outputs) for t in targets])
         self._shifts = np.array([t.shift for t in targets])
         self._rng = np.random.default_rng(0)
         self.length, self.best, self.target = float("inf"), None, -1
@@ -81,12 +81,16 @@ class Points:
             self._anywhere()
             return
         k, n = self._around.x.size, len(self._targets)
-        steps = self._rng.normal(size=(n_starts, k)) if self._norm != np.inf else self._rng.choice([-1.0, 1.0], (n_starts, k))
-        steps *= (self.length / np.maximum(self.sizes(steps), 1e-300))[:, None] * self._rng.uniform(0.3, 1.2, (n_starts, 1))
-        order = self._likely(n)
-        self.follow(
-            np.repeat(self._around.x + self._clipped(steps), order.size, axis=0), np.tile(order, n_starts)
+        steps = (
+            self._rng.normal(size=(n_starts, k))
+            if self._norm != np.inf
+            else self._rng.choice([-1.0, 1.0], (n_starts, k))
         )
+        steps *= (self.length / np.maximum(self.sizes(steps), 1e-300))[:, None] * self._rng.uniform(
+            0.3, 1.2, (n_starts, 1)
+        )
+        order = self._likely(n)
+        self.follow(np.repeat(self._around.x + self._clipped(steps), order.size, axis=0), np.tile(order, n_starts))
 
     def _likely(self, n: int) -> np.ndarray:
         order = np.argsort(-self.margins(self._around.x[None])[0], kind="stable")[:3]
@@ -101,7 +105,10 @@ class Points:
         if np.all(np.isfinite(self._around.up)):
             low, high = self._around.x - self._around.down, self._around.x + self._around.up
             Y.append(self._around.x + self._clipped(self._rng.uniform(low, high, (256, k)) - self._around.x))
-            Y.append(self._around.x + self._clipped(np.where(self._rng.uniform(size=(64, k)) < 0.5, low, high) - self._around.x))
+            Y.append(
+                self._around.x
+                + self._clipped(np.where(self._rng.uniform(size=(64, k)) < 0.5, low, high) - self._around.x)
+            )
         points = np.concatenate(Y)
         self.take(points)
         margins = self.margins(points)
@@ -127,9 +134,9 @@ class Points:
             made = x + self._clipped(steps * (1.0 + 2.0**-30))
             if not np.all(np.isfinite(made)):
                 return
-            crossed = self.take(made)
+            crossed: FloatArray = self.take(made)
             moved = np.abs(made - here).max() > 1e-9 * (1.0 + np.abs(x).max())
-            here = np.where(crossed.any(axis=1)[:, None], crossed, made)
+            here = np.where(np.isnan(crossed), made, crossed)
             if not moved:
                 return
 
@@ -149,9 +156,9 @@ class Points:
 
     def take(self, Y: FloatArray) -> FloatArray:
         """Look at points of the domain (N, k); return where the ways to them first cross, NaN where they do not."""
-        out = np.full(Y.shape, np.nan)
+        out: FloatArray = np.full(Y.shape, np.nan)
         margins = self.margins(Y)
-        across = np.flatnonzero((margins >= 0.0).any(axis=1))
+        across = np.flatnonzero(margins.max(axis=1) >= 0.0)
         near = across[np.argsort(self.sizes(Y[across] - self._around.x), kind="stable")][:_AT_MOST]
         for i in near.tolist():
             out[i] = self._first(Y[i])
@@ -159,7 +166,7 @@ class Points:
         for i in known.tolist():
             if float(self.sizes((out[i] - self._around.x)[None])[0]) < self.length * (1.0 - 2.0**-40):
                 self._settle(out[i])
-        return np.where(np.isnan(out), Y * np.nan, out)
+        return out
 
     def _first(self, y: FloatArray) -> FloatArray:
         """Return the first point on the way from x to y at which a target is reached, nearly."""
@@ -168,9 +175,8 @@ class Points:
             shares = np.linspace(low, high, _CUTS)
             line = x + shares[:, None] * (y - x)
             line[shares == 1.0] = y
-            hit = (self.margins(line) >= 0.0).any(axis=1)
-            hit[-1] = True
-            i = int(hit.argmax())
+            hit = np.flatnonzero(self.margins(line).max(axis=1) >= 0.0)
+            i = int(hit[0]) if hit.size else len(line) - 1
             if i == 0:
                 return line[0]
             low, high = float(shares[i - 1]), float(shares[i])

@@ -52,7 +52,7 @@ def joint(around: Around, rows: Rows, radius: float) -> Bound:
 
 
 def closest(around: Around, rows: Rows, bound: Bound, radius: float) -> Bound:
-    """Return the best lower bound below a radius, from any: multipliers of one ball after another, as in Newton's way."""
+    """Return the best lower bound below a radius, from any: by multipliers of one ball after another, as Newton."""
     if around.norm != np.inf:
         return bound
     for _ in range(_ROUNDS):

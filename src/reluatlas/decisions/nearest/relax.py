@@ -1,8 +1,8 @@
-"""What is an entry of a tensor at most, as an affine function of the input, near a point and behind some cuts?
+"""What is an entry of a tensor at most, near a point and behind cuts? An affine function of the input.
 
 Backward from the entry to the input: a unit that may change is replaced by a line above or below it, as the sign of
-its factor asks for (linear relaxation, [ZhangEtAl2018]). Rounding goes into the constant: each product is off by a share of the
-size of what it multiplies, and sizes of all tensors near the point are known.
+its factor asks for (linear relaxation, [ZhangEtAl2018]). Rounding goes into the constant: each product is off by a
+share of the size of what it multiplies, and sizes of all tensors near the point are known.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Relaxed:
         return top, bottom
 
     def _error(self, t: int, entries: IntArray) -> FloatArray:
-        """A bound on all rounding of an entry that no cut comes before."""
+        """Return a bound on all rounding of an entry that no cut comes before."""
         total = sum(prod(node.shape) for node in self._network.nodes[: t + 1]) + 64 * (len(self._network.nodes) + 2)
         return total * 4.0 * UNIT_ROUNDOFF * self._sizes[t][entries] + TINY
 
@@ -228,9 +228,7 @@ class Relaxed:
         assert isinstance(node, Max)
         return np.array([w for w in range(node.n_windows) if self.candidates_of(part, t, w).size > 1], dtype=np.int64)
 
-    def above(
-        self, part: Part, t: int, rows: FloatArray, blame: dict[int, FloatArray] | None = None
-    ) -> Rows:
+    def above(self, part: Part, t: int, rows: FloatArray, blame: dict[int, FloatArray] | None = None) -> Rows:
         """Return affine functions that sums (q, n) of a node's entries are at most.
 
         With `blame`, what each unit that may change adds to the first of them at most is put there, by cut node.
@@ -316,7 +314,13 @@ class Relaxed:
         slopes, shifts = node.slopes[bent], node.intercepts[bent]
         ends = np.column_stack([lo, np.clip(knots, lo[:, None], hi[:, None]), hi])
         row = np.arange(bent.size)
-        place = np.column_stack([first[bent], *(np.clip(p + 0 * first[bent], first[bent], last[bent]) for p in range(knots.shape[1])), last[bent]])
+        place = np.column_stack(
+            [
+                first[bent],
+                *(np.clip(p + 0 * first[bent], first[bent], last[bent]) for p in range(knots.shape[1])),
+                last[bent],
+            ]
+        )
         own, moved = np.take_along_axis(slopes, place, axis=1), np.take_along_axis(shifts, place, axis=1)
         values = own * ends + moved
         off = 4.0 * UNIT_ROUNDOFF * (np.abs(own * ends) + np.abs(moved))

@@ -23,8 +23,9 @@ from reluatlas.network.network import Network
 from reluatlas.network.record import Breakpoints, Max
 from reluatlas.typing import FloatArray
 
-_SHRUNK = 0.8
 _TAKE = 16
+_Item = tuple[float, int, Part, int, tuple[int, int]]
+"""Of a part in the queue: its bound, a running number, itself, its target, and the unit to cut next."""
 
 
 class Search:
@@ -52,14 +53,11 @@ class BallSearch:
     Attributes
     ----------
     radius : float
-    lower : float
-        No target is nearer than this, at most the radius.
-    is_done : bool
     """
 
     def __init__(self, search: Search, radius: float) -> None:
         self._s, self.radius = search, radius
-        self._heap: list[tuple[float, int, Part, int, FloatArray]] = []
+        self._heap: list[_Item] = []
         self._n = 0
         self._begun = False
         self._kept = float("inf")  # the least distance of parts that float64 could not settle
@@ -70,12 +68,14 @@ class BallSearch:
 
     @property
     def lower(self) -> float:
+        """What no target is nearer than, at most the radius."""
         if not self._begun:
             return 0.0
         return min(self._end, self._kept, self._heap[0][0] if self._heap else float("inf"))
 
     @property
     def is_done(self) -> bool:
+        """Whether no part is left that may hold something nearer than what was found."""
         return self._begun and (not self._heap or self._heap[0][0] >= self._end)
 
     @property
@@ -99,8 +99,8 @@ class BallSearch:
             look()
             if self._heap[0][0] >= self._end:
                 return
-            bound, order, part, j, blame = self._heap[0]
-            children = self._children(part, blame)
+            bound, _, part, j, at = self._heap[0]
+            children = self._children(part, at)
             made = []
             for cuts in children:
                 child = self._s.relaxed.behind(part, cuts)
@@ -121,7 +121,7 @@ class BallSearch:
         if item is not None:
             heappush(self._heap, item)
 
-    def _made(self, part: Part, j: int, bound: float) -> tuple[float, int, Part, int, FloatArray] | None:
+    def _made(self, part: Part, j: int, bound: float) -> _Item | None:
         """Return a part's place in the queue; None when there is nothing more to look for in it."""
         s, target = self._s, self._s.targets[j]
         blame: dict[int, FloatArray] = {}
@@ -151,7 +151,7 @@ class BallSearch:
         self._n += 1
         return bound, self._n, part, j, scores
 
-    def _scores(self, part: Part, blame: dict[int, FloatArray]) -> FloatArray | None:
+    def _scores(self, part: Part, blame: dict[int, FloatArray]) -> tuple[int, int] | None:
         """Return the unit to cut next as (node, unit); None where none may change."""
         best, at = -1.0, None
         for t in self._s.network.cuts:
@@ -162,10 +162,10 @@ class BallSearch:
             i = int(worth.argmax())
             if at is None or worth[i] > best:
                 best, at = float(worth[i]), (t, int(units[i]))
-        return None if at is None else np.array(at)
+        return at
 
-    def _children(self, part: Part, at: FloatArray) -> list[list[Cut]]:
-        t, unit = int(at[0]), int(at[1])
+    def _children(self, part: Part, at: tuple[int, int]) -> list[list[Cut]]:
+        t, unit = at
         node = self._s.network.nodes[t]
         if isinstance(node, Breakpoints):
             first, last = self._s.relaxed.pieces(part, t)

@@ -48,9 +48,7 @@ def class_of(network: Network, outputs: list[Fraction]) -> int:
     return outputs.index(min(outputs) if network.classes == "min" else max(outputs))
 
 
-def targets_of(
-    network: Network, outputs: list[Fraction], against: object, level: object
-) -> tuple[int, list[Target]]:
+def targets_of(network: Network, outputs: list[Fraction], against: object, level: object) -> tuple[int, list[Target]]:
     """Return the class of a point with these outputs (-1 for a level), and what is looked for from there.
 
     Raises

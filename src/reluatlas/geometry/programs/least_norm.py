@@ -60,7 +60,9 @@ def least_norm(
             return told, [a + d for a, d in zip(x, step, strict=True)]
         if norm == 1:
             signs = [one if v >= 0 else -one for v in values]
-            rows.append([sum((s * c[j] for s, c in zip(signs, columns, strict=True)), zero) for j in range(k)] + [-one, zero])
+            rows.append(
+                [sum((s * c[j] for s, c in zip(signs, columns, strict=True)), zero) for j in range(k)] + [-one, zero]
+            )
         else:
             worst = sorted((i for i in range(len(sizes)) if sizes[i] > told), key=lambda i: -sizes[i])[:4]
             rows += [[(one if values[i] > 0 else -one) * v for v in columns[i]] + [-one, zero] for i in worst]

@@ -103,7 +103,7 @@ class _Search:
                 return None
 
     def _square(self) -> Any:
-        """The squared distance: of x - y = Q^-1 (sum of u a), so it is the sum of u a . (x - y)."""
+        """Return the squared distance: with x - y = Q^-1 (sum of u a) it is the sum of u a . (x - y)."""
         total = self._zero
         off = [a - b for a, b in zip(self._x, self._y, strict=True)]
         for constraint, u in self._u.items():
@@ -224,7 +224,7 @@ class _Search:
             if partial is None and full is None:
                 return False
             is_full = full is not None and (partial is None or full <= partial)
-            t = full if is_full else partial
+            t: Any = full if is_full else partial
             own += t
             for constraint, rate in rates.items():
                 self._u[constraint] -= t * rate
