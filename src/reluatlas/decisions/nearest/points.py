@@ -155,9 +155,16 @@ class Points:
         return np.asarray(maps.weights), value
 
     def take(self, Y: FloatArray) -> FloatArray:
-        """Look at points of the domain (N, k); return where the ways to them first cross, NaN where they do not."""
+        """Look at points of the domain (N, k); return where the ways to them first cross, nearer than the best point.
+
+        NaN where they do not.
+        """
         out: FloatArray = np.full(Y.shape, np.nan)
-        margins = self.margins(Y)
+        # where the best distance is reached on the way, or at the end
+        sizes = np.maximum(self.sizes(Y - self._around.x), 1e-300)
+        with np.errstate(invalid="ignore"):
+            shares = np.minimum(1.0, self.length * (1.0 - 2.0**-40) / sizes)[:, None]
+        margins = self.margins(np.where(shares < 1.0, self._around.x + shares * (Y - self._around.x), Y))
         across = np.flatnonzero(margins.max(axis=1) >= 0.0)
         near = across[np.argsort(self.sizes(Y[across] - self._around.x), kind="stable")][:_AT_MOST]
         for i in near.tolist():

@@ -20,6 +20,7 @@ from reluatlas.typing import FloatArray
 
 _NEWTON = 40
 _FAR = 1e12
+_GAIN = 1e-6  # by which a step must raise the bound for another one
 _ROUNDS, _NEARLY = 20, 1e-13
 
 
@@ -136,10 +137,10 @@ def _euclidean(around: Around, rows: Rows, radius: float) -> Bound:
             new_step = np.clip(new @ W, low, high)
             new_value = 0.5 * float(new_step @ new_step) - float(new @ (at + W @ new_step))
             if new_value > value + 1e-14 * abs(value):
-                y, step, value, done = new, new_step, new_value, False
+                done = new_value < value * (1.0 + _GAIN)
+                y, step, value = new, new_step, new_value
                 break
             length *= 0.3
         if done:
-            # the plain gradient, where Newton's way does not lead up
             break
     return Bound(proven(around, rows, y, radius), step, y)

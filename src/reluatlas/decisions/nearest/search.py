@@ -132,7 +132,7 @@ class BallSearch:
             bound = max(bound, s.around.distance(rows.W[0], float(rows.at[0])))
         if bound >= self._end:
             return None
-        found = Bound(bound, s.around.foot(rows.W[0], float(rows.at[0])), np.ones(1))
+        found: Bound | None = None
         scores = self._scores(part, blame)
         if part.cuts:
             demands = s.relaxed.demands(part)
@@ -144,9 +144,9 @@ class BallSearch:
             if bound >= self._end:
                 return None
         if scores is None:
-            self._leaf(part, j, bound, found)
+            self._leaf(part, j, bound, found or Bound(bound, np.zeros_like(s.around.x), np.ones(1)))
             return None
-        if self._n % _TAKE == 0:
+        if found is not None and self._n % _TAKE == 0:
             s.points.take(np.stack([s.around.x + np.clip(found.step, -s.around.down, s.around.up)]))
         self._n += 1
         return bound, self._n, part, j, scores
