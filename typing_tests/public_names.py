@@ -32,6 +32,7 @@ def a_network(net: ra.Network, X: Floats) -> None:
     assert_type(ra.stability(net, ra.Box(-1, 1, dim=2)), ra.Stability)
     assert_type(ra.simplify(net, ra.Box(-1, 1, dim=2), 0.1, objective="numbers"), ra.Simplification)
     assert_type(ra.explain(net, X[0], "cat"), ra.Explanation)
+    assert_type(ra.nearest_class(net, X[0], norm=2, against=["cat"], max_seconds=1.0), ra.NearestClass)
     assert_type(ra.explain(net, X[0], "cat").reach(max_seconds=1.0).radius, float)
     assert_type(ra.contributions(net, X, 3), ra.Contributions)
     assert_type(ra.load_property("prop.vnnlib", net), ra.Property)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from reluatlas.decisions.contributions import Contributions, contributions
     from reluatlas.decisions.explain import Explanation, explain
     from reluatlas.decisions.integrated import IntegratedGradients, integrated_gradients
+    from reluatlas.decisions.nearest.answer import NearestClass
+    from reluatlas.decisions.nearest.nearest_class import nearest_class
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
     from reluatlas.importers.load_points import load_points
@@ -65,6 +67,7 @@ __all__ = [
     "Exploration",
     "IntegratedGradients",
     "JoinedCells",
+    "NearestClass",
     "Network",
     "Path",
     "Paths",
@@ -101,6 +104,7 @@ __all__ = [
     "load_maps",
     "load_points",
     "load_property",
+    "nearest_class",
     "plot",
     "reduce",
     "similarity",
@@ -123,6 +127,7 @@ _HOME_OF_LAZY_NAME = {
     "Contributions": "reluatlas.decisions.contributions:Contributions",
     "Explanation": "reluatlas.decisions.explain:Explanation",
     "IntegratedGradients": "reluatlas.decisions.integrated:IntegratedGradients",
+    "NearestClass": "reluatlas.decisions.nearest.answer:NearestClass",
     "PolyhedralComplex": "reluatlas.complexes.complex:PolyhedralComplex",
     "Property": "reluatlas.certify.statement:Property",
     "PropertyAnswer": "reluatlas.properties.answer:PropertyAnswer",
@@ -151,6 +156,7 @@ _HOME_OF_LAZY_NAME = {
     "load_maps": "reluatlas.network.maps.load:load_maps",
     "load_points": "reluatlas.importers.load_points:load_points",
     "load_property": "reluatlas.properties.load:load_property",
+    "nearest_class": "reluatlas.decisions.nearest.nearest_class:nearest_class",
     "plot": "reluatlas.figures.plot",
     "reduce": "reluatlas.analysis.reduction.reduce:reduce",
     "similarity": "reluatlas.analysis.similarity.compare_maps:similarity",

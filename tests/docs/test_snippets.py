@@ -34,6 +34,7 @@ PAGES = [
     "docs/testing.md",
     "docs/check.md",
     "docs/why.md",
+    "docs/nearest.md",
 ]
 RUNS_SHELL = {"docs/cli.md"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

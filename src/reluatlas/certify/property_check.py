@@ -118,7 +118,7 @@ def check_property_certificate(
 
     References
     ----------
-    [ZhangWengChenHsiehDaniel2018], [SinghGehrPueschelVechev2019]: linear bounds, backward; [Farkas1902]: weights.
+    [ZhangEtAl2018], [SinghGehrPueschelVechev2019]: linear bounds, backward; [Farkas1902]: weights.
 
     Examples
     --------

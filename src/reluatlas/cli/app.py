@@ -11,6 +11,7 @@ from reluatlas.cli.check import check
 from reluatlas.cli.groups import Budget, Common, Proofs, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
+from reluatlas.cli.nearest import nearest_app
 from reluatlas.cli.options import (
     Against,
     AnyBox,
@@ -88,6 +89,7 @@ app.add_typer(study, name="study")
 app.command(cls=Grouped, name="check", short_help="Say whether a property of a model holds, for certain.")(
     grouped(check)
 )
+app.add_typer(nearest_app)
 
 
 def command() -> Any:

@@ -92,7 +92,7 @@ def check_property(
 
     References
     ----------
-    [KatzBarrettDillJulianKochenderfer2017]: the question, and that it is NP-complete. [ZhangWengChenHsiehDaniel2018],
+    [KatzBarrettDillJulianKochenderfer2017]: the question, and that it is NP-complete. [ZhangEtAl2018],
     [SinghGehrPueschelVechev2019]: the linear bounds. [WangEtAl2021]: weights for the sides of units.
 
     Examples

@@ -1,7 +1,7 @@
 """What can rows of a network be at least on boxes? Linear forms of the inputs, by going backward, many boxes at once.
 
 Each unit that may bend on a box lies between two linear functions there, chosen for what a row asks (as DeepPoly
-[SinghGehrPueschelVechev2019] and CROWN [ZhangWengChenHsiehDaniel2018] do); a row that is followed back to the inputs is
+[SinghGehrPueschelVechev2019] and CROWN [ZhangEtAl2018] do); a row that is followed back to the inputs is
 then a linear function that it is never below. The numbers here are plain float64: they say where to look and what to
 claim. What is claimed is proved by `reluatlas.certify`, which shares nothing with this.
 """

@@ -19,8 +19,9 @@ POINTS_INDEX, POINTS, CERTIFICATES = "points.json", "points.npz", "certificates.
 SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
 COMPARISON_INDEX, COMPARISON_FIGURE = "comparison.json", "comparison"
 WHY_INDEX, WHY_ARRAYS = "why.json", "why.npz"
-_INDEXES = (WHY_INDEX, INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
-_ARRAYS = ("cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS)
+NEAREST_INDEX, NEAREST_ARRAYS = "nearest.json", "nearest.npz"
+_INDEXES = (WHY_INDEX, NEAREST_INDEX, INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
+_ARRAYS = ("cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS, NEAREST_ARRAYS)
 _OURS = frozenset({"report.html", ATLAS, "figures", *_ARRAYS, *_INDEXES})
 MOST_FIGURES = 32  # figures of a path, at most
 _FIGURES = frozenset(
@@ -34,6 +35,7 @@ _FIGURES = frozenset(
         "line",
         "contributions",
         "integrated",
+        "nearest",
         COMPARISON_FIGURE,
         *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)),
     )
