@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell_at import cell_at, cells_at
     from reluatlas.cells.exploration import Exploration
     from reluatlas.cells.explore import explore
+    from reluatlas.clusters.connect import Cluster, cluster
     from reluatlas.comparison.answer import Comparison
     from reluatlas.comparison.compare import compare
     from reluatlas.comparison.structure.answer import StructureComparison
@@ -55,6 +56,7 @@ __all__ = [
     "AffineMaps",
     "Box",
     "Cell",
+    "Cluster",
     "Comparison",
     "Contributions",
     "Explanation",
@@ -78,6 +80,7 @@ __all__ = [
     "cell_at",
     "cells_at",
     "certify",
+    "cluster",
     "compare",
     "compare_structure",
     "contributions",
@@ -111,6 +114,7 @@ _HOME_OF_LAZY_NAME = {
     "Exploration": "reluatlas.cells.exploration:Exploration",
     "JoinedCells": "reluatlas.analysis.joining.answer:JoinedCells",
     "Cell": "reluatlas.cells.cell:Cell",
+    "Cluster": "reluatlas.clusters.connect:Cluster",
     "Comparison": "reluatlas.comparison.answer:Comparison",
     "Contributions": "reluatlas.decisions.contributions:Contributions",
     "Explanation": "reluatlas.decisions.explain:Explanation",
@@ -125,6 +129,7 @@ _HOME_OF_LAZY_NAME = {
     "cell_at": "reluatlas.cells.cell_at:cell_at",
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
+    "cluster": "reluatlas.clusters.connect:cluster",
     "compare": "reluatlas.comparison.compare:compare",
     "compare_structure": "reluatlas.comparison.structure.compare_structure:compare_structure",
     "contributions": "reluatlas.decisions.contributions:contributions",
