@@ -244,8 +244,11 @@ def _started(ray: Any, workers: int | None) -> Cluster:
                 include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
                 object_store_memory=_LOCAL_STORE, _node_ip_address="127.0.0.1",
             )  # fmt: skip
-        except (RuntimeError, OSError, ValueError, TimeoutError) as problem:
-            raise ClusterError(f"Ray does not start on this machine: {_line(problem)}") from None
+        except Exception as problem:  # Ray raises no more special ones when its processes do not come up
+            raise ClusterError(
+                f"Ray does not start on this machine: {_line(problem)} On a busy machine try again; its logs are in "
+                "/tmp/ray/session_latest/logs."
+            ) from None
     return Cluster(ray, _address(ray), workers, is_ours=True, is_connection_ours=True)
 
 
