@@ -64,8 +64,8 @@ def problems() -> Iterator[tuple[str, ra.Network, Any]]:
 class PoisonedWorker(Worker):
     """Ends, with no chance to tidy up, whenever it comes to one item."""
 
-    def __init__(self, plan: Any, number: int) -> None:
-        super().__init__(plan, number)
+    def take(self, plan: Any, number: int, run: int) -> str:
+        name = super().take(plan, number, run)
         inner = self._bench.do
 
         def do(item: Any, stop: Any) -> Any:
@@ -73,14 +73,15 @@ class PoisonedWorker(Worker):
                 os.kill(os.getpid(), signal.SIGKILL)
             return inner(item, stop)
 
-        self._bench.do = do  # type: ignore[method-assign]
+        self._bench.do = do
+        return name
 
 
 class ForgetfulWorker(Worker):
     """Has no memory for one item."""
 
-    def __init__(self, plan: Any, number: int) -> None:
-        super().__init__(plan, number)
+    def take(self, plan: Any, number: int, run: int) -> str:
+        name = super().take(plan, number, run)
         inner = self._bench.do
 
         def do(item: Any, stop: Any) -> Any:
@@ -88,7 +89,8 @@ class ForgetfulWorker(Worker):
                 raise MemoryError("cannot allocate")
             return inner(item, stop)
 
-        self._bench.do = do  # type: ignore[method-assign]
+        self._bench.do = do
+        return name
 
 
 @contextmanager
@@ -155,6 +157,7 @@ def _own(folder: Path) -> dict[str, str]:
         "NUMBA_CACHE_DIR": str(folder / "numba"),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_worker_niceness": "0",
     }
 
 
@@ -239,7 +242,7 @@ def losses(machines: Any, cluster: Any, folder: Path) -> dict[str, Any]:
     return told
 
 
-def faults(machines: Any) -> dict[str, Any]:
+def faults(address: str) -> dict[str, Any]:
     """Return what is said of items that end their workers, or for which there is no memory."""
     from reluatlas.clusters.again import do_again
 
@@ -249,7 +252,8 @@ def faults(machines: Any) -> dict[str, Any]:
     for kind in (PoisonedWorker, ForgetfulWorker):
         team.Worker = kind  # type: ignore[misc]
         try:
-            ra.enumerate_cells(net, box, runner=machines)
+            with ra.cluster(address) as machines:
+                ra.enumerate_cells(net, box, runner=machines)
         except ra.errors.ItemError as problem:
             done = do_again(problem.path)
             Path(problem.path).unlink()
@@ -262,10 +266,10 @@ def main(folder: Path) -> None:
     """Do all of it, on one cluster."""
     told: dict[str, Any] = {}
     with nodes(folder) as cluster:
+        told["faults"] = faults(cluster.address)
         with ra.cluster(cluster.address) as machines:
             told["processors"] = machines.n_processors
             told["same"] = same_answers(machines, folder)
-            told["faults"] = faults(machines)
             told["losses"] = losses(machines, cluster, folder)
         told["left running"] = cluster.head_node.all_processes["gcs_server"][0].process.poll() is None
     (folder / "told.json").write_text(json.dumps(told))

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from reluatlas._version import __version__
 from reluatlas.answers.limits import Limits
 from reluatlas.clusters.crew import RayCrew
+from reluatlas.clusters.team import Team
 from reluatlas.compiled import jit
 from reluatlas.errors import ArgumentError, ClusterError, MissingDependencyError
 from reluatlas.network.batches import available_cores
@@ -34,6 +35,8 @@ from reluatlas.subdivision.runner.threads import Threads
 RunnerName = Literal["inline", "threads", "ray"]
 _ANSWER_S = 10.0
 _OURS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_LOCAL = {"RAY_worker_niceness": "0"}
+"""Of a cluster of this machine: as urgent as threads would be."""
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """By this Ray keeps to 127.0.0.1, on any system; read when Ray is imported."""
 _LOCAL_STORE = 256 << 20
@@ -54,6 +57,7 @@ class Cluster:
         self.address, self.workers = address, workers
         self._ray, self._is_ours, self._is_connection_ours = ray, is_ours, is_connection_ours
         self._is_open = True
+        self._team: Team | None = None
 
     @property
     def n_processors(self) -> int:
@@ -64,11 +68,16 @@ class Cluster:
         """Return what works on the items of one run."""
         if not self._is_open:
             raise ClusterError("the cluster is closed. Make another one with `reluatlas.cluster`.")
-        most = min((n for n in (self.workers, limits.jobs) if n is not None), default=None)
-        return RayCrew(self._ray, Plan(lowered, collect, measure, BUDGET if collect else COUNT_BUDGET), most)
+        if self._team is None:
+            self._team = Team(self._ray, self.workers)
+        plan = Plan(lowered, collect, measure, BUDGET if collect else COUNT_BUDGET)
+        return RayCrew(self._ray, plan, self._team, limits.jobs)
 
     def close(self) -> None:
-        """Leave the cluster, and end what was started for it."""
+        """End the workers and leave the cluster; one that was started here ends."""
+        if self._team is not None and self._ray.is_initialized():
+            self._team.close()
+        self._team = None
         if self._is_open and self._is_connection_ours:
             with _quiet():
                 self._ray.shutdown()
@@ -121,8 +130,8 @@ def cluster(address: str = "auto", *, workers: int | None = None) -> Cluster:
 
     Cost
     ----
-    Some seconds to start; a run sends the network to each node once. Whoever reaches a cluster can run any code on it:
-    see `docs/cluster.md`.
+    Some seconds to start, and for the first run again; a run sends the network to each node once. Whoever reaches a
+    cluster can run any code on it: see `docs/cluster.md`.
 
     References
     ----------
@@ -237,7 +246,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _started(ray: Any, workers: int | None) -> Cluster:
-    with _environment(_OURS | _LOOPBACK), _quiet():
+    with _environment(_OURS | _LOCAL | _LOOPBACK), _quiet():
         try:
             ray.init(
                 address="local", num_cpus=min(workers or available_cores(), available_cores()), num_gpus=0,

@@ -36,8 +36,9 @@ _END_S = 10.0
 class RayCrew:
     """The workers of a cluster, and what they are working on; see `Runner`."""
 
-    def __init__(self, ray: Any, plan: Plan, most: int | None) -> None:
+    def __init__(self, ray: Any, plan: Plan, team: Team, most: int | None) -> None:
         self._ray, self._plan, self._most = ray, plan, most
+        self._all = team
         self.stop = np.zeros(1, dtype=np.int64)
         self._bench = Bench(plan)
         self._bench.load_kernels()
@@ -81,7 +82,8 @@ class RayCrew:
         """
         self._choice.prepare(item)
         if item.id and self._team is None:
-            self._team = Team(self._ray, self._ray.put(self._plan.to_send()), self._most)
+            self._team = self._all
+            self._team.take(self._ray.put(self._plan.to_send()), self._most)
             self._await(self._team)
 
     def _await(self, team: Team) -> None:
@@ -243,8 +245,8 @@ class RayCrew:
         return back
 
     def close(self) -> None:
-        """Stop, and end the workers."""
+        """Stop, and let go of the workers."""
         self.stop[0] = 1
-        if self._team is not None:
-            self._team.close()
-            self._team = None
+        if self._team is not None and self._begun():
+            self._team.halt()
+        self._team = None

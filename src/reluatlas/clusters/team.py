@@ -1,6 +1,7 @@
 """Which workers are there, on which nodes? One for each processor, pinned to its node; nodes come and go.
 
 The first worker of a node compiles the kernels, or reads them from the node's cache; the others start when it is ready.
+They stay for later runs, as starting one takes seconds.
 """
 
 from __future__ import annotations
@@ -34,28 +35,38 @@ class Seat:
 
 
 class Team:
-    """The workers of one run.
+    """The workers of a cluster, for one run after another.
 
     Parameters
     ----------
     ray : module
-    plan : ObjectRef
-        What each of them must know.
     most : int, optional
         Workers at the most; one for each processor of the cluster when None.
     """
 
-    def __init__(self, ray: Any, plan: Any, most: int | None) -> None:
-        self._ray, self._plan, self._most = ray, plan, most
+    def __init__(self, ray: Any, most: int | None) -> None:
+        self._ray, self._most = ray, most
         self.seats: list[Seat] = []
         self._actor = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"talk": 1})(Worker)
         self._n_started = self._n_failed = 0
+        self._looked = -_LOOK_S
+        self._plan: Any = None
+        self._run = 0
+        self._most_now = most
+
+    def take(self, plan: Any, most: int | None) -> None:
+        """Begin a run: `plan`, in the object store, is what each worker must know; `most` how many may work."""
+        self._plan = plan
+        self._run += 1
+        self._most_now = min((n for n in (self._most, most) if n is not None), default=None)
+        for seat in self.seats:
+            seat.starting, seat.flying = seat.actor.take.remote(plan, seat.number, self._run), []
         self._looked = -_LOOK_S
 
     @property
     def ready(self) -> list[Seat]:
         """The workers that can be given something."""
-        return [seat for seat in self.seats if seat.is_ready]
+        return [seat for seat in self.seats if seat.is_ready][: self._most_now]
 
     def look_around(self) -> None:
         """Start workers where processors are free, and see who is ready by now."""
@@ -70,8 +81,8 @@ class Team:
     def _fill(self, node: str, n_processors: int) -> None:
         own = [seat for seat in self.seats if seat.node == node]
         wanted = n_processors if any(seat.is_ready for seat in own) else min(1, n_processors)
-        if self._most is not None:
-            wanted = min(wanted, len(own) + self._most - len(self.seats))
+        if self._most_now is not None:
+            wanted = min(wanted, len(own) + self._most_now - len(self.seats))
         for _ in range(wanted - len(own)):
             self._start(node)
 
@@ -80,9 +91,9 @@ class Team:
 
         number = self._n_started
         pinned = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = self._actor.options(scheduling_strategy=pinned).remote(self._plan, number)
+        actor = self._actor.options(scheduling_strategy=pinned).remote()
         self._n_started += 1
-        self.seats.append(Seat(actor, node, number, actor.ready.remote()))
+        self.seats.append(Seat(actor, node, number, actor.take.remote(self._plan, number, self._run)))
 
     def _take_in(self) -> None:
         starting = {seat.starting: seat for seat in self.seats if seat.starting is not None}
@@ -116,7 +127,7 @@ class Team:
     def halt(self) -> None:
         """Have all workers end what they do."""
         for seat in self.seats:
-            seat.actor.halt.options(concurrency_group="talk").remote()
+            seat.actor.halt.options(concurrency_group="talk").remote(self._run)
 
     def close(self) -> None:
         """End all workers."""

@@ -1,6 +1,6 @@
 """What does a worker do with items that it is sent? It works on them and on what they leave, for about so many seconds.
 
-One process of the cluster; it keeps nothing between two calls but its buffers, so that another may do the same again.
+One process of the cluster; of a run it keeps nothing between two calls but buffers: another may do the same again.
 """
 
 from __future__ import annotations
@@ -54,30 +54,39 @@ class Failure:
 
 
 class Worker:
-    """The worker of one run; its calls but `halt` come one after another.
+    """A worker, for one run after another; its calls but `halt` come one after another, too."""
 
-    Parameters
-    ----------
-    plan : Plan
-        From the object store: its arrays are those of the node, held once.
-    number : int
-        Of the worker, for the log.
-    """
-
-    def __init__(self, plan: Plan, number: int) -> None:
-        self._plan = plan
-        self._name = f"worker {number}, process {os.getpid()} on {os.uname().nodename}"
+    def __init__(self) -> None:
         self._stop = np.zeros(1, dtype=np.int64)
-        self._bench = Bench(plan)
-        self._bench.load_kernels()
+        self._run = self._halted = 0
+        self._name = ""
+        self._plan: Any = None
+        self._bench: Any = None
 
-    def ready(self) -> str:
-        """Return who this is, once the kernels are there."""
+    def take(self, plan: Plan, number: int, run: int) -> str:
+        """Begin a run; return who this is, once the kernels are there.
+
+        Parameters
+        ----------
+        plan : Plan
+            From the object store: its arrays are those of the node, held once.
+        number : int
+            Of the worker, for the log.
+        run : int
+            Of the run, from 1 on.
+        """
+        self._name = f"worker {number}, process {os.getpid()} on {os.uname().nodename}"
+        self._plan, self._bench = plan, Bench(plan)
+        self._bench.load_kernels()
+        self._run = run
+        self._stop[0] = int(self._halted >= run)
         return self._name
 
-    def halt(self) -> None:
-        """Let what is done at this moment end, and all later calls at once."""
-        self._stop[0] = 1
+    def halt(self, run: int) -> None:
+        """Let what is done of a run at this moment end, and all later calls of it at once; it may be over already."""
+        self._halted = max(self._halted, run)
+        if self._halted >= self._run:
+            self._stop[0] = 1
 
     def do(self, order: Order) -> Portion | Failure:
         """Work on items, and what they leave, until the time is over or nothing is left."""
