@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import warnings
@@ -249,10 +250,45 @@ def losses(machines: Any, cluster: Any, folder: Path) -> dict[str, Any]:
 
     found = ra.count_cells(net, box, runner=machines, progress=once(0.1, remove))
     told["after a node"] = [found.n_cells, found.is_complete, len(gone), machines.n_processors]
+    half = folder / "half.sqlite"
+    first = ra.count_cells(net, box, runner=machines, checkpoint=half, max_cells=100_000)
+    found = ra.count_cells(net, box, jobs=2, checkpoint=half)
+    told["goes on"] = [first.n_cells, found.n_cells, found.is_complete]
     begin = time.monotonic()
     found = ra.count_cells(network("3-96-96-96-1"), box, runner=machines, max_seconds=3)
     told["limit"] = [found.stopped_by, found.n_cells, found.volume_done / box.volume, time.monotonic() - begin]
     return told
+
+
+def drive(address: str, file: str) -> None:
+    """Count on a cluster with a checkpoint, and say how far it is; to be killed."""
+    small(300, 500, 64)
+    shape, side = LONG
+    with ra.cluster(address) as machines:
+        ra.count_cells(
+            network(shape), ra.Box(-side, side, dim=3), runner=machines, checkpoint=file,
+            progress=lambda what, n, share: print(share, flush=True),
+        )  # fmt: skip
+
+
+def driver_killed(address: str, folder: Path) -> list[Any]:
+    """Kill a driver in the middle, and let another go on; return its count, and how many the first had kept."""
+    from reluatlas.subdivision.runner.status import status_of
+
+    file = folder / "driven.sqlite"
+    command = [sys.executable, "-m", "tests.on_cluster", "--drive", address, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        for line in driver.stdout:
+            if float(line) >= 0.1:
+                driver.kill()
+                break
+    kept = status_of(file).n_cells
+    shape, side = LONG
+    small(300, 500, 64)
+    with ra.cluster(address) as machines:
+        found = ra.count_cells(network(shape), ra.Box(-side, side, dim=3), runner=machines, checkpoint=file)
+    return [found.n_cells, found.is_complete, kept]
 
 
 def faults(address: str) -> dict[str, Any]:
@@ -291,10 +327,14 @@ def main(folder: Path) -> None:
             tell("processors", machines.n_processors)
             tell("same", same_answers(machines, folder))
         tell("faults", faults(cluster.address))
+        tell("driver killed", driver_killed(cluster.address, folder))
         with ra.cluster(cluster.address) as machines:
             tell("losses", losses(machines, cluster, folder))
         tell("left running", cluster.head_node.all_processes["gcs_server"][0].process.poll() is None)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--drive":
+        drive(*sys.argv[2:])
+    else:
+        main(Path(sys.argv[1]))

@@ -34,6 +34,14 @@ from reluatlas.subdivision.runner.threads import Threads
 
 RunnerName = Literal["inline", "threads", "ray"]
 _ANSWER_S = 10.0
+_IMPORT_S = 120.0
+_ASK = """
+import os, sys, threading
+import ray._raylet
+threading.Timer(float(sys.argv[2]), os._exit, [3]).start()
+ray._raylet.GcsClient(address=sys.argv[1]).check_alive([], timeout=float(sys.argv[2]))
+os._exit(0)
+"""
 _OURS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _LOCAL = {"RAY_worker_niceness": "0"}
 """Of a cluster of this machine: as urgent as threads would be."""
@@ -149,6 +157,11 @@ def cluster(address: str = "auto", *, workers: int | None = None) -> Cluster:
     ray = _ray(checked)
     if ray.is_initialized():
         # one connection in a process: somebody's who knows what it is for
+        if checked not in ("auto", _address(ray)):
+            raise ClusterError(
+                f"this process is connected to the Ray cluster at {_address(ray)} already, and cannot be to another. "
+                'Close that first (`close`, or `ray.shutdown`), or pass "auto".'
+            )
         joined = Cluster(ray, _address(ray), workers, is_ours=False, is_connection_ours=False)
     elif checked == "local":
         joined = _started(ray, workers)
@@ -308,12 +321,13 @@ def _require_answer(address: str) -> None:
         raise ClusterError(
             f"no Ray cluster at {address} ({problem}). Pass HOST:PORT of its head, as `ray start --head` printed it."
         ) from None
-    # in another process: Ray would wait for a minute, and then end this one
-    ask = "import sys, ray._raylet as r; r.GcsClient(address=sys.argv[1]).check_alive([], timeout=8)"
+    # in another process: Ray would wait for a minute, and then end this one; its own import is not in the time
     try:
         said = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", ask, address], capture_output=True, timeout=2 * _ANSWER_S
-        )  # fmt: skip
+            [sys.executable, "-W", "ignore", "-c", _ASK, address, str(_ANSWER_S)],
+            capture_output=True,
+            timeout=_IMPORT_S,
+        )
     except subprocess.TimeoutExpired:
         said = None
     if said is None or said.returncode:

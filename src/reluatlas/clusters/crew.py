@@ -29,6 +29,8 @@ _AHEAD = 2
 """Batches that a worker is given at the same time: the next lies there when it ends one."""
 _START_S = 900.0
 """Within so long a worker must have its kernels, where processors are free."""
+_BUSY_S = 120.0
+"""Within so long, where none is free at first."""
 _END_S = 10.0
 """So long after a stop answers are waited for."""
 
@@ -82,14 +84,22 @@ class RayCrew:
         """
         self._choice.prepare(item)
         if item.id and self._team is None:
+            try:
+                plan = self._ray.put(self._plan.to_send())
+            except self._ray.exceptions.ObjectStoreFullError:
+                raise ClusterError(
+                    "the network does not fit into the object store of the cluster. Start Ray with more "
+                    "`object_store_memory`."
+                ) from None
             self._team = self._all
-            self._team.take(self._ray.put(self._plan.to_send()), self._most)
+            self._team.take(plan, self._most)
             self._await(self._team)
 
     def _await(self, team: Team) -> None:
         """Wait for the first worker; where a processor is free, it compiles kernels, which no limit counts."""
         is_free = self._ray.available_resources().get("CPU", 0) >= 1
-        latest = time.monotonic() + _START_S
+        wait = _START_S if is_free else _BUSY_S
+        latest = time.monotonic() + wait
         if is_free:
             pauses.begin()
         try:
@@ -97,9 +107,11 @@ class RayCrew:
                 team.look_around()
                 if not is_free:
                     look()
-                elif time.monotonic() > latest:
+                if time.monotonic() > latest:
                     raise ClusterError(
-                        f"no worker of the cluster was ready within {_START_S:g} s. Look at its nodes: `ray status`."
+                        f"no worker of the cluster was ready within {wait:g} s"
+                        + ("." if is_free else ": all its processors are taken.")
+                        + " Look at its nodes with `ray status`."
                     )
                 time.sleep(_PULSE_S)
         finally:
@@ -130,6 +142,8 @@ class RayCrew:
             yield self._do_first()
             return
         self._send_batch()
+        if not self._begun():
+            return
         latest = time.monotonic() + (timeout if timeout is not None else _END_S)
         while True:
             if self.stop[0]:

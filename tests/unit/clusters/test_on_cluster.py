@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +20,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told():
     """What a process of its own says of runs on a cluster of three nodes."""
-    folder = tmp_path_factory.mktemp("c")  # a short name: Ray's sockets lie below it
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # a short name: Ray's sockets lie below it
+        yield told_by(Path(folder))
+
+
+def told_by(folder):
+    """Run that process, and return what it wrote."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.on_cluster", str(folder)],
@@ -46,6 +53,16 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(told):
 
 def test_a_node_that_is_removed_costs_nothing_but_time(told):
     assert told["losses"]["after a node"] == [told["losses"]["whole"], True, 1, 2]
+
+
+def test_a_driver_that_is_killed_is_followed_by_another(told):
+    n_cells, is_complete, before = told["driver killed"]
+    assert n_cells == told["losses"]["whole"] and is_complete and 0 < before < n_cells
+
+
+def test_a_run_of_a_cluster_goes_on_with_threads(told):
+    n_first, n_cells, is_complete = told["losses"]["goes on"]
+    assert 0 < n_first < n_cells == told["losses"]["whole"] and is_complete
 
 
 def test_a_limit_ends_what_workers_do(told):
