@@ -98,5 +98,5 @@ $(VENV)/.stamp-test: pyproject.toml | $(VENV)/.stamp-venv
 	@touch $@ $(VENV)/.stamp-core
 
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(VENV)/.stamp-venv
-	$(PIP) -e ".[test,dev,torch]"
+	$(PIP) -e ".[test,dev,torch,cluster]"
 	@touch $@ $(VENV)/.stamp-core $(VENV)/.stamp-test

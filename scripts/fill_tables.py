@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts.tables.atlas import atlas, live
+from scripts.tables.cluster import acas_count, cluster
 from scripts.tables.engines import (
     acas_box,
     adjacency,
@@ -58,6 +59,8 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "cell_at": cell_at,
     "local": local,
     "acas_box": acas_box,
+    "acas_count": acas_count,
+    "cluster": cluster,
     "joining": joining,
     "simplify": simplify,
     "compare": compare,

@@ -149,3 +149,12 @@ def checks(cx: ra.PolyhedralComplex) -> None:
     error: Exception = ra.errors.OnFaceError("several cells")
     assert_type(ra.__version__, str)
     raise error
+
+
+def many_machines(net: ra.Network) -> None:
+    with ra.cluster("auto", workers=8) as machines:
+        assert_type(machines, ra.Cluster)
+        assert_type(machines.n_processors, int)
+        assert_type(ra.count_cells(net, ra.Box(-1, 1, dim=2), runner=machines), CellCount)
+    assert_type(ra.enumerate_cells(net, ra.Box(-1, 1, dim=2), runner="ray"), ra.PolyhedralComplex)
+    ra.count_cells(net, ra.Box(-1, 1, dim=2), runner="horse")  # pyright: ignore[reportArgumentType]

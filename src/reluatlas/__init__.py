@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reluatlas.cells.exploration import Exploration
     from reluatlas.cells.explore import explore
     from reluatlas.certify.statement import Property
+    from reluatlas.clusters.connect import Cluster, cluster
     from reluatlas.comparison.answer import Comparison
     from reluatlas.comparison.compare import compare
     from reluatlas.comparison.structure.answer import StructureComparison
@@ -61,6 +62,7 @@ __all__ = [
     "AffineMaps",
     "Box",
     "Cell",
+    "Cluster",
     "Comparison",
     "Contributions",
     "Explanation",
@@ -88,6 +90,7 @@ __all__ = [
     "cells_at",
     "certify",
     "check_property",
+    "cluster",
     "compare",
     "compare_structure",
     "contributions",
@@ -123,6 +126,7 @@ _HOME_OF_LAZY_NAME = {
     "Exploration": "reluatlas.cells.exploration:Exploration",
     "JoinedCells": "reluatlas.analysis.joining.answer:JoinedCells",
     "Cell": "reluatlas.cells.cell:Cell",
+    "Cluster": "reluatlas.clusters.connect:Cluster",
     "Comparison": "reluatlas.comparison.answer:Comparison",
     "Contributions": "reluatlas.decisions.contributions:Contributions",
     "Explanation": "reluatlas.decisions.explain:Explanation",
@@ -141,6 +145,7 @@ _HOME_OF_LAZY_NAME = {
     "cells_at": "reluatlas.cells.cell_at:cells_at",
     "certify": "reluatlas.certify",
     "check_property": "reluatlas.properties.check:check_property",
+    "cluster": "reluatlas.clusters.connect:cluster",
     "compare": "reluatlas.comparison.compare:compare",
     "compare_structure": "reluatlas.comparison.structure.compare_structure:compare_structure",
     "contributions": "reluatlas.decisions.contributions:contributions",

@@ -94,3 +94,23 @@ class OutOfMemoryError(ReluAtlasError, MemoryError):
 
 class InternalError(ReluAtlasError, RuntimeError):
     """A certainty that reluatlas relies on was violated: a bug in reluatlas, please report it."""
+
+
+class ClusterError(ReluAtlasError, RuntimeError):
+    """A cluster cannot be reached or used, or lost what was to be computed on it."""
+
+
+class ItemError(ClusterError):
+    """A piece of work fails wherever it is done.
+
+    Attributes
+    ----------
+    item : tuple of int
+        Its number.
+    path : str
+        A file with its inputs; `python -m reluatlas.clusters.again FILE` does it again, here.
+    """
+
+    def __init__(self, message: str, item: tuple[int, ...] = (), path: str = "") -> None:
+        super().__init__(message)
+        self.item, self.path = item, path

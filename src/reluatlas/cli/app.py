@@ -50,8 +50,10 @@ from reluatlas.cli.options import (
     Port,
     ProofFile,
     Quiet,
+    Ray,
     Reshape,
     Resume,
+    RunFile,
     SearchCells,
     SecondModel,
     Seed,
@@ -152,6 +154,7 @@ def _cells(
     no_figures: NoFigures = False,
     resume: Resume = None,
     certificate: Certificate = None,
+    ray: Ray = None,
     units: PointUnits,
     budget: Budget,
     source: Source,
@@ -174,7 +177,7 @@ def _cells(
     with under(Deadline.after(budget.max_seconds)):
         return cells(
             source, asked, budget, common, count_only=count_only, drawn=drawn, checkpoint=resume,
-            certificate=certificate, typed=context.obj,
+            certificate=certificate, ray=ray, typed=context.obj,
         )  # fmt: skip
 
 
@@ -224,6 +227,20 @@ def _verify(*, file: ProofFile, source: Source, other: SecondModel = None, jobs:
     from reluatlas.cli.verify import verify
 
     return verify(file, source, other, common)
+
+
+@app.command(cls=Grouped, name="status", short_help="Say how far a run is that keeps a file to go on from.")
+@grouped
+def _status(*, file: RunFile, json: Json = False) -> int:
+    """Say how far the run is that `reluatlas cells --resume FILE` keeps in FILE, also while it goes on.
+
+    Cells, the share of the volume, an estimate of the end with its error, and who did how much.
+
+    Example: reluatlas status run.sqlite
+    """
+    from reluatlas.cli.status import status
+
+    return status(file, as_json=json)
 
 
 @app.command(cls=Grouped, name="trace", short_help="Find the breakpoints on a straight path between inputs.")

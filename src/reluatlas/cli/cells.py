@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from reluatlas.cli.domains import Asked, Chosen
 from reluatlas.cli.exit_codes import exit_code
 from reluatlas.cli.groups import Budget, Common
 from reluatlas.cli.models import Source
-from reluatlas.deadline import current, under
+from reluatlas.deadline import current, pauses, under
 from reluatlas.progress import Callback
 from reluatlas.report import facts, words
 
@@ -23,6 +24,7 @@ _FOR_NUMBERS = 0.25  # of what is left then
 
 if TYPE_CHECKING:
     from reluatlas.cli.figures import Drawn
+    from reluatlas.clusters.connect import Cluster
     from reluatlas.complexes.complex import PolyhedralComplex
     from reluatlas.network.network import Network
 
@@ -37,10 +39,52 @@ def cells(
     drawn: Drawn,
     checkpoint: Path | None,
     certificate: Path | None,
+    ray: str | None,
     typed: Sequence[str],
 ) -> int:
     """Find the cells of a model on a domain, print the numbers, and write the report."""
     out, quiet = common.folder, common.quiet
+    with _machines(ray, quiet=quiet) as runner:
+        return _cells(
+            source, asked, budget, common, out, count_only=count_only, drawn=drawn, checkpoint=checkpoint,
+            certificate=certificate, runner=runner, typed=typed,
+        )  # fmt: skip
+
+
+@contextmanager
+def _machines(address: str | None, *, quiet: bool) -> Iterator[Cluster | None]:
+    """Yield the cluster that `--ray` names, for as long as it is needed."""
+    if address is None:
+        yield None
+        return
+    from reluatlas.clusters.connect import cluster
+
+    console.notice("Joining the cluster." if address != "local" else "Starting Ray.", quiet=quiet)
+    pauses.begin()  # its start is under no limit
+    try:
+        joined = cluster(address)
+    finally:
+        pauses.end()
+    with joined:
+        console.notice(f"Working on {joined}.", quiet=quiet)
+        yield joined
+
+
+def _cells(
+    source: Source,
+    asked: Asked,
+    budget: Budget,
+    common: Common,
+    out: Path | None,
+    *,
+    count_only: bool,
+    drawn: Drawn,
+    checkpoint: Path | None,
+    certificate: Path | None,
+    runner: Cluster | None,
+    typed: Sequence[str],
+) -> int:
+    quiet = common.quiet
     net = source.load()
     chosen = asked.fit(net, quiet=quiet)
     if certificate is not None:
@@ -54,12 +98,14 @@ def cells(
         "domain": facts.of_domain(chosen.domain),
     }
     if count_only:
-        numbers |= count(net, chosen, budget, checkpoint=checkpoint, certificate=certificate, quiet=quiet)
+        numbers |= count(
+            net, chosen, budget, checkpoint=checkpoint, certificate=certificate, runner=runner, quiet=quiet
+        )
         if out is not None:
             _write_numbers(out, numbers)
     else:
         begin = time.monotonic()
-        cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, quiet=quiet)
+        cx = enumerate_(net, chosen, budget, checkpoint=checkpoint, runner=runner, quiet=quiet)
         with under(current().share(_FOR_NUMBERS if out is not None else 1.0)):
             numbers |= facts.of_complex(cx)
         if certificate is not None and cx.is_complete:
@@ -97,6 +143,7 @@ def count(
     *,
     checkpoint: Path | None = None,
     certificate: Path | None = None,
+    runner: Cluster | None = None,
     quiet: bool,
 ) -> facts.Facts:
     """Count the cells, with progress."""
@@ -106,14 +153,20 @@ def count(
     with console.progress(quiet=quiet) as callback:
         tell = _telling_of_start(callback, checkpoint, words.measure(chosen.domain.dim), quiet=quiet)
         found = count_cells(
-            net, chosen.domain, progress=tell, checkpoint=checkpoint, certificate=certificate,
+            net, chosen.domain, progress=tell, checkpoint=checkpoint, certificate=certificate, runner=runner,
             **{**budget.keywords, "max_seconds": None},
         )  # fmt: skip
     return facts.of_count(found, chosen.domain)
 
 
 def enumerate_(
-    net: Network, chosen: Chosen, budget: Budget, *, checkpoint: Path | None = None, quiet: bool
+    net: Network,
+    chosen: Chosen,
+    budget: Budget,
+    *,
+    checkpoint: Path | None = None,
+    runner: Cluster | None = None,
+    quiet: bool,
 ) -> PolyhedralComplex:
     """Enumerate the cells, with progress."""
     console.announce_compiling(quiet=quiet)
@@ -124,7 +177,12 @@ def enumerate_(
         # what is left of the time is for the numbers and figures of what was found
         with under(current().share(_FOR_CELLS / (1.0 + (net.n_neurons + net.n_windows) / _UNITS_HALVED))):
             return enumerate_cells(
-                net, chosen.domain, progress=tell, checkpoint=checkpoint, **{**budget.keywords, "max_seconds": None}
+                net,
+                chosen.domain,
+                progress=tell,
+                checkpoint=checkpoint,
+                runner=runner,
+                **{**budget.keywords, "max_seconds": None},
             )
 
 

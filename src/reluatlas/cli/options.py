@@ -189,6 +189,17 @@ Resume = Annotated[
         "The answer is that of a run without stops.",
     ),
 ]  # fmt: skip
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="WHERE", show_default=False,
+        help="Work on a Ray cluster: auto (the one that this machine is a node of), HOST:PORT of its head, or local.",
+    ),
+]  # fmt: skip
+RunFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", show_default=False, help="What `reluatlas cells --resume FILE` keeps."),
+]
 Certificate = Annotated[
     Path | None,
     typer.Option(

@@ -8,6 +8,7 @@ from os import PathLike
 from reluatlas.answers.exactness import Exactness
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.certify.tree_write import writing_tree
+from reluatlas.clusters.connect import Cluster, RunnerName, workers_of
 from reluatlas.deadline import under
 from reluatlas.domain import Domain, Space
 from reluatlas.errors import ArgumentError, DomainError, TimeLimitError
@@ -18,6 +19,7 @@ from reluatlas.shown import Shown
 from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import check_domain, lower
+from reluatlas.subdivision.runner.contract import Workers
 from reluatlas.subdivision.runner.kinds import MAX_DIMENSION, is_plane
 from reluatlas.subdivision.runner.run import Run, exactness_of, run
 
@@ -70,6 +72,7 @@ def count_cells(
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
     certificate: str | PathLike[str] | None = None,
+    runner: RunnerName | Cluster | None = None,
 ) -> CellCount:
     """Return the number of cells of a network on a domain.
 
@@ -101,6 +104,9 @@ def count_cells(
         A file, such as `run.cert`, that proves the count to anyone: the tree that cuts the domain into its cells, which
         `reluatlas.certify.check_tree` and `reluatlas verify` walk again by code that shares nothing with this. A box or
         slice of up to six dimensions, without a checkpoint. An incomplete count writes none.
+    runner : Cluster or {"threads", "inline", "ray"}, optional
+        Who works, in up to six dimensions: what `reluatlas.cluster` returns, for many machines; "ray" for the Ray
+        cluster that runs, or else one of this machine's processors; threads of this process when None.
 
     Returns
     -------
@@ -151,13 +157,13 @@ def count_cells(
         require_budget(domain, limits, checkpoint)
         return _counted(count_everywhere(net, domain, limits), domain, "linear programs")
     method = "polygons" if is_plane(domain) else "polytopes"
-    with under(limits.deadline) as deadline:
+    with workers_of(runner) as workers, under(limits.deadline) as deadline:
         try:
             lowered = lower(net, domain, certain=certain)
             if certificate is None:
-                outcome = run(lowered, limits, collect=False, checkpoint=checkpoint)
+                outcome = run(lowered, limits, collect=False, checkpoint=checkpoint, workers=workers)
             else:
-                outcome = _run_and_prove(lowered, limits, certificate)
+                outcome = _run_and_prove(lowered, limits, certificate, workers)
         except TimeLimitError:
             return CellCount(0, False, "max_seconds", Exactness("exact"), 0.0, deadline.seconds, method)
     return _counted(outcome, domain, method, certain=certain)
@@ -180,7 +186,7 @@ class _Unproved(Exception):
         self.outcome = outcome
 
 
-def _run_and_prove(lowered: Lowered, limits: Limits, certificate: str | PathLike[str]) -> Run:
+def _run_and_prove(lowered: Lowered, limits: Limits, certificate: str | PathLike[str], workers: Workers | None) -> Run:
     """Return the outcome of a run that writes its certificate as it goes."""
     try:
         with writing_tree(certificate, lowered.network, lowered.domain) as tree:
@@ -189,7 +195,7 @@ def _run_and_prove(lowered: Lowered, limits: Limits, certificate: str | PathLike
                 if found.n_cells:
                     tree.add(found.cells.pattern)
 
-            outcome = run(lowered, limits, collect=True, take=take)
+            outcome = run(lowered, limits, collect=True, take=take, workers=workers)
             if outcome.stopped_by:
                 raise _Unproved(outcome)
     except _Unproved as stopped:

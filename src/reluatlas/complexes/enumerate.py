@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 
 from reluatlas.answers.limits import Limits
+from reluatlas.clusters.connect import Cluster, RunnerName, workers_of
 from reluatlas.complexes.complex import PolyhedralComplex
 from reluatlas.complexes.join import subdivide
 from reluatlas.domain import Domain
@@ -27,6 +28,7 @@ def enumerate_cells(
     progress: Progress = None,
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
+    runner: RunnerName | Cluster | None = None,
 ) -> PolyhedralComplex:
     """Return the polyhedral complex that a network cuts a domain into.
 
@@ -56,6 +58,10 @@ def enumerate_cells(
         An SQLite file that keeps cells and what is left to do, written now and then and at a stop. If it exists, the
         enumeration goes on from there, also after the process was killed. Limits and `jobs` may differ from run to
         run: `max_cells` is of all runs together, `max_seconds` of this one.
+    runner : Cluster or {"threads", "inline", "ray"}, optional
+        Who works, in up to six dimensions: what `reluatlas.cluster` returns, for many machines; "ray" for the Ray
+        cluster that runs, or else one of this machine's processors; threads of this process when None. Cells come back
+        to this process, which finds their neighbors.
 
     Returns
     -------
@@ -103,4 +109,7 @@ def enumerate_cells(
         from reluatlas.complexes.facet_complex import enumerate_beyond
 
         return enumerate_beyond(net, domain, limits, checkpoint)
-    return subdivide(net, domain, limits, PolyhedralComplex, certain=certain, checkpoint=checkpoint)
+    with workers_of(runner) as workers:
+        return subdivide(
+            net, domain, limits, PolyhedralComplex, certain=certain, checkpoint=checkpoint, workers=workers
+        )

@@ -27,6 +27,7 @@ from reluatlas.subdivision.polygons import tree
 from reluatlas.subdivision.polytopes import buffers
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.program.lower import lower
+from reluatlas.subdivision.runner.contract import Workers
 from reluatlas.subdivision.runner.kinds import is_plane
 from reluatlas.subdivision.runner.run import Run, exactness_of, run
 
@@ -45,6 +46,7 @@ def subdivide(
     *,
     certain: bool = True,
     checkpoint: str | PathLike[str] | None = None,
+    workers: Workers | None = None,
 ) -> C:
     """Return the cells of a domain of up to six dimensions; see `enumerate_cells`.
 
@@ -52,12 +54,14 @@ def subdivide(
     ----------
     kind : type
         What to make of them: a record, or what has one's fields and more methods.
+    workers : Workers, optional
+        Who cuts; threads when None.
     """
     with under(limits.deadline) as deadline:
         try:
             lowered = lower(net, domain, certain=certain)
             with under(deadline.share(_FOR_CELLS)):
-                outcome = run(lowered, limits, collect=True, checkpoint=checkpoint)
+                outcome = run(lowered, limits, collect=True, checkpoint=checkpoint, workers=workers)
         except TimeLimitError:
             return _nothing(net, domain, kind)
         return _joined(lowered, outcome, limits, kind, certain=certain)

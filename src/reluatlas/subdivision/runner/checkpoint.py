@@ -1,7 +1,7 @@
 """What of a run is kept so that it can go on after any end? What is left to do, what was found, and sums.
 
 A write takes the file from one state of the run to a later one: items that were finished go, those that they left come,
-cells and sums are added.
+cells and sums are added. A log says who did how much in which time; nothing is decided by it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reluatlas.network.archive import digest_of
 from reluatlas.storage.checkpoint import Checkpoint, check_sum, packed, unpacked
 from reluatlas.subdivision.items import Found, Item
 from reluatlas.subdivision.program.layout import M_CERTAIN, Lowered
+from reluatlas.subdivision.runner.contract import Portion
 from reluatlas.subdivision.runner.tally import Tally
 
 
@@ -31,6 +32,13 @@ class Step:
     done: set[tuple[int, ...]] = field(default_factory=set)
     new: dict[tuple[int, ...], Item] = field(default_factory=dict)
     answers: list[Found] = field(default_factory=list)
+    log: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, portion: Portion) -> None:
+        """Add to what its worker did: items, cells, volume, seconds."""
+        row = self.log.setdefault(portion.worker, [0, 0, 0.0, 0.0])
+        for i, value in enumerate((len(portion.done), portion.n_cells, portion.volume, portion.seconds)):
+            row[i] += value
 
     def take(self, item: Item, answer: Found, *, collect: bool) -> None:
         """Take what one item gave."""
@@ -39,6 +47,13 @@ class Step:
         self.new.update((rest.id, rest) for rest in answer.rest)
         if collect:
             self.answers.append(answer)
+
+
+_LOG = (
+    "CREATE TABLE IF NOT EXISTS log (n INTEGER PRIMARY KEY, at REAL NOT NULL, worker TEXT NOT NULL, "
+    "items INTEGER NOT NULL, cells INTEGER NOT NULL, volume REAL NOT NULL, seconds REAL NOT NULL)"
+)
+"""Files of earlier versions have none, and get one."""
 
 
 class RunFile(Checkpoint):
@@ -65,6 +80,7 @@ class RunFile(Checkpoint):
 
     def _open(self) -> None:
         super()._open()
+        self._base.execute(_LOG)
         n = {
             name: self._base.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
             for name in ("tally", "open", "found")
@@ -131,6 +147,10 @@ class RunFile(Checkpoint):
         cells = ((_key(a.id), a.n_cells, packed(a.cells._asdict())) for a in step.answers)
         self._base.executemany(
             "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?)", ((id, n, a, crc32(id + a)) for id, n, a in cells)
+        )
+        self._base.executemany(
+            "INSERT INTO log (at, worker, items, cells, volume, seconds) VALUES (?, ?, ?, ?, ?, ?)",
+            ((tally.seconds, worker, *row) for worker, row in step.log.items()),
         )
         kept = {
             "cells": tally.n_cells,

@@ -15,6 +15,7 @@ from typing import Any
 from reluatlas.subdivision.items import Found, Item
 from reluatlas.subdivision.program.layout import M_LEVELS, Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile, Step
+from reluatlas.subdivision.runner.contract import Portion
 from reluatlas.subdivision.runner.tally import Tally
 
 Take = Callable[[Found], None]
@@ -73,17 +74,23 @@ class Frontier:
         """Put an item back."""
         heapq.heappush(self.pending, item)
 
-    def accept(self, item: Item, answer: Found, *, is_whole: bool) -> None:
-        """Take what working on an item gave; `is_whole` is False when a stop cut it short."""
-        if self.file is not None and self.collect and not is_whole:
-            self._cut_short.append((item, answer))
+    def accept(self, portion: Portion) -> None:
+        """Take what a worker gives back."""
+        self._is_between_items = False  # an interrupt may come anywhere in here: then nothing more is written
+        for item, answer, is_whole in portion.done:
+            if self.file is not None and self.collect and not is_whole:
+                self._cut_short.append((item, answer))
+                self.push(item)
+            else:
+                self._n_finished += 1
+                self._take(item, answer)
+        for item in portion.back:
             self.push(item)
-        else:
-            self._n_finished += 1
-            self._take(item, answer)
+        if self.file is not None:
+            self._step.note(portion)
+        self._is_between_items = True
 
     def _take(self, item: Item, answer: Found) -> None:
-        self._is_between_items = False  # an interrupt may come anywhere in here: then nothing more is written
         self.tally.add(answer)
         for rest in answer.rest:
             self.push(rest)
@@ -93,7 +100,6 @@ class Frontier:
             heapq.heappush(self._early, (answer.id, answer))
         elif self.collect:
             self.found.append(answer)
-        self._is_between_items = True
 
     def settle(self, first_open: tuple[int, ...] | None) -> None:
         """Count the cells of items before the first open one, and give them away; None stands for when none is open."""
@@ -126,9 +132,11 @@ class Frontier:
             again = {item.id for item, _ in self._cut_short}
             self.pending = [item for item in self.pending if item.id not in again]
             heapq.heapify(self.pending)
+            self._is_between_items = False
             for item, answer in self._cut_short:
                 self._take(item, answer)
             self._cut_short = []
+            self._is_between_items = True
         self.tally.seconds = self._seconds_before + time.monotonic() - self._start
         if self.file is not None:
             if self._is_between_items:

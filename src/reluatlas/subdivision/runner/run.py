@@ -21,10 +21,11 @@ from reluatlas.subdivision.items import Found
 from reluatlas.subdivision.path.composition import S_DOUBTFUL_VISITS, S_DOUBTS, S_VISITS
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.runner.checkpoint import RunFile
+from reluatlas.subdivision.runner.contract import Runner, Workers
 from reluatlas.subdivision.runner.frontier import Frontier, Take
 from reluatlas.subdivision.runner.kinds import kind_of
 from reluatlas.subdivision.runner.memory import check_memory
-from reluatlas.subdivision.runner.threads import Crew
+from reluatlas.subdivision.runner.threads import Threads
 
 _PULSE = 0.1
 
@@ -54,6 +55,7 @@ def run(
     collect: bool,
     checkpoint: str | PathLike[str] | None = None,
     take: Take | None = None,
+    workers: Workers | None = None,
 ) -> Run:
     """Subdivide the whole domain of a lowered network, or go on from where a checkpoint is.
 
@@ -63,6 +65,8 @@ def run(
         With `collect` and no checkpoint: is given what each item gave, in order, on the thread that called, and nothing
         is kept. Cells come depth first, so that those that agree on the first units, however many, stand together. Of a
         run that was stopped, what later items gave follows at the end.
+    workers : Workers, optional
+        Who works on the items; threads of this process when None.
 
     Raises
     ------
@@ -71,16 +75,17 @@ def run(
 
     Guarantees
     ----------
-    The same cells in the same order for any number of jobs; after `max_cells`, the first ones of that order; after a
-    time limit or an interrupt, what had been found. With a checkpoint, the same over any number of stops and kills.
+    The same cells in the same order for any number of jobs, and whoever works; after `max_cells`, the first ones of
+    that order; after a time limit or an interrupt, what had been found. With a checkpoint, the same over any number of
+    stops and kills.
     """
-    check_memory(lowered, limits.n_jobs, collect=collect)
+    check_memory(lowered, limits.n_jobs if workers is None else 1, collect=collect)
     kind = kind_of(lowered)
     file = None if checkpoint is None else RunFile(checkpoint, lowered, collect=collect)
     try:
         # volumes of polytopes take a while: they are worked out for a count, and for who is told of the share done
         measure = not collect or take is not None or limits.progress is not None or file is not None
-        crew = Crew(kind, lowered, limits.n_jobs, collect=collect, measure=measure)
+        crew = (workers or Threads()).runner(lowered, limits, collect=collect, measure=measure)
         frontier = Frontier(lowered, kind.root(lowered), collect=collect, file=file, take=take)
         with one_blas_thread():  # sums in the same order, whatever the machine
             stopped_by = _work(frontier, crew, limits, lowered.domain)
@@ -112,7 +117,7 @@ def exactness_of(outcome: Run, *, certain: bool) -> Exactness:
     )
 
 
-def _work(frontier: Frontier, crew: Crew, limits: Limits, domain: Domain) -> StoppedBy:
+def _work(frontier: Frontier, crew: Runner, limits: Limits, domain: Domain) -> StoppedBy:
     """Work until nothing is open or something stops it; return what."""
     whole = np.inf if isinstance(domain, Space) else domain.box.volume
     stopped_by: StoppedBy = ""
@@ -131,27 +136,27 @@ def _work(frontier: Frontier, crew: Crew, limits: Limits, domain: Domain) -> Sto
                     crew.stop[0] = 1
                 while frontier.pending and crew.is_free:
                     crew.prepare(frontier.pending[0])
-                    crew.begin(frontier.pop())
+                    crew.begin(frontier.pop(), len(frontier.pending))
                 if not crew.running:
                     break
-                for item, answer, is_whole in crew.finished(_PULSE):
-                    frontier.accept(item, answer, is_whole=is_whole)
+                for portion in crew.finished(_PULSE):
+                    frontier.accept(portion)
                 frontier.write_now_and_then()
                 tell()
     except (KeyboardInterrupt, TimeLimitError) as stop:
         crew.stop[0] = 1
         stopped_by = "interrupt" if isinstance(stop, KeyboardInterrupt) else "max_seconds"
-        for item, answer, is_whole in crew.finished(None):
-            frontier.accept(item, answer, is_whole=is_whole)
+        for portion in crew.finished(None):
+            frontier.accept(portion)
     finally:
         crew.close()
     return "max_seconds" if frontier.pending and not stopped_by else stopped_by
 
 
-def _is_enough(frontier: Frontier, crew: Crew, max_cells: int | None) -> bool:
+def _is_enough(frontier: Frontier, crew: Runner, max_cells: int | None) -> bool:
     """Return whether the first `max_cells` cells of the order are there, and more besides or left to find."""
     is_open = bool(frontier.pending or crew.running)
-    ids = [item.id for item in frontier.pending[:1]] + [item.id for item, _, _ in crew.running.values()]
+    ids = [item.id for item in frontier.pending[:1]] + crew.running
     frontier.settle(min(ids) if is_open else None)
     n_ready = frontier.tally.n_ready
     if max_cells is None or n_ready < max_cells or crew.stop[0]:
