@@ -73,7 +73,7 @@ def measured(net: ra.Network, domain: ra.Slice, most: int, moves: int) -> dict[s
         middle = rng.uniform(box.low, box.high)
         window = (*np.maximum(middle - half, box.low).tolist(), *np.minimum(middle + half, box.high).tolist())
         begin, times, last = time.perf_counter(), [], b""
-        for last, _ in windows.answers(WindowRequest(k, window), threading.Event()):
+        for last, _, _ in windows.answers(WindowRequest(k, window), threading.Event()):
             if last:  # else nothing is sent
                 times.append(time.perf_counter() - begin)
         _, told, arrays = read(bytes(8) + last)

@@ -4,7 +4,7 @@ import { Complex } from "./complex";
 import { Paint, pieceRange } from "./paint";
 import { Raster } from "./raster";
 import type { Shown, State } from "./state";
-import type { Move, Size, View } from "./view";
+import type { Grip, Move, Size, View } from "./view";
 
 export interface PlaneCamera {
   x: number;
@@ -15,12 +15,17 @@ export interface PlaneCamera {
 
 const MARGIN = 0.94;
 const SLICE_MS = 10;
+const HOLD_PX = 13, HOLD_TOUCH_PX = 26; // so near a marker is taken hold of
+const WAY_PX = 74; // an arrow is so long at most
 
 export class Plane implements View<PlaneCamera> {
   readonly name = "plane";
   private readonly xs = new Float64Array(70000);
   private readonly ys = new Float64Array(70000);
   nVisible = 0;
+  /** What becomes of a marker that is dragged; null where they stay. */
+  take: ((mark: number, camera: PlaneCamera) => Grip | null) | null = null;
+  showsPointer = false; // where the pointer is over another map of the same plane
 
   constructor(private readonly cx: Complex, private readonly paint: Paint, private readonly state: State) {}
 
@@ -182,11 +187,26 @@ export class Plane implements View<PlaneCamera> {
       this.outline(c, hovered, camera, size, "#ffffff", 3.6);
       this.outline(c, hovered, camera, size, "#111111", 1.8);
     }
+    const { at } = this.state.shown;
+    if (this.showsPointer && at) ring(c, ...this.pixel(camera, size, at[0], at[1]));
+    const ways = this.cx.told.ways ?? [];
     for (const [i, { label, u }] of this.cx.told.marks.entries()) {
       const [x, y] = this.pixel(camera, size, u[0], u[1]);
+      if (ways[i] && this.take) arrow(c, x, y, ways[i][0] * camera.sx, -ways[i][1] * camera.sy);
       if (x < -20 || y < -20 || x > size.width + 20 || y > size.height + 20) continue;
       marker(c, x, y, label || `${i + 1}`, size);
     }
+  }
+
+  grab(x: number, y: number, size: Size, isTouch: boolean): Grip | null {
+    if (!this.take) return null;
+    const camera = this.camera(size);
+    let best = -1, nearest = isTouch ? HOLD_TOUCH_PX : HOLD_PX;
+    this.cx.told.marks.forEach(({ u }, i) => {
+      const [a, b] = this.pixel(camera, size, u[0], u[1]), far = Math.hypot(a - x, b - y);
+      if (far < nearest) (nearest = far), (best = i);
+    });
+    return best < 0 ? null : this.take(best, camera);
   }
 
   private outline(
@@ -276,4 +296,26 @@ function marker(c: CanvasRenderingContext2D, x: number, y: number, label: string
   c.strokeText(label, left, y);
   c.fillStyle = "#111111";
   c.fillText(label, left, y);
+}
+
+function ring(c: CanvasRenderingContext2D, x: number, y: number): void {
+  for (const [color, width] of [["#ffffff", 4], ["#111111", 1.8]] as const) {
+    c.beginPath();
+    c.arc(x, y, 7, 0, 7);
+    c.strokeStyle = color, c.lineWidth = width, c.stroke();
+  }
+}
+
+/** Where a marker goes when it is dragged. */
+function arrow(c: CanvasRenderingContext2D, x: number, y: number, dx: number, dy: number): void {
+  const far = Math.hypot(dx, dy);
+  if (far < 16) return;
+  const k = Math.min(far, WAY_PX) / far, ex = dx / far, ey = dy / far, tx = x + dx * k, ty = y + dy * k;
+  for (const [color, width] of [["#ffffff", 5], ["#111111", 2]] as const) {
+    c.beginPath();
+    c.moveTo(x + 7 * ex, y + 7 * ey), c.lineTo(tx, ty);
+    c.moveTo(tx - 7 * ex + 4.5 * ey, ty - 7 * ey - 4.5 * ex), c.lineTo(tx, ty), c.lineTo(tx - 7 * ex - 4.5 * ey, ty - 7 * ey + 4.5 * ex);
+    c.strokeStyle = color, c.lineWidth = width, c.lineCap = c.lineJoin = "round";
+    c.stroke();
+  }
 }
