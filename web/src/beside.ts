@@ -9,7 +9,7 @@ import { Shown, State } from "./state";
 import { short } from "./ticks";
 import { percent } from "./words";
 
-const ROWS = 6;
+const ROWS = 6, PAIRS = 8;
 const IN_STEP = ["x", "y", "zoom", "edges", "boundary", "graph", "output"] as const;
 
 interface Other {
@@ -143,5 +143,6 @@ function pairs(cx: Complex): HTMLElement | null {
   if (!shown.length) return null;
   shown.sort((a, b) => b.share - a.share);
   return el("ul", { class: "atlas-list atlas-pairs", "aria-label": "classes that differ" },
-    ...shown.map(({ look, share }) => el("li", {}, swatch(look.color), el("span", {}, look.name), el("span", { class: "atlas-soft atlas-end" }, percent(share)))));
+    ...shown.slice(0, PAIRS).map(({ look, share }) => el("li", {}, swatch(look.color), el("span", {}, look.name), el("span", { class: "atlas-soft atlas-end" }, percent(share)))),
+    shown.length > PAIRS ? el("li", { class: "atlas-soft" }, `and ${shown.length - PAIRS} more pairs`) : null);
 }

@@ -20,6 +20,7 @@ export class Steer {
   readonly strip = el("section", { class: "atlas-strip", "aria-label": "inputs to choose from" });
   readonly anchors: [Anchor, Anchor, Anchor];
   isLed = false;
+  told: (anchors: Anchor[]) => void = () => {}; // where the plane is led, once it is
   private pivot = 0;
   private toward: number;
   private angle = 0;
@@ -176,6 +177,7 @@ export class Steer {
     this.isLed = true;
     this.reflect();
     this.moved(isMoving);
+    this.told(this.anchors);
   }
 
   private reflect(): void {
@@ -195,6 +197,15 @@ export class Steer {
     const names = this.path.map((i) => this.labels[i]);
     this.pathText.textContent = names.length > 1 ? names.join(" → ") : `${names[0]} → click inputs of the strip`;
     this.player.limits();
+  }
+
+  /** Lead the plane through other anchors; what makes no sense is left as it is. */
+  lead(anchors: unknown): void {
+    const n = this.labels.length, isPlace = (i: unknown) => Number.isInteger(i) && (i as number) >= 0 && (i as number) < n;
+    if (!Array.isArray(anchors) || anchors.length !== 3 || JSON.stringify(anchors) === JSON.stringify(this.anchors)) return;
+    if (!anchors.every((a) => Array.isArray(a) && a.length === 3 && isPlace(a[0]) && isPlace(a[1]) && Number.isFinite(a[2]) && Math.abs(a[2]) <= 4)) return;
+    anchors.forEach((a: Anchor, k) => this.anchors[k].splice(0, 3, ...a));
+    this.go(false);
   }
 
   /** Draw the anchors as they are now. */

@@ -153,6 +153,7 @@ def test_the_plane_is_steered_by_hand():
         # turned about an anchor, which stays where it is
         page.slide(".atlas-steer input[aria-label^='by how many']", 50)
         cx = page.is_of(led([page.anchors()[0]]) + turned_by_hand(led(page.anchors()), np.radians(50)))
+        assert isinstance(cx.domain, ra.Slice)
         assert cx.domain.coordinates(led(page.anchors())[0]) == pytest.approx(
             page.run("reluatlas.complex.told.marks[0].u"), abs=1e-9
         )
