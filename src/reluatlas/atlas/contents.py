@@ -14,6 +14,7 @@ from reluatlas.atlas.images import image_of
 from reluatlas.atlas.looks import looks_of
 from reluatlas.atlas.marks import Mark
 from reluatlas.atlas.weights import MOST_BYTES, weights_of
+from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
 from reluatlas.figures import colors, polygons
 from reluatlas.figures.axes import coordinate_names
@@ -105,8 +106,10 @@ def contents_of(
     keep = _largest(cx, most_cells)
     arrays: Arrays = {}
     _put_cells(arrays, cx, keep)
+    look()
     n_outputs = _put_outputs(arrays, cx, keep, first_output)
     has_classes = _put_classes(arrays, cx, keep, divided=with_boundary)
+    look()
     if with_maps:
         _put_maps(arrays, cx, keep)
     told: dict[str, Any] = {
