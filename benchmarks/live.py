@@ -96,7 +96,8 @@ def measured(name: str, net: ra.Network, data: Path, most: int, moves: int) -> d
         if k + 1 in (max(1, moves // 10), moves):
             resident.append(_resident_mb())
     return {
-        "moves": moves, "processor_s": time.process_time() - before, "windows": len(whole), "cells": n_counted / len(whole),
+        "moves": moves, "processor_s": time.process_time() - before,
+        "windows": len(whole), "cells": n_counted / len(whole),
         "first_ms": 1e3 * statistics.median(first),
         "complete_ms": 1e3 * statistics.median(whole),
         "slowest_ms": 1e3 * max(whole), "memory_mb": resident,

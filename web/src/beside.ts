@@ -106,8 +106,8 @@ export class Beside {
       rows.push(["largest |f − g|", `${short(far.largest, 5)}${apart.cx.told.outputs_in_all > 1 ? `, of output ${name.replace(/^output /, "")}` : ""}`]);
       parts.push(el("dl", { class: "atlas-facts" }, ...rows.flatMap(([what, value]) => [el("dt", {}, what), el("dd", {}, value)])));
     }
-    if (apart?.cx.classes) parts.push(pairs(apart.cx));
     parts.push(this.table(g, apart) ?? el("p", { class: "atlas-soft" }, "Point at a place to read what both say there."));
+    if (apart?.cx.classes) parts.push(pairs(apart.cx));
     this.here.replaceChildren(...parts.filter((part) => part !== null));
   }
 
@@ -142,7 +142,7 @@ function pairs(cx: Complex): HTMLElement | null {
   const shown = classes.map((look, c) => ({ look, share: shares[c] })).filter(({ look }) => look.is_seen && look.name.startsWith("f "));
   if (!shown.length) return null;
   shown.sort((a, b) => b.share - a.share);
-  return el("ul", { class: "atlas-list atlas-pairs", "aria-label": "classes that differ" },
+  return el("div", {}, el("h3", {}, "Where classes differ"), el("ul", { class: "atlas-list atlas-pairs", "aria-label": "classes that differ" },
     ...shown.slice(0, PAIRS).map(({ look, share }) => el("li", {}, swatch(look.color), el("span", {}, look.name), el("span", { class: "atlas-soft atlas-end" }, percent(share)))),
-    shown.length > PAIRS ? el("li", { class: "atlas-soft" }, `and ${shown.length - PAIRS} more pairs`) : null);
+    shown.length > PAIRS ? el("li", { class: "atlas-soft" }, `and ${shown.length - PAIRS} more pairs`) : null));
 }

@@ -205,6 +205,8 @@ export class Steer {
     if (!Array.isArray(anchors) || anchors.length !== 3 || JSON.stringify(anchors) === JSON.stringify(this.anchors)) return;
     if (!anchors.every((a) => Array.isArray(a) && a.length === 3 && isPlace(a[0]) && isPlace(a[1]) && Number.isFinite(a[2]) && Math.abs(a[2]) <= 4)) return;
     anchors.forEach((a: Anchor, k) => this.anchors[k].splice(0, 3, ...a));
+    this.path = [this.anchors[this.walker][0], this.anchors[this.walker][1]];
+    this.player.set(0);
     this.go(false);
   }
 

@@ -277,12 +277,12 @@ def test_several_pages_get_each_their_own(server, windows):
         with server.connect() as page:
             found[k] = (low, high, *ask(page, [*low, *high]))
 
-    threads = [threading.Thread(target=look, args=(k,)) for k in range(8)]
+    threads = [threading.Thread(target=look, args=(k,)) for k in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(found) == 8
+    assert len(found) == 20
     for low, high, told, _ in found.values():
         part = ra.Slice(windows.domain.origin, windows.domain.basis, box=ra.Box(low, high))
         assert told["n_cells"] == ra.enumerate_cells(windows.network, part).n_cells
