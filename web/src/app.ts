@@ -306,13 +306,23 @@ export function mount(root: HTMLElement, cx: Complex, { source = null, home = "p
       return void beside?.load(news, data, at);
     }
     const kept = place;
-    cx.load(news, data, at);
+    if (news.preview) {
+      cx.move(news, data, at);
+      state.set({ hovered: -1, selected: -1 });
+      place = kept;
+      beside?.moved(news);
+    } else cx.load(news, data, at);
     const { low, high } = cx.told;
     steer?.update();
     if (state.shown.zoom <= 0) state.set({ x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 });
     const pointed = state.shown.at;
-    state.set({ hovered: pointed ? cx.cellAt(...pointed) : -1, selected: kept ? cx.cellAt(...kept) : -1 });
+    if (!news.preview) state.set({ hovered: pointed ? cx.cellAt(...pointed) : -1, selected: kept ? cx.cellAt(...kept) : -1 });
     place = kept;
+    if (news.preview) {
+      status.textContent = "sampled while the plane moves: its cells come when it rests";
+      root.dataset.last = "false";
+      return main.renew();
+    }
     info.choose(), info.update();
     key.update();
     sub.textContent = subtitle(cx);

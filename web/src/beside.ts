@@ -49,12 +49,23 @@ export class Beside {
   /** Take over the cells of the network beside (1) or of the difference (2). */
   load(told: Told, data: ArrayBuffer, at: number): void {
     const k = told.which! - 1, known = this.others[k];
+    if (told.preview) {
+      known?.cx.move(told, data, at);
+      known?.panel.renew();
+      return;
+    }
     if (known) {
       known.cx.load(told, data, at);
       known.panel.renew();
     } else this.others[k] = this.made(new Complex(told, data, at), told.which!);
     this.follow(this.state.shown);
     this.tell();
+  }
+
+  /** The plane has moved on: what is seen of the difference is of another one. */
+  moved(told: Told): void {
+    this.others[1]?.cx.blank(told);
+    this.others[1]?.panel.renew();
   }
 
   private made(cx: Complex, which: number): Other {

@@ -79,6 +79,7 @@ export interface Told {
   names?: string[]; // of the networks
   step?: number; // of a training
   steps?: number[] | null;
+  preview?: [number, number]; // no cells: classes at the middles of so many fields, across and up
   difference?: { largest: number; output: number; at: [number, number]; share: number | null };
 }
 
@@ -165,6 +166,18 @@ export class Complex {
     for (const a of this.area) total += a;
     this.totalArea = total;
     for (const listener of this.listeners) listener();
+  }
+
+  /** Take over where the plane is now, and what was sampled there; cells are still those of before. */
+  move(told: Told, data: ArrayBuffer, start: number): void {
+    const { low, high, marks, ways, window, preview, step } = told;
+    this.told = { ...this.told, low, high, marks, ways, window, preview, step, is_last: false };
+    for (const { name, kind, at, length } of told.arrays) this.arrays.set(name, new KINDS[kind](data, start + at, length));
+  }
+
+  /** What was sampled no longer holds, and nothing else is known yet. */
+  blank(told: Told): void {
+    this.told = { ...this.told, low: told.low, high: told.high, marks: told.marks, window: told.window, preview: [0, 0], is_last: false };
   }
 
   find(name: string): Numbers | undefined {

@@ -74,7 +74,7 @@ export class Line {
     const start = 12 + length;
     const data = start % 8 ? message.slice(start) : message, at = start % 8 ? 0 : start;
     if (this.atlas) this.atlas.load(words, data, at);
-    else if (words.which) this.early.push([words, data, at]);
+    else if (words.which || words.preview) this.early.push([words, data, at]);
     else {
       this.atlas = mount(this.root, new Complex(words, data, at), { source: this, home: this.home });
       for (const other of this.early.splice(0)) this.atlas.load(...other);

@@ -2,7 +2,7 @@
 
 import { Complex } from "./complex";
 import { Paint, pieceRange } from "./paint";
-import { Raster } from "./raster";
+import { NOBODY, Raster } from "./raster";
 import type { Shown, State } from "./state";
 import type { Grip, Move, Size, View } from "./view";
 
@@ -68,6 +68,7 @@ export class Plane implements View<PlaneCamera> {
     const isLate = () => performance.now() > end;
     const go = () => (end = performance.now() + SLICE_MS);
     raster.clear(0);
+    if (cx.told.preview) return this.preview(raster, camera, size);
     const wx = width / 2 / camera.sx, wy = height / 2 / camera.sy;
     const x0 = camera.x - wx, x1 = camera.x + wx, y0 = camera.y - wy, y1 = camera.y + wy;
     const visible: number[] = [];
@@ -119,6 +120,27 @@ export class Plane implements View<PlaneCamera> {
         if (s % 4096 === 0 && isLate()) yield, go();
       }
     }
+  }
+
+  /** Draw what was sampled while the plane moves: fields, no cells. */
+  private preview(raster: Raster, camera: PlaneCamera, size: Size): void {
+    const { cx, paint, xs, ys } = this, [across, up] = cx.told.preview!, classes = cx.find("preview"), { ratio } = size;
+    const [x0, y0, x1, y1] = cx.told.window!, w = (x1 - x0) / Math.max(1, across), h = (y1 - y0) / Math.max(1, up);
+    const put = (k: number, x: number, y: number) => {
+      const [px, py] = this.pixel(camera, size, x, y);
+      xs[k] = px * ratio, ys[k] = py * ratio;
+    };
+    const box = (x: number, y: number, right: number, top: number) => (put(0, x, y), put(1, right, y), put(2, right, top), put(3, x, top));
+    if (!classes || !across) box(x0, y0, x1, y1), raster.fill(xs, ys, 4, NOBODY, paint.paper);
+    else {
+      for (let f = 0; f < across * up; f++) {
+        const x = x0 + (f % across) * w, y = y0 + Math.floor(f / across) * h;
+        box(x, y, x + w, y + h);
+        raster.fill(xs, ys, 4, NOBODY, paint.faded(paint.ofClass(classes[f])));
+      }
+    }
+    box(cx.told.low[0], cx.told.low[1], cx.told.high[0], cx.told.high[1]);
+    for (let k = 0; k < 4; k++) raster.line(xs[k], ys[k], xs[(k + 1) % 4], ys[(k + 1) % 4], paint.ink, ratio, 0.8);
   }
 
   private *edges(

@@ -95,7 +95,8 @@ class Client:
             n_bytes = max(n_bytes, len(found.data))
             if found.data:
                 await self._send(with_id(found.data, asked.id))
-                self._known = {key for key in self._known if key[0] != found.key[0]} | {found.key}
+                if found.key is not None:
+                    self._known = {key for key in self._known if key[0] != found.key[0]} | {found.key}
             if found.is_last:
                 self._is_large = n_bytes > _LARGE_BYTES
                 break

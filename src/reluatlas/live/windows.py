@@ -27,6 +27,7 @@ from reluatlas.domain import Box, Slice
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
 from reluatlas.live.messages import Anchor, WindowRequest
 from reluatlas.live.planes import Plane, led
+from reluatlas.live.preview import sampled
 from reluatlas.network.join import require_alike
 from reluatlas.network.network import Network
 from reluatlas.typing import FloatArray
@@ -39,6 +40,7 @@ MOST_S = 60.0
 _WEIGHT_BYTES = 256 << 20  # they go to this machine's own browser, once
 _STRIP_BYTES = 8 << 20  # of pictures to choose from
 _MAPS_AT_ONCE = 3000  # cells whose maps are told apart in a moment
+_MOVING_CELLS = 2000  # of a window: with more, it is not complete in a moment
 _ALIGNED = 8
 _DIFFERENCE = 2
 
@@ -52,13 +54,13 @@ class Answer(NamedTuple):
         Empty where nothing was found.
     is_last : bool
         Whether nothing follows.
-    key : tuple of int
+    key : tuple of int, or None
         Which network, and at which step: once it was told, it is known to the page.
     """
 
     data: bytes
     is_last: bool
-    key: tuple[int, int]
+    key: tuple[int, int] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +107,8 @@ class Windows:
     trajectory: TrajectoryRecord | None = None
     names: Sequence[str] = ("f", "g")
     _at: dict[int, Network] = field(default_factory=dict)
+    _costs: dict[int, float] = field(default_factory=dict)
+    _n_cells: dict[int, int] = field(default_factory=dict)  # of each network, in the last complete window
 
     def __post_init__(self) -> None:
         if self.domain.dim != 2:
@@ -173,9 +177,9 @@ class Windows:
         """Yield the cells of a window, packed: at once some, then all; of each network that is looked at.
 
         Without `is_coarse_first` all at once: sooner there, where they are few. While the hand moves there is nothing
-        but what is found in a moment. Ends without more when `stop` is set. Networks that are not `known` are told
-        along. Every answer alone is right: it holds cells of the window as `enumerate_cells` finds them, each whole or
-        cut by the window's sides.
+        but what is found in a moment; of a window that is not complete by then, no cells, but a preview. Ends without
+        more when `stop` is set. Networks that are not `known` are told along. Every answer alone is right: it holds
+        cells of the window as `enumerate_cells` finds them, each whole or cut by the window's sides.
         """
         plane = self.plane(asked)
         domain, networks = plane.domain, self.networks(asked.step)
@@ -185,30 +189,55 @@ class Windows:
         missing = set(range(len(networks)))
         for seconds in (MOVING_S,) if asked.moving else (FIRST_S, None) if is_coarse_first else (None,):
             for which in sorted(missing):
-                key = (which, asked.step)
+                key: tuple[int, int] | None = (which, asked.step)
+                found, is_all = b"", False
                 with under(called_off(stop, MOST_S)):
                     try:
-                        cx = enumerate_cells(
-                            networks[which], part, max_seconds=seconds, max_cells=self.most_cells, jobs=self.jobs
-                        )
-                        is_all = cx.is_complete or seconds is None
-                        found = b""
-                        if cx.n_cells:
-                            told = _Told(which, asked, is_all, with_network=key not in is_told)
-                            found = self._packed(cx, plane, told)
+                        if not (asked.moving and self._n_cells.get(which, 0) > _MOVING_CELLS):
+                            told = _Told(which, asked, seconds is None, with_network=key not in is_told)
+                            found, is_all = self._found(networks[which], part, plane, told, seconds)
                     except TimeLimitError:
                         if seconds is None or stop.is_set():
                             return
-                        found, is_all = b"", False
                 if stop.is_set():
                     return
                 if found:
-                    is_told.add(key)
+                    is_told.add((which, asked.step))
+                elif asked.moving and which != _DIFFERENCE:
+                    found = self._preview(networks[which], plane, box, which, asked)
+                    key = None
                 if is_all:
                     missing.discard(which)
                 yield Answer(found, not missing, key)
             if not missing:
                 return
+
+    def _found(
+        self, net: Network, part: Box | Slice, plane: Plane, told: _Told, seconds: float | None
+    ) -> tuple[bytes, bool]:
+        """Return the cells of a window that are found in some seconds, packed, and whether these are all."""
+        cx = enumerate_cells(net, part, max_seconds=seconds, max_cells=self.most_cells, jobs=self.jobs)
+        is_all = cx.is_complete or seconds is None
+        if is_all:
+            self._n_cells[told.which] = cx.n_cells
+        if not cx.n_cells or (told.asked.moving and not is_all):
+            return b"", is_all
+        return self._packed(cx, plane, told._replace(is_all=is_all)), is_all
+
+    def _preview(self, net: Network, plane: Plane, box: Box, which: int, asked: WindowRequest) -> bytes:
+        found = sampled(net, plane.domain, box, self._costs)
+        if found is None:
+            return b""
+        whole = plane.domain.box
+        told = {
+            "preview": [found.width, found.height], "which": which, "step": asked.step, "low": whole.low.tolist(),
+            "high": whole.high.tolist(), "window": [*box.low.tolist(), *box.high.tolist()],
+            "marks": [{"label": mark.label, "u": np.asarray(mark.u).tolist()} for mark in plane.marks],
+            "ways": [list(way) for way in plane.ways],
+        }  # fmt: skip
+        origin, basis = plane.domain.frame()
+        arrays = {"preview": found.classes, "origin": origin.astype(np.float64), "basis": basis.reshape(-1)}
+        return message(Contents(told, arrays), {})
 
     def _packed(self, cx: PolyhedralComplex, plane: Plane, told: _Told) -> bytes:
         if told.which == _DIFFERENCE:
