@@ -115,6 +115,13 @@ def answers(net: ra.Network, X: Floats, cx: ra.PolyhedralComplex) -> None:
     ra.reduce(net, X, 10, method="dbscan")  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def atlases(cx: ra.PolyhedralComplex, net: ra.Network, X: Floats) -> None:
+    cx.to_html("atlas.html", title="cells", image=(28, 28))
+    cx.view(height=500)
+    ra.view(net, ra.Slice.through(X[:3]), X=X, labels=["a", "b", "c"], beside=net, image=(28, 28), jobs=1)
+    ra.view(net, ra.Space(2))  # pyright: ignore[reportArgumentType]
+
+
 def functions(net: ra.Network, X: Floats) -> None:
     assert_type(ra.difference(net, net), ra.Network)
     answer = ra.compare(net, net, ra.Box(-1, 1, dim=2), norm=2)

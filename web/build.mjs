@@ -5,4 +5,5 @@ const out = new URL("../src/reluatlas/atlas/bundle/", import.meta.url).pathname;
 const common = { bundle: true, minify: true, charset: "ascii", target: "es2022", legalComments: "none", logLevel: "warning" };
 
 await build({ ...common, entryPoints: ["src/page.ts"], outfile: `${out}atlas.js`, format: "iife" });
+await build({ ...common, entryPoints: ["src/widget.ts"], outfile: `${out}widget.js`, format: "esm" });
 await build({ ...common, entryPoints: ["src/atlas.css"], outfile: `${out}atlas.css` });

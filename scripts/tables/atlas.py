@@ -32,4 +32,25 @@ def live(record: Record) -> str:
         ]
         for row in record["rows"]
     ]  # fmt: skip
-    return table(head, rows) + made(record)
+    told = table(head, rows)
+    command = record.get("command")
+    if command:
+        facts = [
+            [
+                "until the address is there",
+                f"{command['address_s']:.1f} s, {command['address_processor_s']:.1f} s of a processor",
+            ],
+            [
+                "a window, one page alone (median, slowest)",
+                f"{command['alone_s']:.2f} s, {command['slowest_alone_s']:.2f} s",
+            ],
+            [
+                f"the same windows, {command['pages']} pages at once",
+                f"{command['together_s']:.2f} s, {command['slowest_together_s']:.2f} s",
+            ],
+            ["longest wait to one page alone", f"{command['worst_ratio']:.1f} times"],
+            ["a page has gone: until nothing is done for it", f"{command['vanished_s']:.1f} s"],
+            ["from Ctrl-C to the end", f"{command['ctrl_c_s']:.1f} s"],
+        ]
+        told += "\n" + table(["`reluatlas view`, mnist-net_256x4", "time"], facts)
+    return told + made(record)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from reluatlas.figures import plot
     from reluatlas.importers.load import load
     from reluatlas.importers.load_points import load_points
+    from reluatlas.live.widget import view
     from reluatlas.network.join import difference
     from reluatlas.network.maps.load import load_maps
     from reluatlas.paths.path import Path, Paths
@@ -117,6 +118,7 @@ __all__ = [
     "testing",
     "time_limit",
     "trace",
+    "view",
 ]
 
 # name: "module:attribute", or "module" where the name is the module itself
@@ -170,6 +172,7 @@ _HOME_OF_LAZY_NAME = {
     "stability": "reluatlas.stable.stability:stability",
     "testing": "reluatlas.testing",
     "trace": "reluatlas.paths.trace:trace",
+    "view": "reluatlas.live.widget:view",
 }
 
 find_moved_modules()

@@ -111,6 +111,24 @@ def test_what_is_seen_at_a_depth_is_the_engines_answer(model):
         assert hosts == {viewing.address.split("/")[2]}
 
 
+def test_what_does_not_go_together_is_one_line(command, tmp_path):
+    flat = write_onnx(tmp_path / "flat.onnx", dense_layers((2, 5, 2)))
+    other = write_onnx(tmp_path / "other.onnx", dense_layers((2, 5, 3)))
+    learned, broken = tmp_path / "learned.npz", tmp_path / "broken.npz"
+    ra.Trajectory.from_layers([dense_layers((2, 5, 2))] * 2, domain=ra.Box(-1, 1, dim=2)).save(learned)
+    broken.write_bytes(learned.read_bytes()[:200])
+    for arguments, reason in (
+        ((flat, "--box", "-1,1", "--beside", other), "outputs of shape (2,) but `g` of shape (3,)"),
+        ((flat, "--box", "-1,1", "--beside", tmp_path / "none.onnx"), "does not exist"),
+        ((learned, "--box", "-1,1"), "has a plane of its own"),
+        ((learned, "--beside", flat), "`--beside` does not go with a trajectory"),
+        ((broken,), "truncated or damaged"),
+        ((flat,), "no domain was given"),
+    ):
+        outcome = command("view", *map(str, arguments), "--no-browser")
+        assert outcome.code == 2 and reason in outcome.err and outcome.err.count("\n") == 1
+
+
 def test_bad_input_is_one_line(command, model):
     path = model[0]
     assert command("view", path, "--box", "-1,1").code == 2  # five inputs are no plane

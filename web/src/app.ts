@@ -1,6 +1,7 @@
 // What does the atlas look like as a whole? A map, a second view beside it, a key, and what is said of a cell.
 
-import { Complex } from "./complex";
+import { Beside } from "./beside";
+import { Complex, Told } from "./complex";
 import { button, check, el, select } from "./dom";
 import { Dual } from "./dual";
 import { Info } from "./info";
@@ -9,7 +10,9 @@ import { Paint } from "./paint";
 import { Panel } from "./panel";
 import { Plane } from "./plane";
 import { COLORS, ColorBy, State, VIEWS, ViewName } from "./state";
-import { Anchor, Steer } from "./steer";
+import { Box, FIRST, Request } from "./live";
+import { Player } from "./player";
+import { Steer } from "./steer";
 import { Surface } from "./surface";
 import { niceStep, short } from "./ticks";
 import type { View } from "./view";
@@ -24,10 +27,15 @@ const KEYS: [string, string][] = [
 
 /** Where other cells come from, when the view is moved; pages have all of theirs. */
 export interface Source {
-  ask(window: [number, number, number, number] | null, plane: Anchor[] | null): void;
+  ask(request: Request): void;
 }
 
+/** Where it lives: a page has an address and its keys; in a notebook these are others'. */
+export type Home = "page" | "notebook";
+
 const BEYOND = 0.15, ASK_MS = 40; // of the window, on each side; without a move before other cells are asked for
+const REST_MS = 180; // without a move of the plane before all of its cells are asked for
+const STEP_S = 8; // a training is gone through in
 
 export interface Atlas {
   status(text: string): void;
@@ -36,10 +44,14 @@ export interface Atlas {
   main: Panel;
   info: Info;
   plane: Plane;
+  steer: Steer | null;
+  beside: Beside | null;
+  load(told: Told, data: ArrayBuffer, at: number): void;
 }
 
-export function mount(root: HTMLElement, cx: Complex, source: Source | null = null): Atlas {
-  const state = new State(cx), paint = new Paint(cx), { told } = cx, s = state.shown;
+export function mount(root: HTMLElement, cx: Complex, { source = null, home = "page" }: { source?: Source | null; home?: Home } = {}): Atlas {
+  const isPage = home === "page";
+  const state = new State(cx, isPage), paint = new Paint(cx), { told } = cx, s = state.shown;
   const plane = new Plane(cx, paint, state);
   const views: Record<ViewName, View> = { plane, dual: new Dual(cx, paint, state), surface: new Surface(cx, paint, state) };
   const hand = {
@@ -51,7 +63,7 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
   };
   const alt = root.dataset.alt ?? "";
   const main = new Panel(views[s.view], state, hand, `${VIEWS[s.view]}. ${alt}`, null);
-  const beside = new Panel(views[s.beside], state, hand, VIEWS[s.beside], main);
+  const second = new Panel(views[s.beside], state, hand, VIEWS[s.beside], main);
   const live = el("p", { class: "atlas-hidden", "aria-live": "polite" });
   const info = new Info(cx, state, paint, {
     select: (cell) => state.set({ selected: cell, hovered: -1 }),
@@ -64,7 +76,7 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
 
   // the bar above
   const tabs = (Object.keys(VIEWS) as ViewName[]).map((name) => button(VIEWS[name], () => state.set({ view: name }), { "data-view": name }));
-  const colorings = (Object.keys(COLORS) as ColorBy[]).filter((by) => (by !== "class" || cx.classes) && (by !== "map" || cx.find("color")));
+  const colorings = (Object.keys(COLORS) as ColorBy[]).filter((by) => (by !== "class" || cx.classes) && (by !== "map" || source || cx.find("color")));
   const by = select("color the cells by", colorings.map((c) => [c, COLORS[c]]), (value) => state.set({ by: value as ColorBy }));
   const decided = paint.quantity(-1).name;
   const outputs: [string, string][] = [["-1", decided]];
@@ -107,10 +119,19 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
     button("−", () => main.zoomBy(0.5), { "aria-label": "zoom out", title: "zoom out (−)" }),
     button("⌂", () => main.reset(), { "aria-label": "the whole again", title: "the whole again (0)" }));
   const stage = el("div", { class: "atlas-stage" }, main.root, corner, scaleBar, readout, status);
+  const maps = el("div", { class: "atlas-maps" }, stage);
+  const beside = told.names && told.names.length > 1 ? new Beside(maps, cx, state, main, stage) : null;
+  if (beside) {
+    stage.append(el("div", { class: "atlas-name" }, beside.names[0]));
+    maps.append(beside.here);
+    maps.dataset.shown = "3";
+    root.classList.add("atlas-two");
+  }
+  const left = el("div", { class: "atlas-left" }, maps);
   const besideName = select("the second view", (Object.keys(VIEWS) as ViewName[]).map((v) => [v, VIEWS[v]]), (value) => state.set({ beside: value as ViewName }));
   const swap = button("⇄", () => state.set({ view: state.shown.beside }), { "aria-label": "make it the large view", title: "make it the large view" });
-  const second = el("section", { class: "atlas-card atlas-second", "aria-label": "the second view" },
-    el("div", { class: "atlas-row" }, besideName, swap), el("div", { class: "atlas-small" }, beside.root));
+  const secondCard = el("section", { class: "atlas-card atlas-second", "aria-label": "the second view" },
+    el("div", { class: "atlas-row" }, besideName, swap), el("div", { class: "atlas-small" }, second.root));
 
   const help = el("dialog", { class: "atlas-help", "aria-label": "keys" }, el("h2", {}, "Keys and hands"),
     el("dl", {}, ...KEYS.flatMap(([k, what]) => [el("dt", {}, k), el("dd", {}, what)])),
@@ -135,13 +156,13 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
     el("header", { class: "atlas-head" },
       el("div", {}, el("h1", {}, told.title), sub),
       el("nav", { class: "atlas-row", "aria-label": "page" },
-        told.report ? el("a", { href: told.report }, "Report") : null, link, button("Keys ?", () => help.showModal(), { "aria-label": "keys" }))),
+        told.report ? el("a", { href: told.report }, "Report") : null, isPage ? link : null, button("Keys ?", () => help.showModal(), { "aria-label": "keys" }))),
     ...warnings,
     el("div", { class: "atlas-tools", role: "toolbar", "aria-label": "what is shown" },
       el("div", { class: "atlas-tabs", role: "group", "aria-label": "view" }, ...tabs),
       el("label", { class: "atlas-field" }, el("span", {}, "colors"), by), el("label", { class: "atlas-field" }, el("span", {}, "values"), output),
-      el("div", { class: "atlas-row" }, edges, told.has_classes ? bound : null, graph), find),
-    el("div", { class: "atlas-body" }, stage, el("aside", { class: "atlas-side" }, info.pointed, info.chosen, key.root, second)),
+      el("div", { class: "atlas-row" }, edges, told.has_classes ? bound : null, graph), beside?.toggles ?? null, find),
+    el("div", { class: "atlas-body" }, left, el("aside", { class: "atlas-side" }, info.pointed, info.chosen, key.root, secondCard)),
     live, help,
   );
 
@@ -177,8 +198,8 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
   state.listen((changed) => {
     if ("view" in changed || "beside" in changed) {
       main.show(views[state.shown.view]);
-      beside.show(views[state.shown.beside]);
-      main.label(`${VIEWS[state.shown.view]}. ${alt}`), beside.label(VIEWS[state.shown.beside]);
+      second.show(views[state.shown.beside]);
+      main.label(`${VIEWS[state.shown.view]}. ${alt}`), second.label(VIEWS[state.shown.beside]);
     }
     if ("selected" in changed) info.choose();
     if ("hidden" in changed || "by" in changed || "output" in changed) key.update();
@@ -195,7 +216,8 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
   });
   new ResizeObserver(measure).observe(stage);
   window.addEventListener("hashchange", () => state.read());
-  document.addEventListener("keydown", (e) => {
+  (isPage ? document : root).addEventListener("keydown", (event) => {
+    const e = event as KeyboardEvent;
     const target = e.target as HTMLElement;
     if (e.ctrlKey || e.metaKey || e.altKey || help.open || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && target.getAttribute("type") !== "checkbox") return;
     const now = state.shown, next = <T,>(list: T[], one: T) => list[(list.indexOf(one) + 1) % list.length];
@@ -211,52 +233,103 @@ export function mount(root: HTMLElement, cx: Complex, source: Source | null = nu
     else return;
     e.preventDefault();
   });
-  if (source) {
-    let asked = 0, last = "";
-    const ask = () => {
-      const size = main.sizeNow(), c = plane.camera(size), { low, high } = cx.told;
-      if (size.width <= 1 || state.shown.view !== "plane") return;
-      const w = (0.5 + BEYOND) * (size.width / c.sx), h = (0.5 + BEYOND) * (size.height / c.sy);
-      const window: [number, number, number, number] = [
-        Math.max(low[0], c.x - w), Math.max(low[1], c.y - h), Math.min(high[0], c.x + w), Math.min(high[1], c.y + h)];
-      const isWhole = state.shown.zoom <= 0, key = `${isWhole || window}/${anchors()}`;
-      if (key === last || !(isWhole || (window[0] < window[2] && window[1] < window[3]))) return;
-      last = key;
-      status.textContent = "computing";
-      source.ask(isWhole ? null : window, anchors());
+  const steer = source && told.strip ? new Steer(cx, told.strip, plane, (isMoving) => moved(isMoving)) : null;
+  const steps = source ? told.steps ?? null : null;
+  let step = 0;
+  const stepText = el("output", { class: "atlas-end" }), stepWords = () => `step ${steps![step].toLocaleString("en-US")}`;
+  const training = steps
+    ? new Player("the step of the training", () => steps.length - 1, 1, Math.max(1, (steps.length - 1) / STEP_S), (at, isMoving) => {
+        step = at;
+        stepText.textContent = stepWords();
+        training!.words(stepWords());
+        moved(isMoving);
+      })
+    : null;
+  if (steer) {
+    key.root.after(steer.root);
+    left.append(steer.strip);
+  }
+  if (training) {
+    stepText.textContent = stepWords();
+    left.append(el("section", { class: "atlas-training", "aria-label": "the training" }, training.root, stepText));
+  }
+
+  let asked = 0, resting = 0, last = JSON.stringify(FIRST);
+  function ask(moving = false): void {
+    const size = main.sizeNow(), c = plane.camera(size), { low, high } = cx.told;
+    if (!source || size.width <= 1) return;
+    const w = (0.5 + BEYOND) * (size.width / c.sx), h = (0.5 + BEYOND) * (size.height / c.sy);
+    const box: Box = [Math.max(low[0], c.x - w), Math.max(low[1], c.y - h), Math.min(high[0], c.x + w), Math.min(high[1], c.y + h)];
+    const isWhole = state.shown.zoom <= 0;
+    if (!(isWhole || (box[0] < box[2] && box[1] < box[3]))) return;
+    const request: Request = {
+      window: isWhole ? null : box, plane: steer?.isLed ? steer.anchors : null, turn: steer?.isLed ? steer.turn : null, step,
+      maps: state.shown.by === "map", moving,
     };
-    let isLed = false;
-    const steer = told.strip ? new Steer(cx, told.strip, () => ((isLed = true), ask())) : null;
-    const anchors = () => (isLed ? steer!.anchors : null);
-    if (steer) key.root.before(steer.root);
+    const text = JSON.stringify(request);
+    if (text === last) return;
+    last = text;
+    status.textContent = moving ? "" : "computing";
+    source.ask(request);
+  }
+  function soon(): void {
+    clearTimeout(asked);
+    asked = window.setTimeout(() => ask(), ASK_MS);
+  }
+  /** The plane moves: what is found in a moment, again and again, and all of it when it rests. */
+  function moved(isMoving: boolean): void {
+    clearTimeout(resting);
+    if (isMoving) ask(true);
+    resting = window.setTimeout(() => ask(), isMoving ? REST_MS : 0);
+  }
+  let place: [number, number] | null = null;
+  if (source) {
     state.listen((changed) => {
-      if (!("x" in changed || "y" in changed || "zoom" in changed || "view" in changed)) return;
-      clearTimeout(asked);
-      asked = window.setTimeout(ask, ASK_MS);
-    });
-    new ResizeObserver(() => {
-      clearTimeout(asked);
-      asked = window.setTimeout(ask, ASK_MS);
-    }).observe(stage);
-    let place: [number, number] | null = null;
-    state.listen((changed) => {
+      if ("x" in changed || "y" in changed || "zoom" in changed) soon();
+      if ("by" in changed) ask();
       if ("selected" in changed) place = state.shown.selected < 0 ? null : [cx.centers[2 * state.shown.selected], cx.centers[2 * state.shown.selected + 1]];
     });
-    cx.listen(() => {
-      const kept = place, { low, high } = cx.told;
-      steer?.update();
-      if (state.shown.zoom <= 0) state.set({ x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 });
-      state.set({ hovered: -1, at: null, selected: kept ? cx.cellAt(...kept) : -1 });
+    new ResizeObserver(soon).observe(stage);
+    if (state.shown.by === "map") queueMicrotask(() => ask());
+  }
+  /** Say whether what is there is all. */
+  function tell(): void {
+    if (!source) return;
+    const { is_last, is_complete, window, step: at } = cx.told;
+    status.textContent = is_last ? (is_complete ? "" : `more than ${cx.n.toLocaleString("en-US")} cells: zoom in to see all`) : "computing";
+    root.dataset.window = `${window}`, root.dataset.last = `${is_last}`, root.dataset.step = `${at ?? 0}`;
+  }
+  tell();
+  function load(news: Told, data: ArrayBuffer, at: number): void {
+    if (news.which) {
+      root.dataset[`last${news.which}`] = `${news.is_last}`;
+      return void beside?.load(news, data, at);
+    }
+    const kept = place;
+    if (news.preview) {
+      cx.move(news, data, at);
+      state.set({ hovered: -1, selected: -1 });
       place = kept;
-      info.choose(), info.update();
-      key.update();
-      sub.textContent = subtitle(cx);
-      status.textContent = cx.told.is_last ? (cx.told.is_complete ? "" : `more than ${cx.n.toLocaleString("en-US")} cells: zoom in to see all`) : "computing";
-      root.dataset.window = `${cx.told.window}`, root.dataset.last = `${cx.told.is_last}`;
-      main.renew(), beside.renew();
-    });
+      beside?.moved(news);
+    } else cx.load(news, data, at);
+    const { low, high } = cx.told;
+    steer?.update();
+    if (state.shown.zoom <= 0) state.set({ x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 });
+    const pointed = state.shown.at;
+    if (!news.preview) state.set({ hovered: pointed ? cx.cellAt(...pointed) : -1, selected: kept ? cx.cellAt(...kept) : -1 });
+    place = kept;
+    if (news.preview) {
+      status.textContent = "sampled while the plane moves: its cells come when it rests";
+      root.dataset.last = "false";
+      return main.renew();
+    }
+    info.choose(), info.update();
+    key.update();
+    sub.textContent = subtitle(cx);
+    tell();
+    main.renew(), second.renew();
   }
   reflect();
   measure();
-  return { state, complex: cx, main, info, plane, status: (text) => (status.textContent = text) };
+  return { state, complex: cx, main, info, plane, steer, beside, load, status: (text) => (status.textContent = text) };
 }

@@ -72,7 +72,15 @@ export interface Told {
   version: string;
   window?: [number, number, number, number]; // of a live atlas: what the cells cover
   is_last?: boolean;
+  which?: number; // 0 the network, 1 the one beside it, 2 their difference
   strip?: string[] | null; // inputs that the plane may be led through
+  anchors?: [number, number, number][]; // of the plane at first
+  ways?: [number, number][]; // of each anchor, as seen in the plane: from one input to the other
+  names?: string[]; // of the networks
+  step?: number; // of a training
+  steps?: number[] | null;
+  preview?: [number, number]; // no cells: classes at the middles of so many fields, across and up
+  difference?: { largest: number; output: number; at: [number, number]; share: number | null };
 }
 
 export const FORMAT = 1;
@@ -125,8 +133,14 @@ export class Complex {
   /** Take over other cells: of the same network, in the same coordinates. What is not told anew stays. */
   load(told: Told, data: ArrayBuffer, start = 0): void {
     if (told.format !== FORMAT) throw new Error(`the data has format ${told.format}; this page reads ${FORMAT}`);
-    if (this.told) told = { ...told, weights: told.weights ?? this.told.weights, image: told.image ?? this.told.image, output_node: told.output_node || this.told.output_node };
-    for (const name of this.arrays.keys()) if (!/^(w\d|origin|basis)/.test(name)) this.arrays.delete(name);
+    const old = this.told;
+    if (old) {
+      told = {
+        ...told, weights: told.weights ?? old.weights, image: told.image ?? old.image, output_node: told.output_node || old.output_node,
+        strip: told.strip ?? old.strip, anchors: told.anchors ?? old.anchors, names: told.names ?? old.names, steps: told.steps ?? old.steps,
+      };
+    }
+    for (const name of this.arrays.keys()) if (!/^(w\d|origin|basis|pictures)/.test(name)) this.arrays.delete(name);
     this.told = told;
     for (const { name, kind, at, length } of told.arrays) this.arrays.set(name, new KINDS[kind](data, start + at, length));
     this.n = told.n_cells;
@@ -152,6 +166,18 @@ export class Complex {
     for (const a of this.area) total += a;
     this.totalArea = total;
     for (const listener of this.listeners) listener();
+  }
+
+  /** Take over where the plane is now, and what was sampled there; cells are still those of before. */
+  move(told: Told, data: ArrayBuffer, start: number): void {
+    const { low, high, marks, ways, window, preview, step } = told;
+    this.told = { ...this.told, low, high, marks, ways, window, preview, step, is_last: false };
+    for (const { name, kind, at, length } of told.arrays) this.arrays.set(name, new KINDS[kind](data, start + at, length));
+  }
+
+  /** What was sampled no longer holds, and nothing else is known yet. */
+  blank(told: Told): void {
+    this.told = { ...this.told, low: told.low, high: told.high, marks: told.marks, window: told.window, preview: [0, 0], is_last: false };
   }
 
   find(name: string): Numbers | undefined {

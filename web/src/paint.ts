@@ -71,10 +71,11 @@ export class Paint {
   quantity(output: number): Quantity {
     const { cx } = this, { told } = cx, m = told.n_outputs, o = cx.outputs;
     const slope = (cell: number, c: number): [number, number] => [o[3 * (cell * m + c)], o[3 * (cell * m + c) + 1]];
-    if (output >= 0 || m === 1) {
-      const c = Math.max(0, output);
+    const far = told.difference;
+    if (output >= 0 || m === 1 || far) {
+      const c = Math.min(m - 1, output >= 0 ? output : far?.output ?? 0), name = told.output_names[c];
       return {
-        name: told.output_names[c], isTwoSided: told.outputs_in_all === 1,
+        name: far ? (/^output/.test(name) ? `f − g` : `f − g, output ${name}`) : name, isTwoSided: !!far || told.outputs_in_all === 1,
         value: (cell, _piece, x, y) => cx.value(cell, c, x, y), slope: (cell) => slope(cell, c),
       };
     }

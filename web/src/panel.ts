@@ -3,7 +3,7 @@
 import { el } from "./dom";
 import { NOBODY, Raster } from "./raster";
 import type { State } from "./state";
-import type { Size, View } from "./view";
+import type { Grip, Size, View } from "./view";
 
 const REST_MS = 40; // without a move before a picture is drawn that takes long
 const QUICK_MS = 24; // what takes no longer is drawn while the hand moves
@@ -33,6 +33,8 @@ export class Panel {
   private readonly pointers = new Map<number, [number, number]>();
   private moved = 0;
   private pinch = 0;
+  private grip: Grip | null = null;
+  private held: [number, number] = [0, 0]; // where it was taken
   private size: Size = { width: 1, height: 1, ratio: 1 };
   view: View;
 
@@ -229,12 +231,21 @@ export class Panel {
       this.pointers.set(e.pointerId, where(e));
       this.moved = 0;
       this.pinch = 0;
+      this.held = where(e);
+      this.grip = this.pointers.size === 1 && e.button === 0 ? this.view.grab?.(...this.held, this.size, e.pointerType === "touch") ?? null : null;
     });
     canvas.addEventListener("pointermove", (e) => {
       const at = where(e), before = this.pointers.get(e.pointerId);
-      if (!before) return this.point(...at);
+      if (!before) {
+        canvas.classList.toggle("atlas-grip", !!this.view.grab?.(...at, this.size, false));
+        return this.point(...at);
+      }
       this.pointers.set(e.pointerId, at);
       this.moved += Math.hypot(at[0] - before[0], at[1] - before[1]);
+      if (this.grip) {
+        if (this.moved > CLICK_PX) this.grip.move(at[0] - this.held[0], at[1] - this.held[1]);
+        return;
+      }
       if (this.pointers.size === 2) return this.pinched();
       if (this.moved > CLICK_PX || e.pointerType !== "mouse") {
         canvas.classList.add("atlas-dragging");
@@ -247,6 +258,8 @@ export class Panel {
       this.pointers.delete(e.pointerId);
       this.pinch = 0;
       canvas.classList.remove("atlas-dragging");
+      this.grip?.end();
+      this.grip = null;
       if (at && e.type === "pointerup" && this.moved <= CLICK_PX && e.button === 0) {
         const cell = this.at(...at);
         this.told.click(cell, this.view.place(at[0], at[1], cell, this.size));

@@ -13,6 +13,16 @@ export function drawInput(canvas: HTMLCanvasElement, cx: Complex, x: Float64Arra
   });
 }
 
+/** Draw an input that is told as levels from 0 to 255. */
+export function drawLevels(canvas: HTMLCanvasElement, cx: Complex, levels: ArrayLike<number>): void {
+  const { channels } = cx.told.image!;
+  draw(canvas, cx, (p, size) => {
+    if (channels === 3) return [levels[p], levels[size + p], levels[2 * size + p]];
+    const ink = 255 - levels[p];
+    return [ink, ink, ink];
+  });
+}
+
 /** Draw the slopes of a map: white is none, red positive, blue negative; return the slope of the strongest color. */
 export function drawMap(canvas: HTMLCanvasElement, cx: Complex, slopes: Float64Array): number {
   const { channels } = cx.told.image!, scale = cx.told.two_sided.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));

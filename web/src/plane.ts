@@ -2,9 +2,9 @@
 
 import { Complex } from "./complex";
 import { Paint, pieceRange } from "./paint";
-import { Raster } from "./raster";
+import { NOBODY, Raster } from "./raster";
 import type { Shown, State } from "./state";
-import type { Move, Size, View } from "./view";
+import type { Grip, Move, Size, View } from "./view";
 
 export interface PlaneCamera {
   x: number;
@@ -15,12 +15,17 @@ export interface PlaneCamera {
 
 const MARGIN = 0.94;
 const SLICE_MS = 10;
+const HOLD_PX = 13, HOLD_TOUCH_PX = 26; // so near a marker is taken hold of
+const WAY_PX = 74; // an arrow is so long at most
 
 export class Plane implements View<PlaneCamera> {
   readonly name = "plane";
   private readonly xs = new Float64Array(70000);
   private readonly ys = new Float64Array(70000);
   nVisible = 0;
+  /** What becomes of a marker that is dragged; null where they stay. */
+  take: ((mark: number, camera: PlaneCamera) => Grip | null) | null = null;
+  showsPointer = false; // where the pointer is over another map of the same plane
 
   constructor(private readonly cx: Complex, private readonly paint: Paint, private readonly state: State) {}
 
@@ -63,6 +68,7 @@ export class Plane implements View<PlaneCamera> {
     const isLate = () => performance.now() > end;
     const go = () => (end = performance.now() + SLICE_MS);
     raster.clear(0);
+    if (cx.told.preview) return this.preview(raster, camera, size);
     const wx = width / 2 / camera.sx, wy = height / 2 / camera.sy;
     const x0 = camera.x - wx, x1 = camera.x + wx, y0 = camera.y - wy, y1 = camera.y + wy;
     const visible: number[] = [];
@@ -114,6 +120,27 @@ export class Plane implements View<PlaneCamera> {
         if (s % 4096 === 0 && isLate()) yield, go();
       }
     }
+  }
+
+  /** Draw what was sampled while the plane moves: fields, no cells. */
+  private preview(raster: Raster, camera: PlaneCamera, size: Size): void {
+    const { cx, paint, xs, ys } = this, [across, up] = cx.told.preview!, classes = cx.find("preview"), { ratio } = size;
+    const [x0, y0, x1, y1] = cx.told.window!, w = (x1 - x0) / Math.max(1, across), h = (y1 - y0) / Math.max(1, up);
+    const put = (k: number, x: number, y: number) => {
+      const [px, py] = this.pixel(camera, size, x, y);
+      xs[k] = px * ratio, ys[k] = py * ratio;
+    };
+    const box = (x: number, y: number, right: number, top: number) => (put(0, x, y), put(1, right, y), put(2, right, top), put(3, x, top));
+    if (!classes || !across) box(x0, y0, x1, y1), raster.fill(xs, ys, 4, NOBODY, paint.paper);
+    else {
+      for (let f = 0; f < across * up; f++) {
+        const x = x0 + (f % across) * w, y = y0 + Math.floor(f / across) * h;
+        box(x, y, x + w, y + h);
+        raster.fill(xs, ys, 4, NOBODY, paint.faded(paint.ofClass(classes[f])));
+      }
+    }
+    box(cx.told.low[0], cx.told.low[1], cx.told.high[0], cx.told.high[1]);
+    for (let k = 0; k < 4; k++) raster.line(xs[k], ys[k], xs[(k + 1) % 4], ys[(k + 1) % 4], paint.ink, ratio, 0.8);
   }
 
   private *edges(
@@ -182,11 +209,26 @@ export class Plane implements View<PlaneCamera> {
       this.outline(c, hovered, camera, size, "#ffffff", 3.6);
       this.outline(c, hovered, camera, size, "#111111", 1.8);
     }
+    const { at } = this.state.shown;
+    if (this.showsPointer && at) ring(c, ...this.pixel(camera, size, at[0], at[1]));
+    const ways = this.cx.told.ways ?? [];
     for (const [i, { label, u }] of this.cx.told.marks.entries()) {
       const [x, y] = this.pixel(camera, size, u[0], u[1]);
+      if (ways[i] && this.take) arrow(c, x, y, ways[i][0] * camera.sx, -ways[i][1] * camera.sy);
       if (x < -20 || y < -20 || x > size.width + 20 || y > size.height + 20) continue;
       marker(c, x, y, label || `${i + 1}`, size);
     }
+  }
+
+  grab(x: number, y: number, size: Size, isTouch: boolean): Grip | null {
+    if (!this.take) return null;
+    const camera = this.camera(size);
+    let best = -1, nearest = isTouch ? HOLD_TOUCH_PX : HOLD_PX;
+    this.cx.told.marks.forEach(({ u }, i) => {
+      const [a, b] = this.pixel(camera, size, u[0], u[1]), far = Math.hypot(a - x, b - y);
+      if (far < nearest) (nearest = far), (best = i);
+    });
+    return best < 0 ? null : this.take(best, camera);
   }
 
   private outline(
@@ -276,4 +318,26 @@ function marker(c: CanvasRenderingContext2D, x: number, y: number, label: string
   c.strokeText(label, left, y);
   c.fillStyle = "#111111";
   c.fillText(label, left, y);
+}
+
+function ring(c: CanvasRenderingContext2D, x: number, y: number): void {
+  for (const [color, width] of [["#ffffff", 4], ["#111111", 1.8]] as const) {
+    c.beginPath();
+    c.arc(x, y, 7, 0, 7);
+    c.strokeStyle = color, c.lineWidth = width, c.stroke();
+  }
+}
+
+/** Where a marker goes when it is dragged. */
+function arrow(c: CanvasRenderingContext2D, x: number, y: number, dx: number, dy: number): void {
+  const far = Math.hypot(dx, dy);
+  if (far < 16) return;
+  const k = Math.min(far, WAY_PX) / far, ex = dx / far, ey = dy / far, tx = x + dx * k, ty = y + dy * k;
+  for (const [color, width] of [["#ffffff", 5], ["#111111", 2]] as const) {
+    c.beginPath();
+    c.moveTo(x + 7 * ex, y + 7 * ey), c.lineTo(tx, ty);
+    c.moveTo(tx - 7 * ex + 4.5 * ey, ty - 7 * ey - 4.5 * ex), c.lineTo(tx, ty), c.lineTo(tx - 7 * ex - 4.5 * ey, ty - 7 * ey + 4.5 * ex);
+    c.strokeStyle = color, c.lineWidth = width, c.lineCap = c.lineJoin = "round";
+    c.stroke();
+  }
 }

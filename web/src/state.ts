@@ -35,7 +35,8 @@ export class State {
   private writing = 0;
   private wrote = "";
 
-  constructor(private cx: Complex) {
+  /** Without an address of its own nothing is read from there or written to it. */
+  constructor(private cx: Complex, private readonly hasAddress = true) {
     const [x0, y0] = cx.told.low, [x1, y1] = cx.told.high;
     this.shown = {
       view: "plane", beside: "dual", by: cx.classes ? "class" : "map", output: -1, hidden: new Set(), edges: true,
@@ -83,6 +84,7 @@ export class State {
   }
 
   private write(): void {
+    if (!this.hasAddress) return;
     clearTimeout(this.writing);
     this.writing = window.setTimeout(() => {
       this.wrote = this.hash();
@@ -96,7 +98,7 @@ export class State {
 
   /** Take over what the address says; what makes no sense there is left as it is. */
   read(): void {
-    if (location.hash.length < 2 || location.hash === this.wrote) return;
+    if (!this.hasAddress || location.hash.length < 2 || location.hash === this.wrote) return;
     const asked = new URLSearchParams(location.hash.slice(1)), s = this.shown, { told } = this.cx;
     const number = (key: string, low: number, high: number, otherwise: number) => {
       const text = asked.get(key), value = text === null || text === "" ? NaN : Number(text);

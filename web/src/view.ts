@@ -15,6 +15,11 @@ export interface Move {
   shift: [number, number];
 }
 
+export interface Grip {
+  move(dx: number, dy: number): void;
+  end(): void;
+}
+
 export interface View<Camera = unknown> {
   readonly name: ViewName;
   camera(size: Size): Camera;
@@ -30,4 +35,6 @@ export interface View<Camera = unknown> {
   /** The place of the plane under a pixel, where there is one. */
   place(x: number, y: number, cell: number, size: Size): [number, number] | null;
   isStale(changed: Partial<Shown>): boolean;
+  /** What is taken hold of at a pixel: told how far it was dragged, and when it is let go. Null where there is nothing. */
+  grab?(x: number, y: number, size: Size, isTouch: boolean): Grip | null;
 }

@@ -14,6 +14,7 @@ from reluatlas.atlas.images import image_of
 from reluatlas.atlas.looks import looks_of
 from reluatlas.atlas.marks import Mark
 from reluatlas.atlas.weights import MOST_BYTES, weights_of
+from reluatlas.deadline import look
 from reluatlas.errors import ArgumentError, DimensionError, DomainError, TimeLimitError
 from reluatlas.figures import colors, polygons
 from reluatlas.figures.axes import coordinate_names
@@ -77,6 +78,7 @@ def contents_of(
     with_maps: bool = True,
     with_boundary: bool = True,
     image: tuple[int, ...] | None = None,
+    first_output: int = 0,
 ) -> Contents:
     """Return what an atlas shows of a complex in the plane.
 
@@ -97,13 +99,17 @@ def contents_of(
     image : tuple of int, optional
         The shape of inputs that are pictures, (height, width) or (channels, height, width), where the network does not
         say.
+    first_output : int
+        Outputs before this one are left out.
     """
     require_atlas(cx)
     keep = _largest(cx, most_cells)
     arrays: Arrays = {}
     _put_cells(arrays, cx, keep)
-    n_outputs = _put_outputs(arrays, cx, keep)
+    look()
+    n_outputs = _put_outputs(arrays, cx, keep, first_output)
     has_classes = _put_classes(arrays, cx, keep, divided=with_boundary)
+    look()
     if with_maps:
         _put_maps(arrays, cx, keep)
     told: dict[str, Any] = {
@@ -195,12 +201,12 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(np.uint16 if array.max(initial=0) < 65536 else np.uint32)
 
 
-def _put_outputs(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64]) -> int:
+def _put_outputs(arrays: Arrays, cx: PolyhedralComplex, keep: NDArray[np.int64], first: int) -> int:
     """Put slopes and the value at the mean of the corners, in float32; return of how many outputs."""
-    m = int(min(cx.n_outputs, max(1, MOST_OUTPUT_BYTES // (12 * max(keep.size, 1)))))
+    m = int(min(cx.n_outputs - first, max(1, MOST_OUTPUT_BYTES // (12 * max(keep.size, 1)))))
     center = polygons.centroids(cx)[keep]
-    A = cx.affine.A[keep, :m]
-    value = np.einsum("imk,ik->im", A, center) + cx.affine.b[keep, :m]
+    A = cx.affine.A[keep, first : first + m]
+    value = np.einsum("imk,ik->im", A, center) + cx.affine.b[keep, first : first + m]
     with np.errstate(over="ignore"):
         arrays["outputs"] = np.concatenate([A, value[:, :, None]], axis=2).astype(np.float32).reshape(-1)
     return m

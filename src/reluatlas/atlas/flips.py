@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.typing import IntArray
 
 _SEARCHES = 32  # each costs as much as there are cells
@@ -62,6 +63,7 @@ def flips_of(patterns: NDArray[np.integer], offsets: IntArray, neighbor: IntArra
     cells, columns = [], []
     step = max(1, _AT_ONCE // max(patterns.shape[1], 1))
     for first in range(0, n, step):
+        look()
         here = slice(first, first + step)
         row, col = np.nonzero(patterns[here] != patterns[source[here]])
         cells.append(row + first)

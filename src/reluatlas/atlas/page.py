@@ -123,9 +123,24 @@ def bundle() -> tuple[str, str]:
     ArgumentError
         When this installation lacks them.
     """
-    place = files("reluatlas.atlas").joinpath("bundle")
+    return _built("atlas.js"), _built("atlas.css")
+
+
+@cache
+def widget_script() -> str:
+    """Return the module of the same atlas for notebooks.
+
+    Raises
+    ------
+    ArgumentError
+        When this installation lacks it.
+    """
+    return _built("widget.js")
+
+
+def _built(name: str) -> str:
     try:
-        return tuple(place.joinpath(name).read_text(encoding="utf-8") for name in ("atlas.js", "atlas.css"))  # type: ignore[return-value]
+        return files("reluatlas.atlas").joinpath("bundle", name).read_text(encoding="utf-8")
     except OSError:
         raise ArgumentError(
             "the atlas is not built. In a checkout run `make web`; else install reluatlas anew."

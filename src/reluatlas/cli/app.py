@@ -16,6 +16,7 @@ from reluatlas.cli.options import (
     Against,
     AnyBox,
     Baseline,
+    Beside,
     BoxSides,
     Certificate,
     Check,
@@ -189,6 +190,7 @@ def _view(
     through: Through = None,
     margin: Margin = 0.2,
     data: Points = None,
+    beside: Beside = None,
     image_shape: ImageShape = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
@@ -199,19 +201,21 @@ def _view(
 ) -> int:
     """Open the live atlas of a plane in the browser: what is in the window is computed, exactly, at each zoom.
 
-    The plane through three inputs can be led through others of them and those of --data, or walk from one to another.
+    The plane through three inputs can be led through others of them and those of --data, walk from one to another, and
+    turn about one. With --beside a second network stands beside the first, and their difference. MODEL can also be a
+    saved trajectory (.npz): then a slider goes through its training, on its own plane.
     A server on 127.0.0.1 for this machine alone, until Ctrl-C; needs the extra `view`. Its address, printed first,
     holds a secret: whoever has it can look, too.
 
     Example: reluatlas view model.onnx --through a.npy b.npy c.npy
     """
     from reluatlas.cli.domains import Asked
-    from reluatlas.cli.view import view
+    from reluatlas.cli.view import Looks, is_trajectory, view
 
-    asked = Asked(box or [], through or [], margin, units=units)
-    return view(
-        source, asked, data=data or [], image=image_shape, port=port, jobs=jobs, no_browser=no_browser, quiet=quiet
-    )
+    has_plane = bool(box or through) or not is_trajectory(source.model)
+    asked = Asked(box or [], through or [], margin, units=units, takes_space=False) if has_plane else None
+    looks = Looks(data or [], image_shape, beside, jobs)
+    return view(source, asked, looks, port=port, no_browser=no_browser, quiet=quiet)
 
 
 @app.command(cls=Grouped, name="verify", short_help="Check a certificate against the model, or both models.")

@@ -166,6 +166,13 @@ ImageShape = Annotated[
         help="The shape of inputs that are pictures, where the network takes flat ones: 28,28.",
     ),
 ]  # fmt: skip
+Beside = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL", show_default=False,
+        help="A second network of the same inputs and outputs, opened in the same way, beside the first one.",
+    ),
+]  # fmt: skip
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 MaxCells = Annotated[
     int | None,

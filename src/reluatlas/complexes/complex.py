@@ -262,6 +262,37 @@ class PolyhedralComplex(ComplexRecord):
         # by its name: what draws stands above what it draws
         import_module("reluatlas.atlas.page").write_page(self, path, title=title, image=image)
 
+    def view(self, *, title: str = "", image: tuple[int, ...] | None = None, height: int = 640) -> Any:
+        """Return the atlas of the cells as a widget for a notebook, where it is shown as the value of a cell.
+
+        Parameters
+        ----------
+        title : str, optional
+            Its heading; the network's source when left out.
+        image : tuple of int, optional
+            As in `to_html`.
+        height : int
+            In pixels.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+            Its traits follow what is seen, and lead it: `selected` (a cell, -1 for none) and `view` (the middle `x`,
+            `y` and the `zoom`, 2**zoom times the whole; `name` and `by`, what is shown and how it is colored).
+
+        Raises
+        ------
+        MissingDependencyError
+            When anywidget is not installed (extra `notebook`).
+        ArgumentError, DimensionError, DomainError
+            As `to_html`, or when `height` is no moderate number of pixels.
+
+        Guarantees
+        ----------
+        Those of `to_html`. Tested in JupyterLab; other front ends are not.
+        """
+        return import_module("reluatlas.live.widget").widget_of(self, title=title, image=image, height=height)
+
     def __repr__(self) -> str:
         rest = "" if self.is_complete else f", incomplete: stopped by {self.stopped_by}"
         return f"PolyhedralComplex({self.n_cells:,} cells on {self.domain!r}, {self.exactness}{rest})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluatlas.deadline import look
 from reluatlas.network.decision import require_classes, scores
 from reluatlas.typing import FloatArray, IntArray
 
@@ -96,6 +97,7 @@ def largest_pieces(cx: PolyhedralComplex, A: FloatArray, b: FloatArray) -> tuple
     crossed = np.zeros(cx.n_cells, dtype=bool)
     step = max(1, 4_000_000 // A.shape[1])
     for start in range(0, points.shape[0], step):
+        look()
         here = owner[start : start + step]
         values = np.einsum("imk,ik->im", A[here], points[start : start + step]) + b[here]
         beaten = values[np.arange(here.size), winner[here]] < values.max(axis=1)
@@ -104,6 +106,8 @@ def largest_pieces(cx: PolyhedralComplex, A: FloatArray, b: FloatArray) -> tuple
     cells: list[int] = []
     rows: list[int] = []
     for i in range(cx.n_cells):
+        if i % 1024 == 0:
+            look()
         parts = [(whole[i], int(winner[i]))]
         if crossed[i]:
             parts = _split(whole[i], points[offsets[i] : offsets[i + 1]] @ A[i].T + b[i])

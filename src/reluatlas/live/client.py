@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from reluatlas.errors import ReluAtlasError
 from reluatlas.live.messages import MessageError, WindowRequest, parsed
-from reluatlas.live.windows import Windows, with_id
+from reluatlas.live.windows import Answer, Windows, with_id
 
 SEND_S = 20.0
 _LARGE_BYTES = 1 << 20
@@ -41,7 +41,7 @@ class Client:
         self._waiting: WindowRequest | None = None
         self._news = asyncio.Event()
         self._stop = threading.Event()  # of the request that is computed now
-        self._is_first = True
+        self._known: set[tuple[int, int]] = set()  # networks that the page has
         self._is_large = True  # whether the last window held much: then the next one is shown in two steps
 
     async def serve(self) -> None:
@@ -86,26 +86,28 @@ class Client:
 
     async def _answer(self, asked: WindowRequest, stop: threading.Event) -> None:
         loop = asyncio.get_running_loop()
-        answers = self.windows.answers(asked, stop, with_network=self._is_first, is_coarse_first=self._is_large)
+        answers = self.windows.answers(asked, stop, known=self._known, is_coarse_first=self._is_large)
+        n_bytes = 0
         while not stop.is_set():
             found = await loop.run_in_executor(self.executor, _next, answers, stop)
-            if found is _ENDED:
+            if found is _ENDED or stop.is_set():
                 break
-            data, is_last = found
-            if stop.is_set():
+            n_bytes = max(n_bytes, len(found.data))
+            if found.data:
+                await self._send(with_id(found.data, asked.id))
+                if found.key is not None:
+                    self._known = {key for key in self._known if key[0] != found.key[0]} | {found.key}
+            if found.is_last:
+                self._is_large = n_bytes > _LARGE_BYTES
                 break
-            if data:
-                await self._send(with_id(data, asked.id))
-                self._is_first = False
-            if is_last:
-                self._is_large = len(data) > _LARGE_BYTES
-                break
+        if asked.moving and not stop.is_set():
+            await self._send(json.dumps({"id": asked.id, "done": True}))  # the page may ask for the next one
 
     async def _send(self, data: bytes | str) -> None:
         await asyncio.wait_for(self.socket.send(data), SEND_S)
 
 
-def _next(answers: Iterator[tuple[bytes, bool]], stop: threading.Event) -> Any:
+def _next(answers: Iterator[Answer], stop: threading.Event) -> Any:
     if stop.is_set():
         return _ENDED
     with suppress(StopIteration):

@@ -1,4 +1,4 @@
-"""What may a page ask? A window of a plane; everything else is refused with a reason."""
+"""What may a page ask? A window of a plane, of one step of a training; the rest is refused with a reason."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import Any
 MOST_BYTES = 64 * 1024
 _LARGEST_ID = 2**53
 _FARTHEST = 4.0  # of the way from one image to another
+_FULL_TURN = 6.3
+_MORE = {"plane", "turn", "step", "maps", "moving"}
 Anchor = tuple[int, int, float]
 """An input and another, by their places in the strip, and how far the anchor lies on the way between them."""
+Turn = tuple[int, int, float]
+"""The anchor that the plane turns about (0, 1 or 2), the input that it turns toward, and by how much, in radians."""
 
 
 class MessageError(ValueError):
@@ -30,11 +34,23 @@ class WindowRequest:
         Low corner, high corner, in the coordinates of the domain; None for the whole.
     plane : tuple of Anchor, or None
         The three anchors of the plane; None for the one that the server was started with.
+    turn : Turn, or None
+        Of the plane through the anchors.
+    step : int
+        Which time of a trajectory.
+    maps : bool
+        Whether cells are to be colored by their affine maps, which takes longer.
+    moving : bool
+        Whether the hand still moves: then what is found in a moment is enough.
     """
 
     id: int
     window: tuple[float, float, float, float] | None
     plane: tuple[Anchor, Anchor, Anchor] | None = None
+    turn: Turn | None = None
+    step: int = 0
+    maps: bool = False
+    moving: bool = False
 
 
 def parsed(text: Any) -> WindowRequest:
@@ -53,12 +69,21 @@ def parsed(text: Any) -> WindowRequest:
         asked = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise MessageError("the message is no JSON") from None
-    if not isinstance(asked, dict) or set(asked) not in ({"id", "window"}, {"id", "window", "plane"}):
-        raise MessageError('expected {"id": ..., "window": [...]}, and perhaps "plane"')
-    number = asked["id"]
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < _LARGEST_ID:
+    if not isinstance(asked, dict) or not {"id", "window"} <= set(asked) <= {"id", "window"} | _MORE:
+        raise MessageError(f'expected {{"id": ..., "window": [...]}}, and perhaps {", ".join(sorted(_MORE))}')
+    if not _is_count(asked["id"]):
         raise MessageError("`id` must be a whole number")
-    return WindowRequest(number, _window(asked["window"]), _plane(asked.get("plane")))
+    if not _is_count(asked.get("step", 0)):
+        raise MessageError("`step` must be a whole number")
+    if not all(isinstance(asked.get(name, False), bool) for name in ("maps", "moving")):
+        raise MessageError("`maps` and `moving` must be true or false")
+    plane, turn = _plane(asked.get("plane")), _turn(asked.get("turn"))
+    if turn is not None and plane is None:
+        raise MessageError("`turn` needs the anchors of a plane")
+    return WindowRequest(
+        asked["id"], _window(asked["window"]), plane, turn, asked.get("step", 0), asked.get("maps", False),
+        asked.get("moving", False),
+    )  # fmt: skip
 
 
 def _window(window: Any) -> tuple[float, float, float, float] | None:
@@ -81,12 +106,26 @@ def _plane(plane: Any) -> tuple[Anchor, Anchor, Anchor] | None:
     return a, b, c
 
 
+def _turn(turn: Any) -> Turn | None:
+    if turn is None:
+        return None
+    if not isinstance(turn, list) or len(turn) != 3 or not all(map(_is_count, turn[:2])) or turn[0] > 2:
+        raise MessageError("`turn` must be an anchor, an input, and an angle")
+    if not _is_number(turn[2]) or abs(turn[2]) > _FULL_TURN:
+        raise MessageError("the angle of `turn` must be of one turn at most")
+    return turn[0], turn[1], float(turn[2])
+
+
 def _anchor(start: Any, to: Any, share: Any) -> Anchor:
-    if not all(isinstance(i, int) and not isinstance(i, bool) and 0 <= i < _LARGEST_ID for i in (start, to)):
+    if not (_is_count(start) and _is_count(to)):
         raise MessageError("an anchor is between two inputs, by their numbers")
     if not _is_number(share) or abs(share) > _FARTHEST:
         raise MessageError("an anchor's share of the way must be a moderate number")
     return start, to, float(share)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_ID
 
 
 def _is_number(value: Any) -> bool:

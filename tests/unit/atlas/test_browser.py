@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import re
@@ -294,3 +295,46 @@ def test_every_control_has_a_name(browser):
     controls = [n for n in nodes if n.get("role", {}).get("value") in roles and not n.get("ignored")]
     assert len(controls) > 12
     assert [n for n in controls if not n.get("name", {}).get("value")] == []
+
+
+def touch(browser, kind, *points):
+    left, top = browser.run(f"(() => {{ const r = {MIDDLE}.getBoundingClientRect(); return [r.left, r.top]; }})()")
+    fingers = [{"x": left + x, "y": top + y, "id": i} for i, (x, y) in enumerate(points)]
+    browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+    frames(browser)
+
+
+def test_fingers_move_zoom_and_choose(browser, cx):
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+    cell = large(cx)[0]
+    x, y = pixel(browser, cx.interior_points[cell])
+    touch(browser, "touchStart", (x, y))
+    touch(browser, "touchEnd")
+    assert browser.run("reluatlas.state.shown.selected") == cell
+    before = np.array(pixel(browser, (0.0, 0.0)))
+    touch(browser, "touchStart", (400, 300))
+    for k in range(1, 5):
+        touch(browser, "touchMove", (400 + 20 * k, 300 + 10 * k))
+    touch(browser, "touchEnd")
+    np.testing.assert_allclose(np.array(pixel(browser, (0.0, 0.0))) - before, [80, 40], atol=1.0)
+    touch(browser, "touchStart", (400, 300), (500, 300))
+    for k in range(1, 6):
+        touch(browser, "touchMove", (400 - 10 * k, 300), (500 + 10 * k, 300))
+    touch(browser, "touchEnd")
+    assert browser.run("reluatlas.state.shown.zoom") == pytest.approx(1.0, abs=0.2)  # twice as far apart
+
+
+def test_what_is_printed_is_the_picture_and_not_what_works_it(browser):
+    size = browser.run("(({width, height}) => [width, height])(reluatlas.main.canvas)")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    frames(browser)
+    hidden = (
+        "[...document.querySelectorAll('.atlas-tools, .atlas-corner, .atlas nav')].every((e) => !e.checkVisibility())"
+    )
+    assert browser.run(hidden)
+    # the picture is as wide to its height as it was drawn, whatever room the paper has
+    shape = browser.run("(({width, height}) => [width, height])(reluatlas.main.canvas.getBoundingClientRect())")
+    now = browser.run("(({width, height}) => [width, height])(reluatlas.main.canvas)")
+    assert shape[0] / shape[1] == pytest.approx(now[0] / now[1], rel=0.02) and size[0] > 300
+    data = base64.b64decode(browser.call("Page.printToPDF", printBackground=False)["data"])
+    assert data.startswith(b"%PDF") and re.search(rb"/Subtype\s*/Image", data)

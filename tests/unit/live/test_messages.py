@@ -15,6 +15,10 @@ def test_a_window():
     assert parsed('{"id": 0, "window": null, "plane": [[0, 0, 0], [1, 1, 0], [2, 5, 0.5]]}') == WindowRequest(
         0, None, ((0, 0, 0.0), (1, 1, 0.0), (2, 5, 0.5))
     )
+    everything = {"id": 1, "window": None, "plane": [[0, 1, 0], [1, 2, 0], [2, 0, 1]], "turn": [2, 4, -1]}
+    assert parsed(json.dumps({**everything, "step": 3, "maps": True, "moving": True})) == WindowRequest(
+        1, None, ((0, 1, 0.0), (1, 2, 0.0), (2, 0, 1.0)), (2, 4, -1.0), 3, True, True
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,11 @@ def test_a_window():
         ('{"id": 1, "window": null, "plane": [[0, 0, 0]]}', "three anchors"),
         ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [-1, 0, 0]]}', "two inputs"),
         ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [2, 0, 1e9]]}', "moderate"),
+        ('{"id": 1, "window": null, "turn": [0, 1, 1]}', "anchors of a plane"),
+        ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [2, 0, 0]], "turn": [3, 1, 1]}', "an angle"),
+        ('{"id": 1, "window": null, "plane": [[0, 0, 0], [1, 0, 0], [2, 0, 0]], "turn": [0, 1, 7]}', "one turn"),
+        ('{"id": 1, "window": null, "step": -1}', "`step`"), ('{"id": 1, "window": null, "step": true}', "`step`"),
+        ('{"id": 1, "window": null, "maps": 1}', "true or false"),
         ("x" * (MOST_BYTES + 1), "too long"), ("é" * (MOST_BYTES // 2 + 1), "too long"),
     ],
 )  # fmt: skip
