@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,14 @@ def test_the_witness_is_replayed(command, model, other, points):
     assert numbers["replays"][0]["runtime"] == "onnxruntime" and numbers["replays"][0]["shows_it"]
     assert np.abs(numbers["replays"][0]["difference"]).max() == pytest.approx(numbers["upper"], rel=1e-4)
     refused(command, "compare", model, other, "--data", "X.npy", "--replay", says=["not for points"])
+
+
+def test_means_in_fractions(command, model, other, points):
+    numbers = command("compare", model, other, "--through", "a.npy", "b.npy", "c.npy", "--exact", "--json").numbers
+    for text, near in zip(numbers["exact_means"]["mean_difference"], numbers["mean_difference"], strict=True):
+        over, under = text.split("/")
+        assert float(Fraction(int(over, 16), int(under, 16))) == pytest.approx(near, rel=1e-9)
+    refused(command, "compare", model, other, "--data", "X.npy", "--exact", says=["not for points"])
 
 
 def test_bad_input(command, model, other, points):

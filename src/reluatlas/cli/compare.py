@@ -74,15 +74,17 @@ class Asked:
             raise ArgumentError(
                 "`--method` and `--eps` are for `--box` and `--through`, not for points. Leave them out."
             )
-        if self.data and (self.proofs.certificate is not None or self.proofs.replay):
+        if self.data and (self.proofs.certificate is not None or self.proofs.replay or self.proofs.exact):
             raise ArgumentError(
-                "`--certificate` and `--replay` are for `--box` and `--through`, not for points. Leave them out."
+                "`--certificate`, `--replay` and `--exact` are for `--box` and `--through`, not for points. Leave them "
+                "out."
             )
 
     @property
     def ways(self) -> dict[str, Any]:
         """What was said of how to compare, as arguments of `compare`."""
-        given = {"method": self.method, "eps": self.eps, "certificate": self.proofs.certificate}
+        exact = self.proofs.exact or None
+        given = {"method": self.method, "eps": self.eps, "certificate": self.proofs.certificate, "exact": exact}
         return {name: value for name, value in given.items() if value is not None}
 
     @property

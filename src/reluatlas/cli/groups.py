@@ -9,7 +9,18 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from reluatlas.cli.options import EqualCertificate, Jobs, Json, MaxCells, MaxSeconds, Out, Quiet, Replayed, Seed
+from reluatlas.cli.options import (
+    EqualCertificate,
+    ExactMeans,
+    Jobs,
+    Json,
+    MaxCells,
+    MaxSeconds,
+    Out,
+    Quiet,
+    Replayed,
+    Seed,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class Proofs:
 
     certificate: EqualCertificate = None
     replay: Replayed = False
+    exact: ExactMeans = False
 
 
 def grouped(command: Callable[..., Any]) -> Callable[..., Any]:

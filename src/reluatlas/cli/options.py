@@ -233,6 +233,10 @@ EqualCertificate = Annotated[
         "MODEL OTHER` checks it by code that shares nothing with the search.",
     ),
 ]  # fmt: skip
+ExactMeans = Annotated[
+    bool,
+    typer.Option("--exact", help="Put means and shares into the JSON in fractions, too, as text in base 16."),
+]
 Replayed = Annotated[
     bool,
     typer.Option(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.arithmetic.rationals import over_one, to_floats
+from reluatlas.arithmetic.rationals import ExactVector, exact_vector, over_one, to_floats
 from reluatlas.comparison.refinement import Refinement
 from reluatlas.domain import Domain
 from reluatlas.errors import InternalError
@@ -58,7 +59,11 @@ class ExactAt:
         self._arithmetic = IntegerArithmetic()
         origin, basis = domain.frame()
         self._is_box = not origin.any() and np.array_equal(basis, np.eye(len(basis), origin.size))
-        self._origin, self._basis = origin, basis
+        # of each input the numbers of origin and basis, over one denominator
+        frame = exact_vector(np.zeros((0, 1)) if self._is_box else np.concatenate([origin[None], basis]))
+        scale = 1 << max(frame.exponent, 0)
+        self._frame = [tuple(n * scale for n in frame.numbers[i :: origin.size]) for i in range(origin.size)]
+        self._below = 1 << max(-frame.exponent, 0)
         self._known: dict[tuple[Fraction, ...], Values] = {}
 
     def vertex(self, lines: NDArray[np.int64], pattern: NDArray[np.integer]) -> tuple[Fraction, ...]:
@@ -69,19 +74,20 @@ class ExactAt:
     def at_vertex(self, u: tuple[Fraction, ...], pattern: NDArray[np.integer]) -> Values:
         """Return the values at a vertex u of the cell with this pattern; all cells that meet there have them."""
         if u not in self._known:
-            x = self._embedded(u)
-            self._known[u] = self._values(x, {t: pattern[None, s].astype(np.int64) for t, s in self._slices.items()})
+            self._known[u] = self._values(
+                self._embedded(u), {t: pattern[None, s].astype(np.int64) for t, s in self._slices.items()}
+            )
         return self._known[u]
 
     def at_point(self, x: FloatArray) -> Values:
         """Return the values at a float64 input (n_inputs,)."""
         pattern = np.asarray(self._network.patterns(x.reshape(1, -1)))
-        return self._values(x, {t: pattern[:, s].astype(np.int64) for t, s in self._slices.items()})
+        return self._values(over_one(x), {t: pattern[:, s].astype(np.int64) for t, s in self._slices.items()})
 
     def at_coordinates(self, u: Sequence[Fraction]) -> Values:
         """Return the values at exact coordinates of the domain; pieces are decided there, one layer after another."""
         choice: Choice = {}
-        point = ExactPoint(self._network, self._arithmetic, over_one(self._embedded(u)), choice, 0)
+        point = ExactPoint(self._network, self._arithmetic, self._embedded(u), choice, 0)
         for t in self._network.cuts:
             node = self._network.nodes[t]
             assert isinstance(node, Breakpoints | Max)
@@ -89,17 +95,16 @@ class ExactAt:
         m, found = self._both.m, point.values(self._network.output).fractions
         return Values(tuple(found[:m]), tuple(found[m : 2 * m]))
 
-    def _embedded(self, u: Sequence[Fraction]) -> Sequence[Fraction]:
+    def _embedded(self, u: Sequence[Fraction]) -> ExactVector:
+        """Return the input at coordinates of the domain, over one denominator."""
+        place = over_one(u)
         if self._is_box:
-            return u
-        columns = self._basis.T.tolist()
-        return [
-            Fraction(o) + sum((c * Fraction(b) for c, b in zip(u, column, strict=True)), Fraction(0))
-            for o, column in zip(self._origin.tolist(), columns, strict=True)
-        ]
+            return place
+        whole = (place.denominator, *place.numbers)
+        return ExactVector([sum(map(mul, row, whole)) for row in self._frame], 0, place.denominator * self._below)
 
-    def _values(self, x: FloatArray | Sequence[Fraction], choice: Choice) -> Values:
-        point = ExactPoint(self._network, self._arithmetic, over_one(x), choice, 0)
+    def _values(self, x: ExactVector, choice: Choice) -> Values:
+        point = ExactPoint(self._network, self._arithmetic, x, choice, 0)
         m = self._both.m
         found = point.values(self._network.output).fractions
         return Values(tuple(found[:m]), tuple(found[m : 2 * m]))

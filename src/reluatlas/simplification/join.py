@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluatlas.arithmetic.floats import mantissas
+from reluatlas.deadline import look
 from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints
 from reluatlas.simplification.draft import Draft, Writer, placed, without_zeros
@@ -57,12 +58,14 @@ def joined(draft: Draft, gone: list[Removal]) -> Draft:
     writer = Writer()
     seen: dict[bytes, _Base] = {}
     for t, node in enumerate(draft.nodes):
+        look()
         read = _read(draft, node)
         if read is None:
             writer.keep(draft, t)
             continue
         assert isinstance(node, Breakpoints)
         rows, is_plain = read
+        look()
         owns = _owns(node, rows)
         layer = _matched(node, owns, seen, may_divide=is_plain)
         if layer.base_of or layer.earlier:
@@ -95,6 +98,7 @@ def _owns(node: Breakpoints, rows: Rows) -> list[_Own]:
     is_scalable = _scalable(node)
     out = []
     for i in range(rows.n):
+        look()
         run = slice(int(starts[i]), int(starts[i + 1]))
         numbers, powers = man[run], exp[run].astype(np.int64)
         bends = node.slopes[i].tobytes() + node.knots[i].tobytes() + node.intercepts[i].tobytes()

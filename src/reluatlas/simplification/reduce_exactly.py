@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from reluatlas.deadline import Deadline
+from reluatlas.deadline import Deadline, look, under
 from reluatlas.domain import Box, Segment, Slice
+from reluatlas.errors import TimeLimitError
 from reluatlas.network.network import Network
 from reluatlas.network.operators import Convolution
 from reluatlas.network.record import Affine, Breakpoints, Graph
@@ -26,6 +27,7 @@ from reluatlas.stable.walk import Possible, possibilities
 from reluatlas.typing import FloatArray
 
 Objective = Literal["units", "numbers"]
+Step = Callable[[Draft, list[Removal]], Draft]
 MOST_ENTRIES = 2**24
 """Entries of all convolutions together, for their rows to be written out."""
 _FOR_CELLS = 0.3  # of the time that is left
@@ -95,13 +97,23 @@ def best(found: list[Candidate], objective: Objective) -> Candidate:
 
 def tidied(draft: Draft, gone: list[Removal], effort: Effort | None = None) -> Draft:
     """Return a draft after all reductions that need no bounds, repeated until nothing changes, or time is over."""
+    before: tuple[int, ...] | None = None
     # proportional rows first: what is put into them may be exact for one and not for its multiple
-    draft, before = joined(draft, gone), None
+    steps: tuple[Step, ...] = (joined, without_unread, folded, joined, without_unread)
     while True:
-        for step in (without_unread, folded, joined, without_unread):
-            if effort is not None and effort.is_over():
+        for step in steps:
+            here: list[Removal] = []
+            try:
+                with under(Deadline() if effort is None else effort.deadline):
+                    look()
+                    draft = step(draft, here)
+            except TimeLimitError:
+                if effort is None:
+                    raise
+                effort.is_complete = False
                 return draft
-            draft = step(draft, gone)
+            gone += here
+        steps = steps[-4:]
         now = _shape(draft)
         if now == before:
             return draft
