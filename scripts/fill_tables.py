@@ -33,10 +33,11 @@ from scripts.tables.engines import (
 )
 from scripts.tables.mnist import mnist_accuracy, mnist_small, mnist_study, one_center, one_center_epochs
 from scripts.tables.points import affine_maps, cell_at, limits, trace
+from scripts.tables.properties import properties
 from scripts.tables.smaller import compare, joining, simplify, standalone
 from scripts.tables.words import Record
 
-PAGES = ("README.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
+PAGES = ("README.md", "docs/check.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -67,6 +68,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "limits": limits,
     "atlas": atlas,
     "live": live,
+    "properties": properties,
 }
 
 

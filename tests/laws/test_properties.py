@@ -14,7 +14,7 @@ from reluatlas.testing import FAMILIES
 from tests.convert import to_nodes
 from tests.oracles import properties as oracle
 
-SEEDS = range(14)
+SEEDS = range(3)
 SHIFTS = [Fraction(0), Fraction(0), Fraction(1, 10**6), Fraction(1, 10**12), Fraction(1, 10**40)]
 
 
@@ -57,10 +57,10 @@ def problem(family: str, seed: int) -> tuple[ra.Network, ra.Property]:
     return net, ra.Property(net.n_inputs, net.n_outputs, tuple(cases))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_verdicts_equal_the_oracle(family):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_verdicts_equal_the_oracle(seed):
     seen = set()
-    for seed in SEEDS:
+    for family in FAMILIES:
         net, prop = problem(family, seed)
         nodes = to_nodes(net)
         expected = any(

@@ -27,6 +27,8 @@ from reluatlas.typing import FloatArray
 
 UNIT = 2.0**-53
 SLACK = 1.0 + 1e-9  # the rounding of bounds themselves, which are sums of fewer than a million numbers
+_NUMBERS = 2**24  # of the rows of one tensor, on all boxes together
+_FEWEST_ROWS = 16
 _SMALL = 2**16  # numbers of a matrix that is better multiplied whole than by its entries
 TINY = 2.0**-1020  # more than a product loses by underflow
 Ranges = dict[int, tuple[FloatArray, FloatArray]]
@@ -65,6 +67,7 @@ class Bounder:
 
     def __init__(self, net: Graph) -> None:
         self.net = net
+        self._widest = max(prod(node.shape) for node in net.nodes)
         cuts = [node for node in net.nodes if isinstance(node, Breakpoints)]
         self.is_continuous = not any(_jumps(node).any() for node in cuts)
         self._matrices: dict[int, list[tuple[int, Any, Any, int]]] = {}
@@ -90,13 +93,15 @@ class Bounder:
     def _bend(self, t: int, node: Breakpoints, boxes: Boxes, given: tuple[FloatArray, FloatArray]) -> None:
         least, most = given[0].copy(), given[1].copy()
         asked = np.flatnonzero((bending(node, least, most) | np.isinf(least) | np.isinf(most)).any(axis=0))
-        if asked.size:
-            rows = np.zeros((2 * asked.size, prod(node.shape)))
-            rows[np.arange(asked.size), asked] = 1.0
-            rows[asked.size + np.arange(asked.size), asked] = -1.0
-            found = self.least({node.input: rows}, np.zeros(2 * asked.size), np.zeros(2 * asked.size), boxes)
-            least[:, asked] = np.fmax(least[:, asked], found[:, : asked.size])
-            most[:, asked] = np.fmin(most[:, asked], -found[:, asked.size :])
+        step = max(_FEWEST_ROWS, _NUMBERS // (2 * len(least) * self._widest))
+        for units in (asked[i : i + step] for i in range(0, asked.size, step)):
+            look()
+            n = units.size
+            rows, zero = np.zeros((2 * n, prod(node.shape))), np.zeros(2 * n)
+            rows[np.arange(n), units], rows[n + np.arange(n), units] = 1.0, -1.0
+            found = self.least({node.input: rows}, zero, zero, boxes)
+            least[:, units] = np.fmax(least[:, units], found[:, :n])
+            most[:, units] = np.fmin(most[:, units], -found[:, n:])
         # a part without points may have a range turned round: all is true of it
         boxes.is_empty |= (least > most).any(axis=1)
         most = np.fmax(least, most)

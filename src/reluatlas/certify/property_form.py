@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.errors import ResultFileError
 from reluatlas.storage.archive import Archive
 
 ARCHIVE = Archive("reluatlas property certificate", 1, what="the certificate of a property", again="Check it again")
@@ -115,10 +114,35 @@ class PropertyCertificate:
 def load_property_certificate(path: str | PathLike[str]) -> PropertyCertificate:
     """Return the certificate in a file that `PropertyCertificate.save` wrote.
 
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    PropertyCertificate
+        Not checked: that does `check_property_certificate`.
+
     Raises
     ------
     ResultFileError
         When the file is missing, damaged, of another version, or something else.
+
+    Cost
+    ----
+    Reads the file once.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import reluatlas as ra
+    >>> net = ra.load([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
+    >>> text = "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (and (<= 0 X_0) (<= X_0 1) (<= 2 Y_0)))"
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "p.cert"
+    >>> ra.check_property(net, text, certificate=file).verdict
+    'holds'
+    >>> ra.certify.load_property_certificate(file)
+    PropertyCertificate(1 boxes in 1 parts)
     """
     with ARCHIVE.opening(path) as (head, arrays):
         n_trees, weights = head["trees"], iter(head["weights"])
@@ -139,13 +163,3 @@ def load_property_certificate(path: str | PathLike[str]) -> PropertyCertificate:
         if next(weights, None) is not None:
             raise ValueError("it has more weights than claims")
         return PropertyCertificate(str(head["network"]), str(head["property"]), tuple(trees))
-
-
-def is_property_certificate(path: str | PathLike[str]) -> bool:
-    """Return whether a file is the certificate of a property, whole or not."""
-    try:
-        with ARCHIVE.opening(path):
-            pass
-    except ResultFileError as error:
-        return "other arrays" not in str(error) and "does not exist" not in str(error)
-    return True

@@ -22,6 +22,8 @@ from reluatlas.network.record import Affine, Breakpoints, Graph
 from reluatlas.typing import FloatArray, IntArray
 
 _CLOSE = 1e-12
+_NUMBERS = 2**24  # of the rows of one tensor, on all boxes together
+_FEWEST_ROWS = 16
 _SMALL = 2**16  # numbers of a matrix that is better multiplied whole than by its entries
 
 
@@ -113,6 +115,7 @@ class Walker:
 
     def __init__(self, net: Graph) -> None:
         self.net = net
+        self._widest = max(prod(node.shape) for node in net.nodes)
         self._matrices = {
             t: [(s, _matrix(operator)) for s, operator in zip(node.inputs, node.operators, strict=True)]
             for t, node in enumerate(net.nodes)
@@ -144,19 +147,23 @@ class Walker:
             least, most = given[t]
             # a unit that has one piece on each of the boxes needs no better range, but needs one
             asked = np.flatnonzero((_bends(node, least, most) | np.isinf(least) | np.isinf(most)).any(axis=0))
-            if asked.size:
-                q = asked.size
+            least, most = least.copy(), most.copy()
+            shares = []
+            step = max(_FEWEST_ROWS, _NUMBERS // (2 * len(low) * self._widest))
+            for units in (asked[i : i + step] for i in range(0, asked.size, step)):
+                look()
+                q = units.size
                 weights = np.zeros((2 * q, prod(node.shape)))
-                weights[np.arange(q), asked], weights[q + np.arange(q), asked] = 1.0, -1.0
-                starts = Starts(np.arange(2 * q), weights)
-                forms = self.back({node.input: starts}, 2 * q, known)
+                weights[np.arange(q), units], weights[q + np.arange(q), units] = 1.0, -1.0
+                forms = self.back({node.input: Starts(np.arange(2 * q), weights)}, 2 * q, known)
                 far = forms.size if care is None else np.where(
                     care[:, None] > 0, forms.size.max(axis=1, keepdims=True), forms.size)  # fmt: skip
                 found = forms.least - slack * far
-                known.shares[t] = asked, forms.shares[:, :q]
-                least, most = least.copy(), most.copy()
-                least[:, asked] = np.maximum(least[:, asked], found[:, :q])
-                most[:, asked] = np.minimum(most[:, asked], -found[:, q:])
+                shares.append(forms.shares[:, :q])
+                least[:, units] = np.maximum(least[:, units], found[:, :q])
+                most[:, units] = np.minimum(most[:, units], -found[:, q:])
+            if shares:
+                known.shares[t] = asked, np.concatenate(shares, axis=1)
             known.is_empty |= (least > most).any(axis=1)
             most = np.maximum(least, most)
             known.ranges[t] = least, most
