@@ -66,4 +66,4 @@ def test_by_hand_and_a_folder(command, steep, tmp_path):
     ],
 )
 def test_what_is_refused(command, steep, options, said):
-    assert said in refused(command("nearest", steep, *options))
+    refused(command, "nearest", steep, *options, says=[said])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 16
 _SURE = 40  # points whose class is told whatever the limit of time; of the first, all of the answer
-_PARTS = 100  # of balls that are looked at for the nearest other class of a point
+_PARTS = 50  # of balls that are looked at for the nearest other class of a point
 _FOR_ONE_CLASS, _FOR_CLASSES = 20.0, 60.0  # seconds in search of the nearest other class: of one point, of all
 _FOR_FACETS = 0.8  # of the time that is left; the rest is for what follows from them
 
