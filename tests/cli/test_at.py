@@ -43,10 +43,10 @@ def test_numbers_are_those_of_the_library(command, model, points, box):
             cell.facets.distances.min() < inner.min()
         )
         assert nearest["units"][0]["column"] == cell.facets.owners[int(inner.argmin())][0].column
-        other = cell.nearest_other_class()
-        assert (record["nearest_other_class"] is None) == (other is None)
-        if other is not None:
-            assert record["nearest_other_class"]["distance"] == other.distance
+        other, in_cell = record["nearest_other_class"], cell.nearest_other_class()
+        assert other["lower_bound"] <= other["upper_bound"] and other["class"] != told["class"]
+        assert in_cell is None or other["lower_bound"] <= in_cell.distance * (1 + 1e-9)
+        assert int(net(np.array(other["witness"])).argmax()) == other["class"]
         flips = {tuple(n.flips.tolist()) for n in cell.neighbors()}
         assert {tuple(n["flips"]) for n in record["neighbors"]} == flips
         assert record["n_neighbors"] == len(cell.neighbors())
@@ -196,7 +196,7 @@ def test_rows_that_were_not_decided_are_said_to_be_so(command, model, points, mo
     outcome = command("at", model, "--data", "a.npy", "--json", "--out", "result")
     (record,) = outcome.numbers["points"][0]["cells"]
     assert record["n_undecided"] == cell.facets.n_undecided and record["is_bounded"] is None
-    assert record["inradius"] is None and record["nearest_other_class"] is None
+    assert record["inradius"] is None and record["nearest_other_class"]["lower_bound"] >= 0
     assert np.isclose(record["nearest_facet"]["distance"], nearest) and record["exactness"]["status"] == "incomplete"
     assert "undecided" in command("at", model, "--data", "a.npy").out
 

@@ -17,7 +17,7 @@ from reluatlas.cli.models import Source
 from reluatlas.cli.points import Point
 from reluatlas.deadline import NEVER
 from reluatlas.network.decision import class_label
-from reluatlas.report import cell_facts, cell_words, facts, words
+from reluatlas.report import cell_facts, cell_words, facts, nearest_facts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.write import as_json
 
@@ -125,7 +125,7 @@ def _one(net: Network, cell: CellFacts) -> list[tuple[str, str]]:
         ("pattern", cell_words.short_pattern(net, cell.pattern)),
         ("facets", cell_words.facets_of(cell)),
         ("nearest facet", cell_words.nearest_of(cell, net)),
-        ("other class", cell_words.other_of(cell, net)),
+        ("other class", cell_words.other_of(cell)),
         ("size", cell_words.size_of(cell)),
     ]
 
@@ -144,7 +144,7 @@ def _table(net: Network, points: Sequence[PointFacts], said: set[bytes]) -> None
                     label, class_label(net, point.class_), f"{len(cell.owners):,}",
                     "" if nearest is None else cell_words.distance_of(cell),
                     "" if nearest is None else cell_words.name(net, cell.owners[nearest], 2),
-                    f"{other.distance:.4g} to {other.output}" if other else "" if cell.n_undecided else "none",
+                    "" if other is None else nearest_facts.short(other),
                     cell_words.short_size_of(cell),
                     cell_words.short_pattern(net, cell.pattern),
                 )

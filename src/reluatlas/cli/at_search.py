@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
     from reluatlas.certify.archive import Packed
     from reluatlas.certify.check import CheckReport
+    from reluatlas.decisions.nearest.answer import NearestClass
     from reluatlas.network.network import Network
 
 MOST_DRAWN = 16
 _SURE = 40  # points whose class is told whatever the limit of time; of the first, all of the answer
+_PARTS = 50  # of balls that are looked at for the nearest other class of a point
+_FOR_ONE_CLASS, _FOR_CLASSES = 20.0, 60.0  # seconds in search of the nearest other class: of one point, of all
 _FOR_FACETS = 0.8  # of the time that is left; the rest is for what follows from them
 
 
@@ -91,6 +95,7 @@ class Search:
     outputs: list[NDArray[np.float64] | None] = field(default_factory=list)
     drawn: dict[str, Cell] = field(default_factory=dict)
     stopped_by: str = ""
+    _spent: float = 0.0  # seconds in search of other classes
 
     @property
     def points(self) -> list[PointFacts]:
@@ -153,11 +158,12 @@ class Search:
         taken: list[CellFacts] = []
         certificates: list[Packed] = []
         cells, is_complete = self._cells(point)
+        other = self._nearest(point)
         for cell in cells:
             _ = cell.affine  # at once, and kept: there is something to tell from here on
             with under(deadline.share(_FOR_FACETS)):
                 is_known = cell.facets.n_undecided == 0
-            taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None))
+            taken.append(cell_facts.of_cell(cell, self._check(cell, point, certificates) if is_known else None, other))
             if deadline.is_over():
                 break
         outputs = self.outputs[len(self.found)]
@@ -169,6 +175,22 @@ class Search:
         if self.keeps and cells and cells[0].has_rows and len(self.drawn) < MOST_DRAWN:
             self.drawn.setdefault(point.label, cells[0])
         return not deadline.is_over() or known.is_done
+
+    def _nearest(self, point: Point) -> NearestClass | None:
+        """Return how far the nearest input of another class is; None when there are no classes, or no time is left."""
+        from reluatlas.decisions.nearest.nearest_class import nearest_class
+
+        left = min(_FOR_ONE_CLASS, _FOR_CLASSES - self._spent)
+        if self.net.classes is None or left <= 0.0:
+            return None
+        start = time.monotonic()
+        try:
+            with under(current().share(_FOR_FACETS)):
+                return nearest_class(self.net, point.x, domain=self.domain, max_parts=_PARTS, max_seconds=left)
+        except TimeLimitError:
+            return None
+        finally:
+            self._spent += time.monotonic() - start
 
     def _cells(self, point: Point) -> tuple[list[Cell], bool]:
         """Return the cells that hold a point, and whether these are all."""

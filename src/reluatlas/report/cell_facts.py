@@ -12,6 +12,7 @@ from reluatlas.answers.exactness import Exactness
 from reluatlas.errors import TimeLimitError
 from reluatlas.network.decision import ranked
 from reluatlas.network.network import Network
+from reluatlas.report import nearest_facts
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.cell_words import name, short_pattern
 from reluatlas.report.facts import Facts, of_exactness
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from reluatlas.cells.cell import Cell
     from reluatlas.cells.record import Owner
     from reluatlas.certify.check import CheckReport
+    from reluatlas.decisions.nearest.answer import NearestClass
 
 _MOST_NUMBERS = 200_000  # of vectors of the input space in a JSON file
 
 
-def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
+def of_cell(cell: Cell, check: CheckReport | None = None, other: NearestClass | None = None) -> CellFacts:
     """Return the numbers of a cell; what is expensive is computed here."""
     facets = cell.facets
     is_known = facets.n_undecided == 0
@@ -56,7 +58,7 @@ def of_cell(cell: Cell, check: CheckReport | None = None) -> CellFacts:
         owners=[owners[i] for i in order],
         is_domain=is_domain[order],
         flips=[behind.get(int(i), nothing) for i in order],
-        other=_in_time(cell.nearest_other_class) if is_known else None,
+        other=other,
         exactness=cell.exactness,
         check=check,
     )
@@ -134,13 +136,7 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
             "is_lower_bound": cell.is_lower_bound,
             "units": [unit(net, owner) for owner in cell.owners[nearest]],
         },
-        "nearest_other_class": None
-        if other is None
-        else {
-            "distance": float(other.distance),
-            "class": int(other.output),
-            "point": other.point.tolist() if with_vectors else None,
-        },
+        "nearest_other_class": None if other is None else _other(other, with_vectors=with_vectors),
         "n_neighbors": len(inner),
         "neighbors": [
             {"distance": float(cell.distances[i]), "facet": name(net, cell.owners[i]), "flips": cell.flips[i].tolist()}
@@ -150,6 +146,16 @@ def to_json(cell: CellFacts, net: Network, *, with_vectors: bool) -> Facts:
         "check": None
         if cell.check is None
         else {"is_ok": cell.check.is_ok, "n_rows": cell.check.n_rows, "problems": cell.check.problems},
+    }
+
+
+def _other(found: NearestClass, *, with_vectors: bool) -> Facts:
+    told = nearest_facts.of_nearest(found)
+    names = ("lower_bound", "upper_bound", "is_exact", "has_none", "crosses", "witness_distance")
+    return {
+        **{name: told[name] for name in names},
+        "class": found.against,
+        "witness": told["witness"] if with_vectors else None,
     }
 
 

@@ -14,9 +14,9 @@ from reluatlas.network.network import Network
 from reluatlas.typing import FloatArray
 
 if TYPE_CHECKING:
-    from reluatlas.cells.nearest_class import NearestOther
     from reluatlas.cells.record import Owner
     from reluatlas.certify.check import CheckReport
+    from reluatlas.decisions.nearest.answer import NearestClass
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class CellFacts:
         Rows of the cell that are not constant, facets or not.
     n_undecided : int
         Rows that may or may not be facets: the time was over. Then facets and neighbors are those known so far (the
-        nearest one among them), and boundedness, ball and the other class are not known.
+        nearest one among them), and boundedness and ball are not known.
     is_bounded : bool or None
     inradius : float
         inf where balls of any size fit; NaN when not known.
@@ -44,8 +44,8 @@ class CellFacts:
     is_domain : ndarray of bool, shape (F,)
     flips : list of ndarray
         Columns of the pattern that change across each facet; none on the domain's boundary.
-    other : NearestOther or None
-        The nearest point of another class in this cell.
+    other : NearestClass or None
+        How far the nearest input of another class is from the point, in any cell; None where it was not looked for.
     exactness : Exactness
     check : CheckReport or None
         What the independent check said, when it was asked.
@@ -63,7 +63,7 @@ class CellFacts:
     owners: list[tuple[Owner, ...]]
     is_domain: NDArray[np.bool_]
     flips: list[NDArray[np.int64]]
-    other: NearestOther | None
+    other: NearestClass | None
     exactness: Exactness
     check: CheckReport | None
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.network.decision import class_label, class_name, scores
+from reluatlas.network.decision import class_label, scores
 from reluatlas.network.network import Breakpoints, Network
 from reluatlas.network.unit_names import column_name, listed
-from reluatlas.report import words
+from reluatlas.report import nearest_facts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.facts import Facts
 
@@ -133,13 +133,11 @@ def nearest_of(cell: CellFacts, net: Network) -> str:
     return f"{distance_of(cell)}: {listed(turns, 3)} {'turn' if len(turns) > 1 else 'turns'} there"
 
 
-def other_of(cell: CellFacts, net: Network) -> str:
-    """Return how far the nearest point of another class in the cell is."""
-    if cell.n_undecided:
-        return "not known: rows are undecided"
+def other_of(cell: CellFacts) -> str:
+    """Return how far the nearest input of another class is, in any cell."""
     if cell.other is None:
-        return "none in this cell"
-    return f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}, in this cell"
+        return "not looked for"
+    return nearest_facts.short(cell.other) + (", exactly" if cell.other.is_exact and cell.other.point else "")
 
 
 def size_of(cell: CellFacts) -> str:

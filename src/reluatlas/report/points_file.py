@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reluatlas.report.cell_record import PointFacts
+from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.storage.archive import json_array
 from reluatlas.storage.atomic import whole_file
 
@@ -34,9 +34,10 @@ def write_points(path: Path, points: Sequence[PointFacts], *, n_inputs: int, n_o
         "is_bounded": np.array([bool(cell.is_bounded) for cell in cells], dtype=bool),
         "inradius": np.array([cell.inradius for cell in cells], dtype=np.float64),
         "center": np.array([nowhere if c.center is None else c.center for c in cells]).reshape(-1, n_inputs),
-        "other_distance": np.array([np.inf if c.other is None else c.other.distance for c in cells], dtype=np.float64),
-        "other_class": np.array([-1 if c.other is None else c.other.output for c in cells], dtype=np.int64),
-        "other_point": np.array([nowhere if c.other is None else c.other.point for c in cells]).reshape(-1, n_inputs),
+        "other_lower": np.array([0.0 if c.other is None else c.other.lower_bound for c in cells], dtype=np.float64),
+        "other_distance": np.array([np.inf if c.other is None else c.other.upper_bound for c in cells], np.float64),
+        "other_class": np.array([_class(c) for c in cells], dtype=np.int64),
+        "other_point": np.array([_witness(c, nowhere) for c in cells]).reshape(-1, n_inputs),
         "facet_offsets": _offsets(map(len, facets)),
         "facet_distance": _joined([cell.distances for cell in cells], np.float64),
         "facet_column": _joined(facets, np.int64),
@@ -45,6 +46,15 @@ def write_points(path: Path, points: Sequence[PointFacts], *, n_inputs: int, n_o
     }
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _class(cell: CellFacts) -> int:
+    return -1 if cell.other is None or cell.other.against is None else cell.other.against
+
+
+def _witness(cell: CellFacts, nowhere: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = None if cell.other is None else cell.other.witness
+    return nowhere if found is None else found.reshape(-1)
 
 
 def _offsets(sizes: Iterable[int]) -> NDArray[np.int64]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from reluatlas.affine import AffineMaps
 from reluatlas.certify.archive import Packed, save_certificates
 from reluatlas.domain import Box, Space
-from reluatlas.network.decision import class_label, class_name
+from reluatlas.network.decision import class_label
 from reluatlas.network.unit_names import column_name
-from reluatlas.report import cell_words, common, facts, parts, words
+from reluatlas.report import cell_words, common, facts, nearest_facts, parts, words
 from reluatlas.report.cell_record import CellFacts, PointFacts
 from reluatlas.report.common import About
 from reluatlas.report.drawings import Drawing, fitting
@@ -175,7 +175,7 @@ def _tiles(numbers: facts.Facts, points: Sequence[PointFacts]) -> list[tuple[str
 
 def _points(net: Network, points: Sequence[PointFacts]) -> tuple[Markup | str, ...]:
     names = (
-        "point", "class", "facets", "nearest facet", "what turns there", "other class in the cell",
+        "point", "class", "facets", "nearest facet", "what turns there", "other class",
         "bounded, inradius", "pattern",
     )  # fmt: skip
     rows = []
@@ -183,9 +183,7 @@ def _points(net: Network, points: Sequence[PointFacts]) -> tuple[Markup | str, .
         for k, cell in enumerate(point.cells):
             label = point.label if len(point.cells) == 1 else f"{point.label}, cell {k + 1}"
             turns = "" if cell.nearest is None else cell_words.name(net, cell.owners[cell.nearest])
-            other = f"{cell.other.distance:.4g} to {class_name(net, cell.other.output)}" if cell.other else "none"
-            if cell.n_undecided:
-                other = ""
+            other = "" if cell.other is None else nearest_facts.short(cell.other)
             rows.append(
                 (
                     label, class_label(net, point.class_), f"{len(cell.owners):,}", cell_words.distance_of(cell), turns,
@@ -227,7 +225,7 @@ def _cell(net: Network, point: PointFacts, cell: CellFacts) -> tuple[Markup | st
         ("class", cell_words.class_of(point)),
         ("facets", cell_words.facets_of(cell)),
         ("nearest facet", cell_words.nearest_of(cell, net)),
-        ("another class", cell_words.other_of(cell, net)),
+        ("another class", cell_words.other_of(cell)),
         ("size", cell_words.size_of(cell)),
         ("Chebyshev center", "none" if cell.center is None else _vector(cell.center)),
         ("affine map", _map(cell)),

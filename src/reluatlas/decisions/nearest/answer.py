@@ -52,7 +52,7 @@ class NearestClass(Shown):
     n_parts : int
         Parts of balls that were looked at.
     stopped_by : str
-        "" when complete; else "max_seconds", or "out of reach" where float64 does not reach far enough.
+        "" when complete; else "max_seconds", "max_parts", or "out of reach" where float64 does not reach far enough.
     """
 
     network: Network

@@ -84,17 +84,7 @@ class Around:
             return self._summed(size, room, gap) if self.norm == 1 else self._largest(size, room, reach, gap)
 
     def _largest(self, size: FloatArray, room: FloatArray, reach: FloatArray, gap: float) -> float:
-        ends = room / reach
-        order = np.argsort(ends, kind="stable")
-        speed = size * reach
-        # up to the i-th end: what has ended gives its room, the others go on
-        ended = np.concatenate([[0.0], np.cumsum((size * np.where(np.isfinite(room), room, 0.0))[order])])
-        still = np.concatenate([np.cumsum(speed[order][::-1])[::-1], [0.0]])
-        starts = np.concatenate([[0.0], ends[order]])
-        finite = np.isfinite(starts)
-        values = ended[finite] + still[finite] * starts[finite]
-        i = max(0, int(np.searchsorted(values, gap)) - 1)
-        guess = (gap - ended[i]) / still[i] if still[i] > 0.0 else starts[i]
+        guess = _reached(size, room, reach, gap)
         for shrink in _TRIES:
             radius = guess * (1.0 - shrink)
             if float(size @ np.minimum(room, reach * radius)) * (1.0 + self.slack) + TINY < gap:
@@ -102,15 +92,7 @@ class Around:
         return 0.0
 
     def _euclidean(self, size: FloatArray, room: FloatArray, gap: float) -> float:
-        ends = room / size
-        order = np.argsort(ends, kind="stable")
-        ended = np.concatenate([[0.0], np.cumsum((size * np.where(np.isfinite(room), room, 0.0))[order])])
-        still = np.concatenate([np.cumsum((size * size)[order][::-1])[::-1], [0.0]])
-        starts = np.concatenate([[0.0], ends[order]])
-        finite = np.isfinite(starts)
-        values = ended[finite] + still[finite] * starts[finite]
-        i = max(0, int(np.searchsorted(values, gap)) - 1)
-        step = (gap - ended[i]) / still[i] if still[i] > 0.0 else starts[i]
+        step = _reached(size, room, size, gap)
         if not 0.0 < step < 1e300:
             return 0.0
         # for any step: w . d <= sum max (w e - e^2 / (2 step)) + |d|^2 / (2 step)
@@ -135,16 +117,6 @@ class Around:
         sign, size = np.sign(w), np.abs(w)
         room = np.where(w > 0.0, self.up, self.down)
         gap = max(0.0, -at)
-        if self.norm == 2:
-            low, high = 0.0, gap / max(float(size @ size), 1e-300)
-            for _ in range(200):
-                if float(size @ np.minimum(room, high * size)) >= gap or high > 1e200:
-                    break
-                high *= 2.0
-            for _ in range(60):
-                middle = 0.5 * (low + high)
-                low, high = (low, middle) if float(size @ np.minimum(room, middle * size)) >= gap else (middle, high)
-            return sign * np.minimum(room, high * size)
         if self.norm == 1:
             order = np.argsort(-size, kind="stable")
             out, left = np.zeros_like(w), gap
@@ -155,13 +127,23 @@ class Around:
                 out[j] = sign[j] * e
                 left -= size[j] * e
             return out
-        speed = size * self.reach
-        low, high = 0.0, gap / max(float(speed.sum()), 1e-300)
-        for _ in range(200):
-            if float(size @ np.minimum(room, high * self.reach)) >= gap or high > 1e200:
-                break
-            high *= 2.0
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            low, high = (low, middle) if float(size @ np.minimum(room, middle * self.reach)) >= gap else (middle, high)
-        return sign * np.minimum(room, high * self.reach)
+        rate = size if self.norm == 2 else self.reach
+        return sign * np.minimum(room, _reached(size, room, rate, gap) * rate)
+
+
+def _reached(size: FloatArray, room: FloatArray, rate: FloatArray, gap: float) -> float:
+    """Return t at which the sum of `size min(room, rate t)` is the gap, nearly; the last end where it is never."""
+    total = float(size @ rate)
+    if total > 0.0 and np.all(rate * (gap / total) <= room):
+        return gap / total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.where(rate > 0.0, room / rate, np.inf)
+    order = np.argsort(ends, kind="stable")
+    # up to the i-th end: what has ended gives its room, the others go on
+    ended = np.concatenate([[0.0], np.cumsum((size * np.where(np.isfinite(room), room, 0.0))[order])])
+    still = np.concatenate([np.cumsum((size * rate)[order][::-1])[::-1], [0.0]])
+    starts = np.concatenate([[0.0], ends[order]])
+    finite = np.isfinite(starts)
+    values = ended[finite] + still[finite] * starts[finite]
+    i = max(0, int(np.searchsorted(values, gap)) - 1)
+    return float((gap - ended[i]) / still[i] if still[i] > 0.0 else starts[i])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reluatlas.complexes.enumerate import enumerate_cells
+from reluatlas.deadline import look
 from reluatlas.decisions.nearest.exactly import Exactly, Found
 from reluatlas.decisions.nearest.relax import Cut
 from reluatlas.decisions.nearest.targets import Target
@@ -16,11 +17,19 @@ from reluatlas.network.network import Network
 from reluatlas.network.record import Breakpoints, Max
 
 
-def nearest_of_all(network: Network, exact: Exactly, targets: Sequence[Target]) -> tuple[Found, int] | None:
-    """Return the nearest point of the space that reaches a target, with the target's position; None for none."""
+def nearest_of_all(network: Network, exact: Exactly, targets: Sequence[Target]) -> tuple[Found, int] | bool:
+    """Return the nearest point of the space that reaches a target, with the target's position; False for none.
+
+    True where the cells are not all known.
+    """
     best: tuple[Found, int] | None = None
     slices = network.pattern_slices()
-    for pattern in enumerate_cells(network, Space(network.n_inputs)).patterns:
+    cells = enumerate_cells(network, Space(network.n_inputs))
+    look()
+    if not cells.is_complete:
+        return True
+    for pattern in cells.patterns:
+        look()
         choice = {t: pattern[s].astype("int64") for t, s in slices.items()}
         cuts = []
         for t, pieces in choice.items():
@@ -38,4 +47,4 @@ def nearest_of_all(network: Network, exact: Exactly, targets: Sequence[Target]) 
             found = exact.nearest(cuts, choice, target)
             if isinstance(found, Found) and (best is None or found.size < best[0].size):
                 best = found, j
-    return best
+    return False if best is None else best

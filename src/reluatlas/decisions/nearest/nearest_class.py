@@ -42,6 +42,7 @@ def nearest_class(
     domain: Domain | None = None,
     against: int | str | Iterable[int | str] | None = None,
     level: tuple[int, float] | None = None,
+    max_parts: int | None = None,
     max_seconds: float | None = None,
     progress: Progress = None,
 ) -> NearestClass:
@@ -65,6 +66,8 @@ def nearest_class(
     level : (int, float), optional
         In place of classes: an output of a regression, and a value. The distance is that of the closed set where the
         output is on the other side of the value than at x, or at it.
+    max_parts : int, optional
+        The search stops after so many parts of balls, with the bounds it has: the same ones each time.
     max_seconds : float, optional
         The search stops in time, with the bounds it has.
     progress : bool or callable(what, done, share), optional
@@ -107,14 +110,16 @@ def nearest_class(
     require_network(net)
     if isinstance(norm, bool) or norm not in (1, 2, np.inf):
         raise ArgumentError(f"`norm={norm!r}` is not there. Pass 1, 2 or `float('inf')`.")
+    if max_parts is not None and (isinstance(max_parts, bool) or not isinstance(max_parts, int) or max_parts < 1):
+        raise ArgumentError(f"`max_parts={max_parts!r}` must be a whole number of at least 1, or None for no limit.")
     with under(Deadline.after(max_seconds)):
-        return _Run(net, x, float(norm), domain, against, level, progress).run()
+        return _Run(net, x, float(norm), domain, against, level, max_parts, progress).run()
 
 
 class _Run:
     def __init__(
         self, net: Network, x: ArrayLike, norm: float, domain: Domain | None, against: object, level: object,
-        progress: Progress,
+        max_parts: int | None, progress: Progress,
     ) -> None:  # fmt: skip
         self._net, self._norm, self._told = net, norm, progress
         self._chart = chart_of(net, domain)
@@ -140,6 +145,7 @@ class _Run:
         self._points = Points(local, self._around, self._exact, self._targets, basis, norm)
         self._search = Search(local, self._around, self._exact, self._targets, self._points, norm)
         self._lower, self._stopped, self._exactly = 0.0, "", False
+        self._max_parts = max_parts
 
     def run(self) -> NearestClass:
         for j, target in enumerate(self._targets):
@@ -152,6 +158,8 @@ class _Run:
             self._bounds()
         except TimeLimitError:
             self._stopped = "max_seconds"
+        except _Enough:
+            self._stopped = "max_parts"
         with grace(NEVER):
             return self._answer()
 
@@ -161,6 +169,7 @@ class _Run:
             return
         budget = _FIRST_PARTS
         end = min(points.length, self._farthest())
+        self._closer(0)
         whole = self._ball(end)
         while True:
             if self._spend(whole, budget):
@@ -189,6 +198,10 @@ class _Run:
 
     def _spend(self, ball: BallSearch, budget: int) -> bool:
         """Go on with a ball; return whether it is done."""
+        left = float("inf") if self._max_parts is None else self._max_parts - self._search.n_parts
+        if left <= 0:
+            raise _Enough
+        budget = int(min(budget, left))
         try:
             ball.go_on(budget, self._tell)
         finally:
@@ -204,12 +217,11 @@ class _Run:
         radius = max(1.0, float(np.abs(self._u).max(initial=0.0))) / 4.0
         if self._u.size <= _ENUMERABLE:
             found = nearest_of_all(self._chart.local, self._exact, self._targets)
-            if found is None:
-                self._lower, self._exactly = float("inf"), True
+            if not isinstance(found, bool):
+                self._points.accept(*found)
+            if found is not True:
+                self._exactly = True
                 return False
-            self._points.accept(*found)
-            self._exactly = True
-            return False
         while radius < _FARTHEST:
             ball = self._ball(radius)
             budget = _FIRST_PARTS
@@ -264,6 +276,10 @@ class _Run:
 
 
 _FOR_CROSSING = 2.0
+
+
+class _Enough(Exception):
+    """So many parts were looked at as may be."""
 
 
 def _coordinates(net: Network, domain: Domain, x: ArrayLike) -> FloatArray:
