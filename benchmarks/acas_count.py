@@ -12,9 +12,8 @@ checked (`--part law`).
 
 *Importance.* Most cells are in few sub-boxes. For every sub-box it is known on how many units the corners differ: signs
 at the GRID + 1 points a side, in float64, all of them. By a pilot's counts a size is fitted to that, and sub-boxes are
-drawn with a probability in proportion to it, and one of their 32 halves by how many units its own corners differ on.
-Totals are known, so count over probability is unbiased, however bad the fit is. The standard error is that of a mean of
-independent draws.
+drawn with a probability in proportion to it; their total is known, so count over probability is unbiased, however bad
+the fit is. The standard error is that of a mean of independent draws.
 
 *The law* (`--part law`): on [-0.1, 0.1]^5, in sub-boxes of which all counts are known, a hundred such estimates; how
 many of the intervals of 95 % hold the number of cells, which `count_cells` finds in one go.
@@ -45,7 +44,7 @@ import reluatlas as ra
 
 NAME = "ACASXU_run2a_1_1_batch_2000"
 K, HALF, GRID = 5, 0.5, 20
-BLOCK = 16
+BLOCK = 8
 LAW_HALF, LAW_GRID = 0.1, 3
 FLOOR = 0.02
 """Of the mean size, what every sub-box has at the least: none has a probability of almost nothing."""
@@ -90,14 +89,6 @@ class Grid:
     def differing(self) -> NDArray[np.int64]:
         """Return, for each sub-box and layer, on how many units its corners differ (n, ..., n, layers)."""
         return differing(self.net, [self.edges] * K)
-
-    def halves(self, place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the 32 halves of a sub-box in the grid twice as fine, and with which probabilities one is drawn."""
-        low, high = self.edges[place], self.edges[place + 1]
-        edges = [np.array([a, (a + b) / 2, b]) for a, b in zip(low, high, strict=True)]
-        sizes = differing(self.net, edges).sum(axis=-1).ravel().astype(np.float64) ** POWER
-        sizes += FLOOR * max(sizes.mean(), 1.0)
-        return 2 * place + np.array(list(product((0, 1), repeat=K))), sizes / sizes.sum()
 
 
 def differing(net: ra.Network, edges: list[NDArray[np.float64]]) -> NDArray[np.int64]:
@@ -160,40 +151,36 @@ def estimate(each: NDArray[np.float64]) -> tuple[float, float]:
 class Draws:
     """Sub-boxes that are drawn and counted, one block after another."""
 
-    def __init__(self, net: ra.Network, sizes: Sizes, half: float, n: int) -> None:
-        self._coarse, self._fine, self._sizes = Grid(net, half, n), Grid(net, half, 2 * n), sizes
+    def __init__(self, grid: Grid, sizes: Sizes) -> None:
+        self._grid, self._sizes = grid, sizes
         self.n_counted = 0
 
     def each(self, rng: np.random.Generator, n: int, until: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return numbers of coarse sub-boxes, and the count of a half of each over its share of the sub-box.
+        """Return numbers of sub-boxes, and their counts.
 
         A block that was begun is ended, whatever it takes: so what is slow is not left out.
         """
-        numbers, counts = [], []
+        numbers: list[int] = []
+        counts: list[float] = []
         with ThreadPoolExecutor(CORES) as threads:
             while len(numbers) < n and time.monotonic() < until:
                 block = self._sizes.draw(rng, min(BLOCK, n - len(numbers)))
-                chosen = []
-                for place in np.stack(np.unravel_index(block, (self._coarse.n,) * K), axis=1):
-                    halves, share = self._coarse.halves(place)
-                    which = int(rng.choice(len(share), p=share))
-                    chosen.append((halves[which], share[which]))
-                for (_, share), (count, found) in zip(
-                    chosen, threads.map(self._fine.counted, [place for place, _ in chosen]), strict=True
-                ):
-                    counts.append(count / share)
+                places = np.stack(np.unravel_index(block, (self._grid.n,) * K), axis=1)
+                for count, found in threads.map(self._grid.counted, places):
+                    counts.append(count)
                     self.n_counted += found
                 numbers += block.tolist()
-        return np.array(numbers), np.array(counts)
+        return np.array(numbers), np.array(counts, dtype=np.float64)
 
 
 def estimated(net: ra.Network, seconds: float, n_pilot: int) -> dict[str, Any]:
     """Estimate the number of cells of [-0.5, 0.5]^5."""
     begin, cpu = time.monotonic(), time.process_time()
     rng = np.random.default_rng(0)
-    sizes = Sizes(Grid(net, HALF, GRID).differing().reshape(GRID**K, -1))
+    grid = Grid(net, HALF, GRID)
+    sizes = Sizes(grid.differing().reshape(GRID**K, -1))
     made = time.monotonic() - begin
-    draws = Draws(net, sizes, HALF, GRID)
+    draws = Draws(grid, sizes)
     pilot, counts = draws.each(rng, n_pilot, begin + seconds / 3)
     rough = estimate(counts / sizes.probability[pilot])
     sizes.fit(pilot, counts)
