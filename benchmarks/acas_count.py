@@ -163,7 +163,7 @@ class Draws:
         numbers: list[int] = []
         counts: list[float] = []
         with ThreadPoolExecutor(CORES) as threads:
-            while len(numbers) < n and time.monotonic() < until:
+            while len(numbers) < n and (not numbers or time.monotonic() < until):
                 block = self._sizes.draw(rng, min(BLOCK, n - len(numbers)))
                 places = np.stack(np.unravel_index(block, (self._grid.n,) * K), axis=1)
                 for count, found in threads.map(self._grid.counted, places):
@@ -180,13 +180,14 @@ def estimated(net: ra.Network, seconds: float, n_pilot: int) -> dict[str, Any]:
     grid = Grid(net, HALF, GRID)
     sizes = Sizes(grid.differing().reshape(GRID**K, -1))
     made = time.monotonic() - begin
+    ready = time.monotonic()
     draws = Draws(grid, sizes)
-    pilot, counts = draws.each(rng, n_pilot, begin + seconds / 3)
+    pilot, counts = draws.each(rng, n_pilot, ready + seconds / 3)
     rough = estimate(counts / sizes.probability[pilot])
     sizes.fit(pilot, counts)
     print(f"{len(pilot)} sub-boxes of the pilot: {rough[0]:.3g} +- {rough[1]:.2g}")
     start, draws.n_counted = time.monotonic(), 0
-    numbers, counts = draws.each(rng, 10**6, begin + seconds)
+    numbers, counts = draws.each(rng, 10**6, ready + seconds)
     each = counts / sizes.probability[numbers]
     total, error = estimate(each)
     print(f"{len(each)} sub-boxes: {total:.4g} +- {error:.2g} ({100 * error / total:.1f} %)")

@@ -236,10 +236,9 @@ class RayCrew:
         path = keep(self._plan, item)
         problem = ItemError(
             f"item {number_of(item)} {what}: {shortly(why)}. Its inputs are in {path}; `python -m "
-            f"reluatlas.clusters.again {path}` does it again, here.",
-            item.id,
-            path,
+            f"reluatlas.clusters.again {path}` does it again, here."
         )
+        problem.item, problem.path = item.id, path
         problem.add_note(why)
         return problem
 
