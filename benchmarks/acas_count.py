@@ -44,9 +44,12 @@ import reluatlas as ra
 
 NAME = "ACASXU_run2a_1_1_batch_2000"
 K, HALF, GRID = 5, 0.5, 20
+BLOCK = 8
 LAW_HALF, LAW_GRID = 0.1, 3
 FLOOR = 0.02
 """Of the mean size, what every sub-box has at the least: none has a probability of almost nothing."""
+POWER = 3.0
+"""Of the number of units that differ, for a size that nothing was fitted to."""
 Z95 = 1.96
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -85,23 +88,28 @@ class Grid:
 
     def differing(self) -> NDArray[np.int64]:
         """Return, for each sub-box and layer, on how many units its corners differ (n, ..., n, layers)."""
-        layers = [(node.operators[0].weight, node.bias) for node in self.net.nodes if hasattr(node, "operators")][:-1]
-        signs: list[list[NDArray[np.uint8]]] = [[] for _ in layers]
-        rest = np.stack([a.ravel() for a in np.meshgrid(*[self.edges] * (K - 1), indexing="ij")])
-        for edge in self.edges:  # a slab of points at a time
-            h = np.vstack([np.full((1, rest.shape[1]), edge), rest])
-            for layer, (weight, bias) in enumerate(layers):
-                z = weight @ h + np.asarray(bias)[:, None]
-                signs[layer].append(np.packbits(z > 0, axis=0).T.reshape(*[self.n + 1] * (K - 1), -1))
-                h = np.maximum(z, 0.0)
-        out = []
-        for slabs in signs:
-            every = some = np.stack(slabs)
-            for axis in range(K):
-                low, high = [(slice(None),) * axis + (s,) for s in (slice(None, -1), slice(1, None))]
-                every, some = every[low] & every[high], some[low] | some[high]
-            out.append(np.bitwise_count(every ^ some).sum(axis=-1, dtype=np.int64))
-        return np.stack(out, axis=-1)
+        return differing(self.net, [self.edges] * K)
+
+
+def differing(net: ra.Network, edges: list[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Return, for each box of a grid and each layer, on how many units its corners differ."""
+    layers = [(node.operators[0].weight, node.bias) for node in net.nodes if hasattr(node, "operators")][:-1]
+    signs: list[list[NDArray[np.uint8]]] = [[] for _ in layers]
+    rest = np.stack([a.ravel() for a in np.meshgrid(*edges[1:], indexing="ij")])
+    for edge in edges[0]:  # a slab of points at a time
+        h = np.vstack([np.full((1, rest.shape[1]), edge), rest])
+        for layer, (weight, bias) in enumerate(layers):
+            z = weight @ h + np.asarray(bias)[:, None]
+            signs[layer].append(np.packbits(z > 0, axis=0).T.reshape(*[len(e) for e in edges[1:]], -1))
+            h = np.maximum(z, 0.0)
+    out = []
+    for slabs in signs:
+        every = some = np.stack(slabs)
+        for axis in range(K):
+            low, high = [(slice(None),) * axis + (s,) for s in (slice(None, -1), slice(1, None))]
+            every, some = every[low] & every[high], some[low] | some[high]
+        out.append(np.bitwise_count(every ^ some).sum(axis=-1, dtype=np.int64))
+    return np.stack(out, axis=-1)
 
 
 def features(differ: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -115,7 +123,7 @@ class Sizes:
 
     def __init__(self, differ: NDArray[np.int64]) -> None:
         self._differ = differ
-        self._set(differ.sum(axis=-1).astype(np.float64) ** 3)
+        self._set(differ.sum(axis=-1).astype(np.float64) ** POWER)
 
     def fit(self, places: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
         """Fit log count by least squares, a little ridge included."""
@@ -135,53 +143,59 @@ class Sizes:
         return rng.choice(len(self.probability), size=n, p=self.probability)
 
 
-def estimate(counts: NDArray[np.float64], probability: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the estimate of a total from draws with these probabilities, and its standard error."""
-    each = counts / probability
+def estimate(each: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the estimate of a total from counts over probabilities, and its standard error."""
     return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
 
 
-def count_some(grid: Grid, numbers: NDArray[np.int64], until: float) -> tuple[NDArray[np.float64], int]:
-    """Return the counts of sub-boxes in order, as far as the time reaches, and how many cells these took.
+class Draws:
+    """Sub-boxes that are drawn and counted, one block after another."""
 
-    The ones that come first are kept whatever they took, so that what is slow is not left out: a block is ended.
-    """
-    done: list[float] = []
-    total = 0
-    with ThreadPoolExecutor(CORES) as threads:
-        for block in np.array_split(numbers, max(1, len(numbers) // (8 * CORES))):
-            places = np.stack(np.unravel_index(block, (grid.n,) * K), axis=1)
-            for n, found in threads.map(grid.counted, places):
-                done.append(n)
-                total += found
-            if time.monotonic() > until:
-                break
-    return np.array(done), total
+    def __init__(self, grid: Grid, sizes: Sizes) -> None:
+        self._grid, self._sizes = grid, sizes
+        self.n_counted = 0
+
+    def each(self, rng: np.random.Generator, n: int, until: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return numbers of sub-boxes, and their counts.
+
+        A block that was begun is ended, whatever it takes: so what is slow is not left out.
+        """
+        numbers: list[int] = []
+        counts: list[float] = []
+        with ThreadPoolExecutor(CORES) as threads:
+            while len(numbers) < n and (not numbers or time.monotonic() < until):
+                block = self._sizes.draw(rng, min(BLOCK, n - len(numbers)))
+                places = np.stack(np.unravel_index(block, (self._grid.n,) * K), axis=1)
+                for count, found in threads.map(self._grid.counted, places):
+                    counts.append(count)
+                    self.n_counted += found
+                numbers += block.tolist()
+        return np.array(numbers), np.array(counts, dtype=np.float64)
 
 
 def estimated(net: ra.Network, seconds: float, n_pilot: int) -> dict[str, Any]:
     """Estimate the number of cells of [-0.5, 0.5]^5."""
     begin, cpu = time.monotonic(), time.process_time()
-    grid, rng = Grid(net, HALF, GRID), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
+    grid = Grid(net, HALF, GRID)
     sizes = Sizes(grid.differing().reshape(GRID**K, -1))
     made = time.monotonic() - begin
-    pilot = sizes.draw(rng, n_pilot)
-    counts, _ = count_some(grid, pilot, begin + seconds / 3)
-    rough = estimate(counts, sizes.probability[pilot[: len(counts)]])
-    sizes.fit(pilot[: len(counts)], counts)
-    print(f"{len(counts)} sub-boxes of the pilot: {rough[0]:.3g} +- {rough[1]:.2g}")
-    start = time.monotonic()
-    numbers = sizes.draw(rng, 20_000)
-    counts, n_counted = count_some(grid, numbers, begin + seconds)
-    total, error = estimate(counts, sizes.probability[numbers[: len(counts)]])
-    took = time.monotonic() - start
-    print(f"{len(counts)} sub-boxes: {total:.4g} +- {error:.2g} ({100 * error / total:.1f} %)")
+    ready = time.monotonic()
+    draws = Draws(grid, sizes)
+    pilot, counts = draws.each(rng, n_pilot, ready + seconds / 3)
+    rough = estimate(counts / sizes.probability[pilot])
+    sizes.fit(pilot, counts)
+    print(f"{len(pilot)} sub-boxes of the pilot: {rough[0]:.3g} +- {rough[1]:.2g}")
+    start, draws.n_counted = time.monotonic(), 0
+    numbers, counts = draws.each(rng, 10**6, ready + seconds)
+    each = counts / sizes.probability[numbers]
+    total, error = estimate(each)
+    print(f"{len(each)} sub-boxes: {total:.4g} +- {error:.2g} ({100 * error / total:.1f} %)")
     return {
-        "half": HALF, "grid": GRID, "n_pilot": len(pilot), "pilot": rough, "n_sub_boxes": len(counts),
-        "n_cells": total, "standard_error": error, "largest_share": float((counts / sizes.probability[
-            numbers[: len(counts)]]).max() / (total * len(counts))), "cells_counted": n_counted,
-        "cells_per_second": n_counted / took, "signs_s": made, "seconds": time.monotonic() - begin,
-        "processor_s": time.process_time() - cpu,
+        "half": HALF, "grid": GRID, "n_pilot": len(pilot), "pilot": rough, "n_sub_boxes": len(each),
+        "n_cells": total, "standard_error": error, "largest_share": float(each.max() / each.sum()),
+        "cells_counted": draws.n_counted, "cells_per_second": draws.n_counted / (time.monotonic() - start),
+        "signs_s": made, "seconds": time.monotonic() - begin, "processor_s": time.process_time() - cpu,
     }  # fmt: skip
 
 
@@ -202,7 +216,7 @@ def law(net: ra.Network) -> dict[str, Any]:
         pilot = sizes.draw(rng, 60)
         sizes.fit(pilot, counts[pilot])
         drawn = sizes.draw(rng, 100)
-        total, error = estimate(counts[drawn], sizes.probability[drawn])
+        total, error = estimate(counts[drawn] / sizes.probability[drawn])
         held += abs(total - known.n_cells) <= Z95 * error
         errors.append(error / known.n_cells)
     print(f"[-{LAW_HALF}, {LAW_HALF}]^5: {known.n_cells:,} cells; {held} of 100 intervals of 95 % hold that")

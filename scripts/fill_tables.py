@@ -38,6 +38,9 @@ from scripts.tables.smaller import compare, joining, simplify, standalone
 from scripts.tables.words import Record
 
 PAGES = ("README.md", "docs/check.md", "docs/exactness.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md")
+PAGES = (
+    "README.md", "docs/exactness.md", "docs/cluster.md", "docs/joining.md", "docs/mnist.md", "benchmarks/README.md",
+)  # fmt: skip
 _TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -225,6 +225,20 @@ def same_answers(machines: Any, folder: Path) -> list[dict[str, Any]]:
     return told
 
 
+def same_maps(machines: Any) -> list[bool]:
+    """Return whether the affine maps at points are those of this process, number for number."""
+    net = network("6-24-24-3")
+    X = np.random.default_rng(2).normal(size=(7000, 6))
+    X[::7] = 0.0
+    here, there = net.affine_at(X, dtype=np.float32), machines.affine_at(net, X, dtype=np.float32)
+    same = [np.array_equal(getattr(here, name), getattr(there, name)) for name in ("A", "b", "is_on_face")]
+    try:
+        machines.affine_at(net, np.zeros((2, 5)))
+    except ra.errors.DimensionError:
+        same.append(True)
+    return same
+
+
 def losses(machines: Any, cluster: Any, folder: Path) -> dict[str, Any]:
     """Return what a count gives from which a worker is taken, and then one from which a node is."""
     small(300, 500, 64)
@@ -249,6 +263,9 @@ def losses(machines: Any, cluster: Any, folder: Path) -> dict[str, Any]:
         cluster.remove_node(node, allow_graceful=False)
 
     found = ra.count_cells(net, box, runner=machines, progress=once(0.1, remove))
+    until = time.monotonic() + 120
+    while machines.n_processors > 2 and time.monotonic() < until:
+        time.sleep(0.5)  # the head notices after a while
     told["after a node"] = [found.n_cells, found.is_complete, len(gone), machines.n_processors]
     half = folder / "half.sqlite"
     first = ra.count_cells(net, box, runner=machines, checkpoint=half, max_cells=100_000)
@@ -326,6 +343,7 @@ def main(folder: Path) -> None:
         with ra.cluster(cluster.address) as machines:
             tell("processors", machines.n_processors)
             tell("same", same_answers(machines, folder))
+            tell("maps", same_maps(machines))
         tell("faults", faults(cluster.address))
         tell("driver killed", driver_killed(cluster.address, folder))
         with ra.cluster(cluster.address) as machines:

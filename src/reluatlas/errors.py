@@ -111,6 +111,5 @@ class ItemError(ClusterError):
         A file with its inputs; `python -m reluatlas.clusters.again FILE` does it again, here.
     """
 
-    def __init__(self, message: str, item: tuple[int, ...] = (), path: str = "") -> None:
-        super().__init__(message)
-        self.item, self.path = item, path
+    item: tuple[int, ...] = ()
+    path: str = ""

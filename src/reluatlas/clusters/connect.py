@@ -12,19 +12,25 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from types import TracebackType
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
 from reluatlas._version import __version__
+from reluatlas.affine import AffineMaps
 from reluatlas.answers.limits import Limits
 from reluatlas.clusters.crew import RayCrew
 from reluatlas.clusters.team import Team
+from reluatlas.clusters.worker import shortly
 from reluatlas.compiled import jit
 from reluatlas.errors import ArgumentError, ClusterError, MissingDependencyError
 from reluatlas.network.batches import available_cores
+from reluatlas.network.network import Network
 from reluatlas.subdivision.items import BUDGET, COUNT_BUDGET
 from reluatlas.subdivision.program.layout import Lowered
 from reluatlas.subdivision.runner.bench import Plan
@@ -74,12 +80,49 @@ class Cluster:
 
     def runner(self, lowered: Lowered, limits: Limits, *, collect: bool, measure: bool) -> RayCrew:
         """Return what works on the items of one run."""
-        if not self._is_open:
-            raise ClusterError("the cluster is closed. Make another one with `reluatlas.cluster`.")
+        self._require_open()
         if self._team is None:
             self._team = Team(self._ray, self.workers)
         plan = Plan(lowered, collect, measure, BUDGET if collect else COUNT_BUDGET)
         return RayCrew(self._ray, plan, self._team, limits.jobs)
+
+    def affine_at(
+        self,
+        net: Network,
+        X: ArrayLike,
+        outputs: Sequence[int] | int | None = None,
+        *,
+        ties: Literal["perturb", "torch"] = "perturb",
+        dtype: DTypeLike = np.float64,
+    ) -> AffineMaps:
+        """Return what `net.affine_at(X)` does, worked out by the cluster, some thousand inputs at a time.
+
+        Parameters
+        ----------
+        net : Network
+        X : array_like, shape (N, *input_shape) or (N, n_inputs)
+            Inputs.
+        outputs, ties, dtype
+            As for `Network.affine_at`.
+
+        Returns
+        -------
+        AffineMaps
+            In the order of the inputs.
+
+        Raises
+        ------
+        ClusterError
+            When a piece was lost several times.
+        """
+        from reluatlas.clusters.many import affine_at
+
+        self._require_open()
+        return affine_at(self._ray, max(1, self.workers or self.n_processors), net, X, outputs, ties, dtype)
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise ClusterError("the cluster is closed. Make another one with `reluatlas.cluster`.")
 
     def close(self) -> None:
         """End the workers and leave the cluster; one that was started here ends."""
@@ -390,5 +433,4 @@ def _require_same_versions(ray: Any) -> None:
 
 
 def _line(problem: Exception) -> str:
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return (lines[0] if lines else type(problem).__name__).rstrip(".") + "."
+    return shortly(str(problem) or type(problem).__name__) + "."

@@ -17,7 +17,7 @@ from reluatlas.clusters.again import keep, number_of
 from reluatlas.clusters.batches import Batch, Estimate
 from reluatlas.clusters.faults import Faults
 from reluatlas.clusters.team import Seat, Team
-from reluatlas.clusters.worker import Failure, Order
+from reluatlas.clusters.worker import Failure, Order, shortly
 from reluatlas.deadline import look, pauses
 from reluatlas.errors import ClusterError, ItemError
 from reluatlas.subdivision.items import Item
@@ -203,7 +203,7 @@ class RayCrew:
         seat.flying.remove(ref)
         if isinstance(answer, Failure):
             if not answer.is_memory:
-                raise self._blame(answer.item, f"fails on every worker: {answer.text}")
+                raise self._blame(answer.item, "fails", answer.text)
             others = [item for item in order.items if item.id != answer.item.id]
             self._do_again(Order([answer.item], 0.0), answer.text)
             if others:
@@ -228,17 +228,19 @@ class RayCrew:
         again = self._faults.again(order)
         worst = self._faults.worst(order)
         if worst is not None:
-            raise self._blame(worst, f"cost as many workers as tried it. The last one ended with: {why.strip()}")
+            raise self._blame(worst, "cost as many workers as tried it", why)
         self._waiting.extendleft(reversed(again))
 
-    def _blame(self, item: Item, what: str) -> ItemError:
+    def _blame(self, item: Item, what: str, why: str) -> ItemError:
+        """Return an error that names an item, with all that was said of it as a note."""
         path = keep(self._plan, item)
-        return ItemError(
-            f"item {number_of(item)} {what.rstrip('.')}. Its inputs are in {path}; `python -m reluatlas.clusters.again "
-            f"{path}` does it again, here.",
-            item.id,
-            path,
+        problem = ItemError(
+            f"item {number_of(item)} {what}: {shortly(why)}. Its inputs are in {path}; `python -m "
+            f"reluatlas.clusters.again {path}` does it again, here."
         )
+        problem.item, problem.path = item.id, path
+        problem.add_note(why)
+        return problem
 
     def _halt(self) -> list[Portion]:
         """Have workers stop; return what nobody had begun."""

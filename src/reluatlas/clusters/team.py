@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from reluatlas.clusters.worker import Worker
+from reluatlas.clusters.worker import Worker, shortly
 from reluatlas.errors import ClusterError
 
 _LOOK_S = 2.0
@@ -110,7 +110,7 @@ class Team:
                 if self._n_failed >= _FAILED_STARTS:
                     raise ClusterError(
                         f"no worker could start on the cluster; the last of {self._n_failed} that tried ended with: "
-                        f"{_short(problem)} Look at the node, or pass fewer workers."
+                        f"{shortly(str(problem))}. Look at the node, or pass fewer workers."
                     ) from None
             else:
                 seat.starting, self._looked = None, -_LOOK_S
@@ -134,9 +134,3 @@ class Team:
         for seat in self.seats:
             self._ray.kill(seat.actor)
         self.seats = []
-
-
-def _short(problem: Exception) -> str:
-    """Return the line of a report that says what happened: the last one that says anything."""
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(problem).__name__).rstrip(".") + "."

@@ -155,3 +155,11 @@ def _said(problem: Exception) -> str:
     if isinstance(problem, ReluAtlasError):
         return str(problem)
     return "".join(traceback.format_exception(problem)).strip()
+
+
+def shortly(text: str) -> str:
+    """Return the line of a report that says what happened: of a traceback the last one, else the first one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "nothing was said"
+    return (lines[-1] if lines[0].startswith("Traceback") else lines[0]).rstrip(".")

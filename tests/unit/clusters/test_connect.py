@@ -82,3 +82,16 @@ def test_a_closed_cluster_says_so():
     with pytest.raises(ClusterError, match="the cluster is closed"):
         ra.count_cells(net, ra.Box(-1, 1, dim=2), runner=closed)
     assert repr(closed) == "Cluster(closed)"
+
+
+@pytest.mark.parametrize(
+    ("address", "says"), [("nowhere", "must be"), pytest.param("127.0.0.1:1", "no Ray cluster at", marks=needs_ray)]
+)
+def test_the_command_line_says_it_in_one_sentence(address, says, tmp_path, capsys):
+    from reluatlas.cli.main import main
+    from tests.cli.run import dense_layers, write_onnx
+
+    model = write_onnx(tmp_path / "m.onnx", dense_layers((2, 4, 1)))
+    assert main(["cells", str(model), "--box", "-1,1", "--count-only", "--ray", address, "--quiet"]) == 2
+    told = capsys.readouterr()
+    assert says in told.err and len(told.err.strip().splitlines()) == 1 and not told.out

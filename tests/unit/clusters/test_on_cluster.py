@@ -47,6 +47,10 @@ def test_twenty_problems_have_equal_answers_and_equal_files(told):
             assert problem["volumes"][1] == pytest.approx(problem["volumes"][0], rel=1e-9), name
 
 
+def test_affine_maps_are_those_of_one_process(told):
+    assert told["maps"] == [True] * 4
+
+
 def test_a_worker_that_is_killed_costs_nothing_but_time(told):
     assert told["losses"]["after a worker"] == [told["losses"]["whole"], True, 1]
 
@@ -71,10 +75,12 @@ def test_a_limit_ends_what_workers_do(told):
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"), [("PoisonedWorker", "cost as many workers as tried it"), ("ForgetfulWorker", "cannot allocate")]
+    ("kind", "says"),
+    [("PoisonedWorker", "cost as many workers as tried it"), ("ForgetfulWorker", "MemoryError: cannot allocate")],
 )
 def test_an_item_that_fails_everywhere_is_named_and_kept(told, kind, says):
     message, item, again, n_cells = told["faults"][kind]
+    assert "\n" not in message
     assert item == again == [1] and n_cells > 0 and says in message
     assert message.startswith("item 1 ") and "python -m reluatlas.clusters.again" in message
 
