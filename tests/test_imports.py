@@ -31,6 +31,7 @@ COMPUTED = {
     ("reluatlas.cli.models", "import_module"),  # what users name
     ("reluatlas.cli.models", "spec_from_file_location"),
     ("reluatlas.live.server", "find_spec"),  # what the extra `view` brings
+    ("reluatlas.live.widget", "find_spec"),  # what the extra `notebook` brings
 }
 
 
@@ -65,7 +66,10 @@ def computed_in(tree: ast.AST) -> set[str]:
     return found
 
 
-SHOWN_BY = {("reluatlas.complexes.complex", "reluatlas.atlas.page")}
+SHOWN_BY = {
+    ("reluatlas.complexes.complex", "reluatlas.atlas.page"),
+    ("reluatlas.complexes.complex", "reluatlas.live.widget"),
+}
 """Methods by which an object shows itself, as users look for them on it; what draws stands above, and is named."""
 
 

@@ -20,7 +20,7 @@ VERBS = {
 }
 PLAIN = {  # read, write, or make something: no work to cite
     "reluatlas.load", "reluatlas.load_complex", "reluatlas.load_maps", "reluatlas.load_points",
-    "reluatlas.time_limit",
+    "reluatlas.time_limit", "reluatlas.view",
     "reluatlas.analysis.read_pieces", "reluatlas.certify.load_certificates", "reluatlas.certify.save_certificates",
     "reluatlas.certify.load_property_certificate", "reluatlas.certify.save_tree",
     "reluatlas.testing.broken_complexes", "reluatlas.testing.domain_for",

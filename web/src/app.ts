@@ -269,7 +269,7 @@ export function mount(root: HTMLElement, cx: Complex, { source = null, home = "p
     const text = JSON.stringify(request);
     if (text === last) return;
     last = text;
-    status.textContent = moving ? "" : "computing";
+    if (!moving) status.textContent = "computing";
     source.ask(request);
   }
   function soon(): void {

@@ -94,6 +94,20 @@ def view(
     ----------
     What is seen of a window is what `enumerate_cells` gives there, as it says of itself. Tested in JupyterLab; other
     front ends are not.
+
+    Cost
+    ----
+    Nothing until it is shown; then one `enumerate_cells` for each window that is looked at, in threads of the kernel.
+
+    Examples
+    --------
+    >>> from importlib.util import find_spec
+    >>> import numpy as np
+    >>> import reluatlas as ra
+    >>> net = ra.load([(np.eye(2), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))])
+    >>> live = ra.view(net, ra.Box(-1, 1, dim=2)) if find_spec("anywidget") else None
+    >>> -1 if live is None else live.selected  # no cell is chosen
+    -1
     """
     made = _kind()
     inputs, names = _inputs(net, plane, X, labels, margin)
