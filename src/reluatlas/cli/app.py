@@ -8,10 +8,11 @@ import typer
 
 from reluatlas._version import __version__
 from reluatlas.cli.check import check
-from reluatlas.cli.groups import Budget, Common, Proofs, grouped
+from reluatlas.cli.groups import Budget, Common, grouped
 from reluatlas.cli.help import Grouped
 from reluatlas.cli.models import Source
 from reluatlas.cli.nearest import nearest_app
+from reluatlas.cli.networks import networks_app
 from reluatlas.cli.options import (
     Against,
     AnyBox,
@@ -21,13 +22,11 @@ from reluatlas.cli.options import (
     Certificate,
     Check,
     Checkpoint,
-    CompareMethod,
     Corners,
     CountOnly,
     Data,
     Device,
     Dtype,
-    Eps,
     Figures,
     ImageShape,
     Jobs,
@@ -36,14 +35,10 @@ from reluatlas.cli.options import (
     MaxSeconds,
     MeetingCells,
     Memory,
-    NetworkFile,
     NoBrowser,
     NoFigures,
-    NormName,
-    Objective,
     OfOutput,
     OneJob,
-    OtherModel,
     OutFile,
     Outputs,
     PassedCells,
@@ -52,20 +47,16 @@ from reluatlas.cli.options import (
     ProofFile,
     Quiet,
     Ray,
-    Reshape,
     Resume,
     RunFile,
     SearchCells,
     SecondModel,
     Seed,
-    SettleSeconds,
     Target,
     Through,
     Ties,
-    Tolerance,
     TypedPoints,
     WholeSpace,
-    WrittenType,
 )
 from reluatlas.cli.points import PointUnits
 from reluatlas.cli.studies import study
@@ -93,11 +84,21 @@ app.command(cls=Grouped, name="check", short_help="Say whether a property of a m
     grouped(check)
 )
 app.add_typer(nearest_app)
+app.add_typer(networks_app)
+
+
+_ORDER = (
+    "demo", "inspect", "cells", "view", "at", "why", "nearest", "check", "trace", "explore", "affine", "compare",
+    "simplify", "verify", "status", "study",
+)  # fmt: skip
+"""Commands as help lists them: first what one network does, then two, then what is left of a run."""
 
 
 def command() -> Any:
     """Return the whole command line, ready to be run."""
-    return typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
+    group.commands = {name: group.commands[name] for name in sorted(group.commands, key=_ORDER.index)}
+    return group
 
 
 def _version(wanted: bool) -> None:
@@ -392,74 +393,6 @@ def _affine(
 
     wanted = Wanted(data, out, outputs, dtype, ties, memory, jobs, device, units)
     return affine(source, wanted, as_json=json, seed=seed, quiet=quiet)
-
-
-@app.command(cls=Grouped, name="simplify", short_help="Find a smaller network, the same on a box or a plane.")
-@grouped
-def _simplify(
-    *,
-    box: BoxSides = None,
-    through: Through = None,
-    margin: Margin = 0.2,
-    tolerance: Tolerance = 0.0,
-    objective: Objective = "units",
-    max_seconds: SettleSeconds = 60.0,
-    out: NetworkFile = None,
-    dtype: WrittenType = "float64",
-    units: PointUnits,
-    source: Source,
-    json: Json = False,
-    seed: Seed = 0,
-    jobs: OneJob = None,
-    quiet: Quiet = False,
-) -> int:
-    """Find a smaller network that is the same function on a box or a plane, with a proof; write it.
-
-    Units that never bend there go, units that read the same up to a factor become one, what no output depends on goes.
-    With --tolerance more go, and no output changes by more.
-
-    Example: reluatlas simplify model.onnx --box 0,1 --out smaller.onnx
-    """
-    from reluatlas.cli.domains import Asked
-    from reluatlas.cli.simplify import Wanted, simplify
-
-    asked = Asked(box or [], through or [], margin, units=units, takes_space=False)
-    wanted = Wanted(tolerance, objective, max_seconds, out, dtype)
-    return simplify(source, asked, wanted, as_json=json, seed=seed, quiet=quiet)
-
-
-@app.command(cls=Grouped, name="compare", short_help="Say whether two models are the same, and where they differ.")
-@grouped
-def _compare(
-    *,
-    context: typer.Context,
-    data: Points = None,
-    box: BoxSides = None,
-    through: Through = None,
-    margin: Margin = 0.2,
-    norm: NormName = "inf",
-    method: CompareMethod = None,
-    eps: Eps = None,
-    proofs: Proofs,
-    reshape: Reshape = False,
-    units: PointUnits,
-    budget: Budget,
-    source: Source,
-    other: OtherModel,
-    common: Common,
-) -> int:
-    """Say how two models differ, exactly: on a box or a plane, or at points; where classes differ, and by how much.
-
-    MODEL is f, OTHER is g; options of the model are of both. A box or plane has up to six dimensions; with --method
-    boxes, which only tells how far apart outputs are, any number. With --out: a report with all numbers and a figure.
-
-    Example: reluatlas compare model.onnx pruned.onnx --box -1,1 --out result
-    """
-    from reluatlas.cli.compare import Asked, compare
-
-    asked = Asked(data or [], box or [], through or [], margin, norm, reshape, units, method, eps, proofs)
-    with under(Deadline.after(budget.max_seconds)):
-        return compare(source, other, asked, budget, common, typed=context.obj)
 
 
 @app.command(cls=Grouped, name="demo", short_help="Open the network that comes with reluatlas.")

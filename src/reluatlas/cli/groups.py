@@ -9,18 +9,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from reluatlas.cli.options import (
-    EqualCertificate,
-    ExactMeans,
-    Jobs,
-    Json,
-    MaxCells,
-    MaxSeconds,
-    Out,
-    Quiet,
-    Replayed,
-    Seed,
-)
+from reluatlas.cli.network_options import EqualCertificate, ExactMeans, Replayed
+from reluatlas.cli.options import Jobs, Json, MaxCells, MaxSeconds, Out, Quiet, Seed
 
 
 @dataclass(frozen=True)
