@@ -144,6 +144,10 @@ def certificates(net: ra.Network, proof: ra.certify.CellCertificate) -> None:
     assert_type(ra.certify.check_tree(net, "run.cert", progress=True), ra.certify.TreeReport)
     assert_type(ra.certify.check_equal(net, net, "equal.cert"), ra.certify.TreeReport)
     ra.certify.save_tree("run.cert", net, ra.Box(0, 1, dim=2), [[0, 1]], claims=["zero"])
+    kept = ra.certify.load_property_certificate("prop.cert")
+    assert_type(kept, ra.certify.PropertyCertificate)
+    said = ra.load_property("prop.vnnlib", net)
+    assert_type(ra.certify.check_property_certificate(net, said, kept), ra.certify.PropertyReport)
     _, proofs = ra.certify.load_certificates("cells.npz")
     assert_type(proofs, list[ra.certify.CellCertificate])
 

@@ -51,8 +51,8 @@ class ModelFileError(ReluAtlasError, ValueError):
 class PropertyError(ReluAtlasError, ValueError):
     """A property says something that cannot be read: `line` and `column` say where, counted from 1."""
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, *arguments: object, line: int = 0, column: int = 0) -> None:
+        super().__init__(*arguments)
         self.line, self.column = line, column
 
 

@@ -45,7 +45,9 @@ class Expression:
         ------
         PropertyError
         """
-        raise PropertyError(f"`{self.source}`, line {self.line}, column {self.column}: {text}", self.line, self.column)
+        raise PropertyError(
+            f"`{self.source}`, line {self.line}, column {self.column}: {text}", line=self.line, column=self.column
+        )
 
 
 def read_expressions(text: str, source: str) -> list[Expression]:
