@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -55,6 +56,7 @@ def view(source: Source, asked: Asked | None, looks: Looks, *, port: int, no_bro
             webbrowser.open(guard.address)
         with suppress(KeyboardInterrupt):  # the way to end it
             serve(windows, listening, guard)
+        gc.freeze()  # to end at once: taking compiled kernels apart takes most of a second, and serves nothing
     return DONE
 
 
