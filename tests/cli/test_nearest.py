@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import reluatlas as ra
+import reluatlas.datasets.demo as demo_module
+from reluatlas.datasets.demo import load_demo_digits
 from tests.cli.run import write_onnx
 from tests.cli.test_bad_input import refused
 
@@ -19,25 +22,42 @@ def steep(tmp_path):
     return write_onnx(tmp_path / "steep.onnx", layers)
 
 
-def test_numbers_are_those_of_the_library(command, model, points):
-    outcome = command("nearest", model, "--data", "a.npy", "--norm", "inf", "--box", "-2,2", "--json")
+@pytest.fixture
+def digits(tmp_path):
+    """Return the demo's network, in a file, and its first image."""
+    demo = load_demo_digits()
+    np.save(tmp_path / "digits.npy", demo.points)
+    return str(Path(demo_module.__file__).with_name("demo_digits.onnx")), demo.points[0]
+
+
+def test_numbers_are_those_of_the_library(command, digits):
+    model, x = digits
+    outcome = command("nearest", model, "--data", "digits.npy:0", "--norm", "inf", "--box", "0,1", "--json")
     assert (outcome.code, outcome.err) == (0, "")
-    told = outcome.numbers
-    net = ra.load(model)
-    found = ra.nearest_class(net, points[0], norm=float("inf"), domain=ra.Box(-2, 2, dim=6))
+    told, net = outcome.numbers, ra.load(model)
+    found = ra.nearest_class(net, x, norm=float("inf"), domain=ra.Box(0, 1, dim=64))
     assert told["is_exact"] and told["lower_bound"] == told["upper_bound"] == found.upper_bound
-    assert told["size"] == str(found.size) and told["crosses"] == found.crosses
+    assert told["size"] == str(found.size) and told["crosses"] is found.crosses is True
     assert int(net(np.array(told["witness"])).argmax()) == found.against
 
 
-def test_a_witness_decides_otherwise_in_onnxruntime(command, model):
+def test_a_witness_decides_otherwise_in_onnxruntime(command, digits):
     import onnxruntime
 
-    told = command("nearest", model, "--data", "a.npy", "--norm", "2", "--json").numbers
+    model, x = digits
+    told = command("nearest", model, "--data", "digits.npy:0", "--norm", "inf", "--box", "0,1", "--json").numbers
     session = onnxruntime.InferenceSession(model)
     (name,) = [part.name for part in session.get_inputs()]
-    x = np.array([told["witness"]], dtype=np.float32)
-    assert str(int(session.run(None, {name: x})[0].argmax())) == told["against"] != told["class"]
+    classes = [
+        int(session.run(None, {name: p[None].astype(np.float32)})[0].argmax()) for p in (x, np.array(told["witness"]))
+    ]
+    assert list(map(str, classes)) == [told["class"], told["against"]]
+
+
+def test_stopped_in_time_both_numbers_are_told(command, model, points):
+    outcome = command("nearest", model, "--data", "a.npy", "--max-seconds", "1", "--json")
+    told = outcome.numbers
+    assert outcome.code == (0 if told["is_exact"] else 3) and told["lower_bound"] <= told["upper_bound"]
 
 
 def test_by_hand_and_a_folder(command, steep, tmp_path):

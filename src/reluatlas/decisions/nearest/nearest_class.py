@@ -184,8 +184,7 @@ class _Run:
 
     def _closer(self, budget: int) -> None:
         """Raise the lower bound by smaller balls, as long as they end within a budget."""
-        while self._lower * _APART < self._points.length:
-            end = min(self._points.length, self._farthest())
+        while self._lower * _APART < (end := min(self._points.length, self._farthest())):
             low = max(self._lower, end * 2.0**-8)
             ball = self._ball(float(np.sqrt(low * end)) if low < 0.5 * end else 0.5 * (low + end))
             if not self._spend(ball, budget):
