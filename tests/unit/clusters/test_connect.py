@@ -57,6 +57,7 @@ def test_an_address_where_nothing_listens():
 
 @needs_ray
 @pytest.mark.slow
+@pytest.mark.alone
 def test_an_address_that_never_answers(monkeypatch):
     monkeypatch.setattr(connect, "_ANSWER_S", 5.0)
     with socket.create_server(("127.0.0.1", 0)) as deaf:

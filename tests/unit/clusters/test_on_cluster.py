@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
     pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters of several local nodes are of Linux alone"),
     pytest.mark.slow,
+    pytest.mark.alone,
 ]
 
 

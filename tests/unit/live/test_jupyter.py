@@ -131,6 +131,7 @@ class Lab:
 
 
 @needs_browser
+@pytest.mark.alone
 def test_the_atlas_in_jupyterlab(tmp_path):
     known = setup()
     cx, X = known["cx"], known["X"]
