@@ -263,10 +263,7 @@ def losses(machines: Any, cluster: Any, folder: Path) -> dict[str, Any]:
         cluster.remove_node(node, allow_graceful=False)
 
     found = ra.count_cells(net, box, runner=machines, progress=once(0.1, remove))
-    until = time.monotonic() + 120
-    while machines.n_processors > 2 and time.monotonic() < until:
-        time.sleep(0.5)  # the head notices after a while
-    told["after a node"] = [found.n_cells, found.is_complete, len(gone), machines.n_processors]
+    told["after a node"] = [found.n_cells, found.is_complete, len(gone), len(cluster.worker_nodes)]
     half = folder / "half.sqlite"
     first = ra.count_cells(net, box, runner=machines, checkpoint=half, max_cells=100_000)
     found = ra.count_cells(net, box, jobs=2, checkpoint=half)

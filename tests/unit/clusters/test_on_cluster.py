@@ -57,7 +57,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(told):
 
 
 def test_a_node_that_is_removed_costs_nothing_but_time(told):
-    assert told["losses"]["after a node"] == [told["losses"]["whole"], True, 1, 2]
+    assert told["losses"]["after a node"] == [told["losses"]["whole"], True, 1, 1]  # one of two is left beside the head
 
 
 def test_a_driver_that_is_killed_is_followed_by_another(told):
