@@ -43,6 +43,16 @@ def test_maps_of_one_point_and_a_map_of_zeros():
     assert found[0, 0].images[0].get_clim() == (-1.0, 1.0)
 
 
+def test_inputs_in_one_row_and_what_tells_one_output_from_another():
+    A = np.random.default_rng(0).standard_normal((1, 4, 6))
+    maps = AffineMaps(A, np.zeros((1, 4)))
+    found = ra.plot.affine_images(maps, image_shape=(2, 3), difference=(3, 1), names="wxyz", axes=axes(1, 1))
+    assert found[0, 0].get_title() == "z − x"
+    assert np.array_equal(found[0, 0].images[0].get_array(), (A[0, 3] - A[0, 1]).reshape(2, 3))
+    found = ra.plot.affine_images(maps, image_shape=(1, 2, 3), difference=[(0, 1), (2, 3)], axes=axes(1, 2))
+    assert [ax.get_title() for ax in found[0]] == ["0 − 1", "2 − 3"]
+
+
 @pytest.mark.parametrize(
     ("maps", "more", "error"),
     [
@@ -52,6 +62,10 @@ def test_maps_of_one_point_and_a_map_of_zeros():
         ({"a": np.zeros((3, 4, 4)), "b": np.zeros((3, 4, 5))}, {}, DimensionError),
         (np.zeros((3, 4, 4)), {"names": ["a"]}, DimensionError),
         (np.zeros((3, 4, 4)), {"axes": np.array([1])}, ArgumentError),
+        (np.zeros((3, 16)), {"image_shape": (4, 5)}, DimensionError),
+        (np.zeros((3, 4, 4)), {"difference": (0, 3)}, ArgumentError),
+        (np.zeros((3, 4, 4)), {"difference": (1, 1)}, ArgumentError),
+        (np.zeros((3, 4, 4)), {"difference": []}, ArgumentError),
         (AffineMaps(np.zeros((2, 3, 4, 4)), np.zeros((2, 3))), {}, DimensionError),
     ],
 )
