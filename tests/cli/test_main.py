@@ -24,7 +24,9 @@ def in_new_process(code: str, folder: Path, *arguments: str) -> subprocess.Compl
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", ["", "inspect", "cells", "at", "explore", "affine", "simplify", "why", "demo"])
+@pytest.mark.parametrize(
+    "verb", ["", "inspect", "cells", "at", "explore", "affine", "simplify", "reduce", "why", "demo"]
+)
 def test_help_has_an_example_and_fits_the_screen(command, verb):
     outcome = command(*([verb] if verb else []), "--help")
     assert (outcome.code, outcome.err) == (0, "")
@@ -35,7 +37,7 @@ def test_help_has_an_example_and_fits_the_screen(command, verb):
         for option in ("--json", "-o, --out", "--quiet"):
             assert option in outcome.out
         # what does nothing there is taken, and not shown
-        assert "--seed" not in outcome.out and ("--jobs" in outcome.out) == (verb in ("cells", "affine", "demo"))
+        assert "--seed" not in outcome.out and ("--jobs" in outcome.out) == (verb in ("cells", "affine", "reduce", "demo"))
         headings = [line for line in outcome.out.splitlines() if line.endswith(":") and line[0] != " "]
         assert "Result:" in headings and len(headings) == len(set(headings))
 

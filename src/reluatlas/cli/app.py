@@ -59,6 +59,7 @@ from reluatlas.cli.options import (
     WholeSpace,
 )
 from reluatlas.cli.points import PointUnits
+from reluatlas.cli.reduce import reduce_app
 from reluatlas.cli.studies import study
 from reluatlas.deadline import Deadline, under
 
@@ -85,11 +86,12 @@ app.command(cls=Grouped, name="check", short_help="Say whether a property of a m
 )
 app.add_typer(nearest_app)
 app.add_typer(networks_app)
+app.add_typer(reduce_app)
 
 
 _ORDER = (
     "demo", "inspect", "cells", "view", "at", "why", "nearest", "check", "trace", "explore", "affine", "compare",
-    "simplify", "verify", "status", "study",
+    "simplify", "reduce", "verify", "status", "study",
 )  # fmt: skip
 """Commands as help lists them: first what one network does, then two, then what is left of a run."""
 

@@ -20,7 +20,18 @@ SEARCH_INDEX, SEARCH = "exploration.json", "exploration.npz"
 COMPARISON_INDEX, COMPARISON_FIGURE = "comparison.json", "comparison"
 WHY_INDEX, WHY_ARRAYS = "why.json", "why.npz"
 NEAREST_INDEX, NEAREST_ARRAYS = "nearest.json", "nearest.npz"
-_INDEXES = (WHY_INDEX, NEAREST_INDEX, INDEX, PATH_INDEX, POINTS_INDEX, SEARCH_INDEX, COMPARISON_INDEX, "network.json")
+JOINED_INDEX, JOINED_FIGURES = "pieces.json", ("joined", "curve")
+_INDEXES = (
+    WHY_INDEX,
+    NEAREST_INDEX,
+    INDEX,
+    PATH_INDEX,
+    POINTS_INDEX,
+    SEARCH_INDEX,
+    COMPARISON_INDEX,
+    JOINED_INDEX,
+    "network.json",
+)
 _ARRAYS = ("cells.npz", PATH_TABLE, POINTS, CERTIFICATES, SEARCH, WHY_ARRAYS, NEAREST_ARRAYS)
 _OURS = frozenset({"report.html", ATLAS, "figures", *_ARRAYS, *_INDEXES})
 MOST_FIGURES = 32  # figures of a path, at most
@@ -37,6 +48,7 @@ _FIGURES = frozenset(
         "integrated",
         "nearest",
         COMPARISON_FIGURE,
+        *JOINED_FIGURES,
         *(f"{PATH_FIGURE}-{k}" for k in range(1, MOST_FIGURES + 1)),
     )
     for ending in (".png", ".svg")
