@@ -137,9 +137,9 @@ def _notebook() -> Callable[[str, float | None], None] | None:
         return None
     from html import escape
 
-    from IPython.display import HTML, display  # type: ignore[import-not-found]
+    from IPython.display import HTML, display
 
-    handle = display(HTML(""), display_id=True)
+    handle: Any = display(HTML(""), display_id=True)
 
     def show(line: str, share: float | None) -> None:
         if share is None:
