@@ -137,7 +137,7 @@ def _notebook() -> Callable[[str, float | None], None] | None:
         return None
     from html import escape
 
-    from IPython.display import HTML, display
+    from IPython.display import HTML, display  # type: ignore[import-not-found]
 
     handle: Any = display(HTML(""), display_id=True)
 
