@@ -37,7 +37,8 @@ def test_help_has_an_example_and_fits_the_screen(command, verb):
         for option in ("--json", "-o, --out", "--quiet"):
             assert option in outcome.out
         # what does nothing there is taken, and not shown
-        assert "--seed" not in outcome.out and ("--jobs" in outcome.out) == (verb in ("cells", "affine", "reduce", "demo"))
+        with_jobs = ("cells", "affine", "reduce", "demo")
+        assert "--seed" not in outcome.out and ("--jobs" in outcome.out) == (verb in with_jobs)
         headings = [line for line in outcome.out.splitlines() if line.endswith(":") and line[0] != " "]
         assert "Result:" in headings and len(headings) == len(set(headings))
 

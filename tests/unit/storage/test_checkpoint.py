@@ -196,6 +196,8 @@ def test_the_format_of_runs_is_that_of_files_written_before(tmp_path):
         "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
         "CREATE TABLE found (id BLOB PRIMARY KEY, n_cells INTEGER NOT NULL, arrays BLOB NOT NULL, "
         "sum INTEGER NOT NULL)",
+        "CREATE TABLE log (n INTEGER PRIMARY KEY, at REAL NOT NULL, worker TEXT NOT NULL, items INTEGER NOT NULL, "
+        "cells INTEGER NOT NULL, volume REAL NOT NULL, seconds REAL NOT NULL)",  # not in those written before
         "CREATE TABLE open (id BLOB PRIMARY KEY, arrays BLOB NOT NULL, sum INTEGER NOT NULL)",
         "CREATE TABLE tally (one INTEGER PRIMARY KEY CHECK (one = 0), value TEXT NOT NULL, sum INTEGER NOT NULL)",
     ]
