@@ -33,7 +33,7 @@ web/node_modules/.stamp: web/package-lock.json $(NODE)/.stamp
 	@touch $@
 
 # An index out of bounds is an IndexError here; else it is a wrong answer, or none. These kernels have their own cache.
-# EVERY=3 runs every third case of each test: CI does, as all of them take most of an hour on two cores.
+# EVERY=5 runs every fifth case of each test: CI does, as all of them take most of an hour on two cores.
 EVERY ?= 1
 boundscheck: $(VENV)/.stamp-test
 	NUMBA_BOUNDSCHECK=1 RELUATLAS_EVERY=$(EVERY) $(BIN)/python -m pytest -n 2 tests/laws tests/test_zoo.py $(ARGS)
