@@ -24,6 +24,7 @@ from reluatlas.report import facts, joined_facts, words
 
 if TYPE_CHECKING:
     from reluatlas.analysis.joining.answer import JoinedCells
+    from reluatlas.complexes.complex import PolyhedralComplex
 
 Share = Annotated[
     float | None,
@@ -72,20 +73,28 @@ class Asked:
         if len(named) > 1:
             raise ArgumentError(f"{' and '.join(named)} say the same thing twice. Pass one of them.")
 
-    def of(self, output_range: float) -> dict[str, Any]:
-        """Return what is asked as arguments of `join_cells`."""
+    def join(self, cx: PolyhedralComplex, progress: Any) -> JoinedCells:
+        """Return the cells joined as far as that."""
+        from reluatlas.analysis.joining.join_cells import join_cells
+
         if self.pieces is not None:
-            return {"n_pieces": self.pieces}
-        share = _SHARE if self.share is None else self.share
-        return {"tolerance": share * output_range if self.tolerance is None else self.tolerance}
+            return join_cells(cx, n_pieces=self.pieces, progress=progress)
+        if self.tolerance is not None:
+            return join_cells(cx, self.tolerance, progress=progress)
+        return join_cells(cx, self._part * join_cells(cx, 0.0).output_range, progress=progress)
 
     @property
     def code(self) -> str:
         """The same in Python."""
         if self.pieces is not None:
             return f"n_pieces={self.pieces}"
-        share = _SHARE if self.share is None else self.share
-        return f"{share!r} * ra.join_cells(cx, 0).output_range" if self.tolerance is None else repr(self.tolerance)
+        if self.tolerance is not None:
+            return repr(self.tolerance)
+        return f"{self._part!r} * ra.join_cells(cx, 0).output_range"
+
+    @property
+    def _part(self) -> float:
+        return _SHARE if self.share is None else self.share
 
 
 @reduce_app.command(cls=Grouped, name="reduce", short_help="Join cells to few pieces; say what changes, at most.")
@@ -124,7 +133,6 @@ def reduce(source: Source, domain: AskedDomain, asked: Asked, budget: Budget, co
     net = source.load()
     chosen = domain.fit(net, quiet=quiet)
     console.announce_compiling(quiet=quiet)
-    from reluatlas.analysis.joining.join_cells import join_cells
     from reluatlas.complexes.enumerate import enumerate_cells
 
     start = time.monotonic()
@@ -134,8 +142,7 @@ def reduce(source: Source, domain: AskedDomain, asked: Asked, budget: Budget, co
     if not cx.is_complete:
         raise _too_many(cx.stopped_by, cx.n_cells)
     with console.progress(quiet=quiet) as told, under(current().share(_FOR_PIECES)):
-        exact = join_cells(cx, 0.0)
-        found = join_cells(cx, **asked.of(exact.output_range), progress=told)
+        found = asked.join(cx, told)
     bound = _bound(found)
     numbers = {
         **facts.of_command("reduce", source.model, common.seed),
