@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
-from threadpoolctl import threadpool_limits
 
 from reluatlas.affine import AffineMaps
 from reluatlas.deadline import look
 from reluatlas.errors import ClusterError
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.network.network import Network
 from reluatlas.network.point_shapes import rows_of
 
@@ -56,7 +56,7 @@ def each(
 
 
 def _alone(work: Callable[[Any, Any], Any], shared: Any, piece: Any) -> Any:
-    with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
+    with one_blas_thread():  # sums in the same order, whatever the machine
         return work(shared, piece)
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from reluatlas.errors import ReluAtlasError
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.subdivision.items import Found, Item
 from reluatlas.subdivision.runner.bench import Bench, Plan
 from reluatlas.subdivision.runner.contract import Done, Portion
@@ -92,7 +92,7 @@ class Worker:
         """Work on items, and what they leave, until the time is over or nothing is left."""
         begin = time.monotonic()
         portion = Portion([], worker=self._name)
-        with threadpool_limits(1, user_api="blas"):  # sums in the same order, whatever the machine
+        with one_blas_thread():  # sums in the same order, whatever the machine
             for i, item in enumerate(order.items):
                 if i and (time.monotonic() - begin >= order.seconds > 0 or self._stop[0]):
                     portion.back = order.items[i:]

@@ -20,7 +20,7 @@ from reluatlas.errors import InternalError
 from reluatlas.network.interpret import Choice
 from reluatlas.network.network import Network
 from reluatlas.network.record import Breakpoints, Max
-from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic, pieces_at
 from reluatlas.subdivision.constraints.exact_rows import Reference, WholeRows
 from reluatlas.typing import FloatArray
 
@@ -91,7 +91,7 @@ class ExactAt:
         for t in self._network.cuts:
             node = self._network.nodes[t]
             assert isinstance(node, Breakpoints | Max)
-            choice[t] = _pieces_at(node, point.values(node.input).fractions)[None]
+            choice[t] = pieces_at(node, point.values(node.input))[None]
         m, found = self._both.m, point.values(self._network.output).fractions
         return Values(tuple(found[:m]), tuple(found[m : 2 * m]))
 
@@ -108,14 +108,6 @@ class ExactAt:
         m = self._both.m
         found = point.values(self._network.output).fractions
         return Values(tuple(found[:m]), tuple(found[m : 2 * m]))
-
-
-def _pieces_at(node: Breakpoints | Max, z: Sequence[Fraction]) -> NDArray[np.int64]:
-    """Return the piece of each unit, or a largest candidate of each window, where the node reads z."""
-    if isinstance(node, Max):
-        windows = np.split(node.candidates, node.offsets[1:-1])
-        return np.array([max(range(w.size), key=lambda c, w=w: z[w[c]]) for w in windows], dtype=np.int64)
-    return np.array([sum(v > knot for knot in row) for v, row in zip(z, node.knots.tolist(), strict=True)], np.int64)
 
 
 def solved(rows: Sequence[Sequence[int]]) -> tuple[Fraction, ...]:

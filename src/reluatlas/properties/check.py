@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from reluatlas.answers.limits import Limits, StoppedBy
 from reluatlas.certify.binary import without_max
@@ -20,6 +19,7 @@ from reluatlas.certify.statement import Property
 from reluatlas.certify.tree_form import network_digest
 from reluatlas.deadline import current, look, under
 from reluatlas.errors import ArgumentError, TimeLimitError
+from reluatlas.network.batches import one_blas_thread
 from reluatlas.network.network import Network, require_network
 from reluatlas.progress import Progress, Searched, tells
 from reluatlas.properties.answer import OpenPart, PropertyAnswer, Violation
@@ -167,7 +167,7 @@ class _Run:
         n_jobs = self.limits.n_jobs
         try:
             with (
-                threadpool_limits(1, user_api="blas"),
+                one_blas_thread(),
                 ThreadPoolExecutor(n_jobs) if n_jobs > 1 else nullcontext() as pool,
             ):
                 while True:

@@ -16,12 +16,12 @@ import numpy as np
 
 from reluatlas.arithmetic.rationals import ExactVector, over_one
 from reluatlas.deadline import look
-from reluatlas.decisions.nearest.exactly import FEW, pieces_at, ratios
+from reluatlas.decisions.nearest.exactly import FEW, ratios
 from reluatlas.decisions.nearest.targets import Target
 from reluatlas.geometry.programs.exact import maximize
 from reluatlas.network.interpret import Choice, Done, through
 from reluatlas.network.record import Affine, Breakpoints, Graph, Max
-from reluatlas.network.values.exact import IntegerArithmetic
+from reluatlas.network.values.exact import IntegerArithmetic, pieces_at
 from reluatlas.network.values.exact_rows import exact_affine
 from reluatlas.typing import FloatArray
 

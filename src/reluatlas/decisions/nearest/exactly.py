@@ -16,7 +16,7 @@ from reluatlas.geometry.programs.least_norm import least_norm, settled
 from reluatlas.geometry.programs.least_square import Polyhedron, least_square
 from reluatlas.network.interpret import Choice
 from reluatlas.network.record import Breakpoints, Graph, Max
-from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic
+from reluatlas.network.values.exact import ExactPoint, IntegerArithmetic, pieces_at
 from reluatlas.network.values.exact_rows import ExactAffine, exact_affine
 from reluatlas.typing import FloatArray
 
@@ -112,19 +112,6 @@ class Exactly:
     def row(self, node: int, factors: Mapping[int, int], choice: Choice) -> ExactAffine:
         """Return a sum of entries as an affine function, on given pieces."""
         return exact_affine(self._network, node, factors, choice, self._arithmetic)
-
-
-def pieces_at(node: Breakpoints | Max, z: ExactVector) -> Any:
-    """Return the piece of each unit, or a largest candidate of each window, where the node reads z."""
-    if isinstance(node, Max):
-        windows = np.split(node.candidates, node.offsets[1:-1])
-        return np.array([max(range(w.size), key=lambda c, w=w: z.numbers[w[c]]) for w in windows], dtype=np.int64)
-    if node.is_relu:
-        return np.array([int(v > 0) for v in z.numbers], dtype=np.int64)
-    values = z.fractions
-    return np.array(
-        [sum(v > knot for knot in row) for v, row in zip(values, node.knots.tolist(), strict=True)], np.int64
-    )
 
 
 def _demand(form: ExactAffine, shift: Fraction) -> tuple[list[Any], Any]:

@@ -274,6 +274,19 @@ class ExactPoint:
         return winners_of(node, self._choice[t][self._position])
 
 
+def pieces_at(node: Breakpoints | Max, z: ExactVector) -> NDArray[np.int64]:
+    """Return the piece of each unit, or a largest candidate of each window, where the node reads z."""
+    if isinstance(node, Max):
+        windows = np.split(node.candidates, node.offsets[1:-1])
+        return np.array([max(range(w.size), key=lambda c, w=w: z.numbers[w[c]]) for w in windows], dtype=np.int64)
+    if node.is_relu:
+        return np.array([int(v > 0) for v in z.numbers], dtype=np.int64)
+    values = z.fractions
+    return np.array(
+        [sum(v > knot for knot in row) for v, row in zip(values, node.knots.tolist(), strict=True)], np.int64
+    )
+
+
 def _needed(network: Graph, node: int) -> set[int]:
     needed, stack = set(), [node]
     while stack:
